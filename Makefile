@@ -1,0 +1,50 @@
+# Every target sets up what it needs in .venv and .cache, and is quick the second time.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := $(shell find authenticator client -name '*.py' 2>/dev/null)
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test lint bench clean
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/.dependencies: setup.cfg dev/constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null \
+	  || { echo "make: Python 3.10 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Set PYTHON=..." >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "make: $(PYTHON) has no venv module; install it (Debian and Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
+	@echo "Setting up $(VENV) (once; a minute or two)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint dev/constraints.txt pip setuptools
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint dev/constraints.txt '.[server,dev]'
+	@rm -rf build *.egg-info
+	@touch $@
+
+# A regular install, not an editable one: the command starts as it does for users.
+$(VENV)/.installed: $(VENV)/.dependencies $(SOURCES)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall .
+	@rm -rf build *.egg-info
+	@touch $@
+
+install: $(VENV)/.installed ## Install the command at .venv/bin/aws-iam-authenticator
+
+demo: install ## Log in without an AWS account, edit a mapping, see a refusal and its reason
+	@$(BIN)/python -m dev.demo
+
+test: install ## Run every test, the real Kubernetes API server included
+	@$(BIN)/python -m dev.cluster build
+	@$(BIN)/python -m pytest
+
+lint: install ## Check formatting, style, types and the direction of imports
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+bench: install ## Measure against the Go reference, side by side (docs/benchmarks.md)
+	@$(BIN)/python -m dev.bench
+
+clean: ## Remove what the targets made
+	rm -rf $(VENV) .cache build dist *.egg-info
