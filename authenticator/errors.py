@@ -1,0 +1,131 @@
+"""Every error that the server can end a review with, under one root.
+
+Three answers exist, and the API server treats each in its own way:
+
+* `Denied`: the caller may not enter. HTTP 200 with `authenticated: false`; the API server caches it.
+* `MalformedRequest`: whoever posted this is no API server. A 4xx that is never retried.
+* `Unavailable`: a passing fault. 429, 500 or 504 without `Retry-After`: the API server asks again
+  within seconds and caches nothing, so that an outage is never mistaken for a denial. With
+  `Retry-After` it would ask 32 times in 30 s (client-go, `rest.Request` retries).
+
+A message says what was wrong, where, and what to do next. It never holds a token, a key, a
+signature, or text of the caller's beyond what has been validated.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class AuthenticatorError(Exception):
+    """The root.
+
+    Attributes:
+        result: the value of the label `result` in `authenticate_latency_seconds`.
+    """
+
+    result: ClassVar[str] = "internal_error"
+
+
+class Denied(AuthenticatorError):
+    """The caller is refused, whoever asks and however often."""
+
+    result = "invalid_token"
+
+
+class TokenRefused(Denied):
+    """The token failed one of the checks of its text.
+
+    Attributes:
+        check: the name of the check in `authenticator.tokens` that failed.
+    """
+
+    def __init__(self, check: str, reason: str) -> None:
+        super().__init__(reason)
+        self.check = check
+
+
+class NotProven(Denied):
+    """STS refused the signed request, so nobody is known to have signed it.
+
+    Attributes:
+        code: the STS error code, one of a fixed set.
+    """
+
+    def __init__(self, code: str, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+
+
+class UnknownUser(Denied):
+    """STS proved the caller, and no mapping names them."""
+
+    result = "unknown_user"
+
+
+class MalformedRequest(AuthenticatorError):
+    """The body is not a TokenReview.
+
+    Attributes:
+        status: the HTTP status to answer with (400, 405, 411, 413 or 415).
+    """
+
+    result = "malformed_request"
+
+    def __init__(self, reason: str, status: int = 400) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class Unavailable(AuthenticatorError):
+    """The review could not be decided now; the API server should ask again.
+
+    Attributes:
+        status: the HTTP status to answer with, one that the API server retries.
+    """
+
+    result = "sts_error"
+    status: ClassVar[int] = 504
+
+
+class StsUnavailable(Unavailable):
+    """STS did not answer in time, or not with an answer of STS's."""
+
+
+class StsThrottled(Unavailable):
+    """STS refused for its quota (600 calls/s for each signer account and Region)."""
+
+    result = "sts_throttling"
+    status = 429
+
+
+class NamesUnavailable(Unavailable):
+    """EC2 could not be asked for an instance's private DNS name."""
+
+    result = "ec2_error"
+
+
+class Overloaded(Unavailable):
+    """This server has no room for the review now."""
+
+    result = "overloaded"
+    status = 429
+
+
+class InternalFault(Unavailable):
+    """A fault of ours: the details are in the log, never in the answer."""
+
+    result = "internal_error"
+    status = 500
+
+
+class ConfigError(AuthenticatorError):
+    """The settings cannot be used.
+
+    Attributes:
+        problems: one sentence for each problem, with the file and key or the flag it concerns.
+    """
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
