@@ -2,7 +2,8 @@
 
 Three answers exist, and the API server treats each in its own way:
 
-* `Denied`: the caller may not enter. HTTP 200 with `authenticated: false`; the API server caches it.
+* `Denied`: the caller may not enter. HTTP 200 with `authenticated: false`, which the API server
+  caches.
 * `MalformedRequest`: whoever posted this is no API server. A 4xx that is never retried.
 * `Unavailable`: a passing fault. 429, 500 or 504 without `Retry-After`: the API server asks again
   within seconds and caches nothing, so that an outage is never mistaken for a denial. With
@@ -106,7 +107,7 @@ class NamesUnavailable(Unavailable):
 
 
 class Overloaded(Unavailable):
-    """This server has no room for the review now."""
+    """There is no room for the review now."""
 
     result = "overloaded"
     status = 429

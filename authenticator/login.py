@@ -16,8 +16,8 @@ from authenticator.errors import UnknownUser
 
 if TYPE_CHECKING:
     from authenticator.aws.arns import CallerIdentity
-    from authenticator.mapping.ruleset import RuleSet
     from authenticator.mapping.rules import Match
+    from authenticator.mapping.ruleset import RuleSet
     from authenticator.tokens.presigned import PresignedRequest
 
 

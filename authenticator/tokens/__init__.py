@@ -1,0 +1,1 @@
+"""What a bearer token claims, by its text alone. Pure: the time is an argument."""
