@@ -1,0 +1,1 @@
+"""The running server: HTTPS, the endpoints, metrics and the audit log."""

@@ -1,0 +1,202 @@
+"""The server's certificate: made on first start, loaded and checked ever after.
+
+The certificate signs itself, and the webhook kubeconfig carries it as the only root that the API
+server trusts for us. Go accepts a leaf that is itself a root (crypto/x509, `Certificate.Verify`),
+and so does OpenSSL, so it need not be a CA: a stolen key can then answer as this server but mint
+nothing.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from authenticator.atomic import create_atomically
+from authenticator.errors import ConfigError
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+
+CERTIFICATE_NAME = "cert.pem"
+KEY_NAME = "key.pem"
+
+# As long as the reference's. The API server trusts exactly this certificate, so its end would bring
+# an outage (a new kubeconfig, API servers restarted) and no safety; it is replaced by deleting it.
+LIFETIME = timedelta(days=365 * 100)
+# Hosts whose clocks are a little behind accept it at once.
+BACKDATED = timedelta(hours=1)
+
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class ServerCertificate:
+    """A certificate and key on disk that fit together and are valid now.
+
+    Attributes:
+        certificate: the PEM file of the certificate, or of a chain that starts with it.
+        key: the PEM file of its private key.
+        pem: what is in `certificate`; public.
+    """
+
+    certificate: Path
+    key: Path
+    pem: bytes
+
+
+def load_or_create(
+    directory: Path, *, hostname: str, address: str, now: datetime
+) -> ServerCertificate:
+    """Load `cert.pem` and `key.pem` from `directory`, or make what is missing.
+
+    What is there is never overwritten. Servers that start at once in one directory agree: the first
+    key wins, and the others make their certificate for it, of which again the first wins.
+
+    Args:
+        directory: the state directory; made (0700) when it is missing.
+        hostname: the name or address in the webhook kubeconfig's URL.
+        address: the address that the server listens on.
+        now: the time, aware.
+
+    Raises:
+        ConfigError: the files cannot be read, written or used.
+    """
+    certificate, key = directory / CERTIFICATE_NAME, directory / KEY_NAME
+    try:
+        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not certificate.exists():
+            _create(certificate, _load_or_create_key(key), _names(hostname, address), now)
+        pem = certificate.read_bytes()
+        key_pem = key.read_bytes()
+    except OSError as error:
+        raise _unusable(error.filename or directory, error.strerror or str(error)) from error
+    _check(certificate, _parse_certificate(certificate, pem), _parse_key(key, key_pem), now)
+    return ServerCertificate(certificate, key, pem)
+
+
+def _load_or_create_key(path: Path) -> PrivateKeyTypes:
+    """Give the private key in `path`, made when there is none.
+
+    P-256: a TLS handshake signs once, 20 times faster than with RSA 2048.
+    """
+    if not path.exists():
+        fresh = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        _create_unless_there(path, fresh, 0o600)
+    return _parse_key(path, path.read_bytes())
+
+
+def _create(path: Path, key: PrivateKeyTypes, names: list[x509.GeneralName], now: datetime) -> None:
+    """Make the self-signed certificate of `key`."""
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise _unusable(path, f"missing, while {KEY_NAME} is there and not of our making")
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "aws-iam-authenticator")])
+    usage = dict.fromkeys(_KEY_USAGES, False) | {"digital_signature": True}
+    identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    certificate = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - BACKDATED)
+        .not_valid_after(now + LIFETIME)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(x509.KeyUsage(**usage), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(identifier, critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier),
+            critical=False,
+        )
+        .sign(key, hashes.SHA256())
+    )
+    _create_unless_there(path, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
+
+
+_KEY_USAGES = (
+    "digital_signature",
+    "content_commitment",
+    "key_encipherment",
+    "data_encipherment",
+    "key_agreement",
+    "key_cert_sign",
+    "crl_sign",
+    "encipher_only",
+    "decipher_only",
+)
+
+
+def _create_unless_there(path: Path, data: bytes, mode: int) -> None:
+    """Create `path`, or leave what another server has put there meanwhile."""
+    try:
+        create_atomically(path, data, mode)
+    except FileExistsError:
+        if not path.exists():  # a dangling symbolic link
+            raise
+
+
+def _names(hostname: str, address: str) -> list[x509.GeneralName]:
+    """Give the subject alternative names: the hostname, the address and loopback, each once."""
+    return [_general_name(name) for name in dict.fromkeys((hostname, address, *_LOOPBACK))]
+
+
+def _general_name(name: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(name))
+    except ValueError:
+        pass
+    try:
+        return x509.DNSName(name)
+    except ValueError as error:
+        problem = f"hostname {name!r}: not a DNS name in ASCII; write it in its xn-- form"
+        raise ConfigError((problem,)) from error
+
+
+def _parse_certificate(path: Path, pem: bytes) -> x509.Certificate:
+    try:
+        return x509.load_pem_x509_certificates(pem)[0]
+    except ValueError as error:
+        raise _unusable(path, "not a PEM certificate") from error
+
+
+def _parse_key(path: Path, pem: bytes) -> PrivateKeyTypes:
+    try:
+        return serialization.load_pem_private_key(pem, password=None)
+    except TypeError as error:
+        raise _unusable(path, "the key is encrypted") from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise _unusable(path, "not a PEM private key") from error
+
+
+def _check(path: Path, certificate: x509.Certificate, key: PrivateKeyTypes, now: datetime) -> None:
+    """Refuse a pair that no client would accept, before the first login does.
+
+    Raises:
+        ConfigError: the key is another certificate's, or the certificate is not valid at `now`.
+    """
+    if certificate.public_key() != key.public_key():
+        raise _unusable(path, f"{KEY_NAME} beside it is the key of another certificate")
+    if now > certificate.not_valid_after_utc:
+        raise _unusable(path, f"expired at {certificate.not_valid_after_utc.isoformat()}")
+    if now < certificate.not_valid_before_utc:
+        raise _unusable(path, f"not valid before {certificate.not_valid_before_utc.isoformat()}")
+
+
+def _unusable(path: Path | str, why: str) -> ConfigError:
+    cure = (
+        f"put a matching {CERTIFICATE_NAME} and {KEY_NAME} there, or delete both for a new pair"
+        " (and then renew the webhook kubeconfig of every API server)"
+    )
+    return ConfigError((f"{path}: {why}; {cure}",))
