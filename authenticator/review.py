@@ -1,0 +1,106 @@
+"""TokenReview, `authentication.k8s.io/v1` and `v1beta1`: bytes to a request, a decision to bytes.
+
+Source: Kubernetes documentation, "Webhook Token Authentication"; API reference, TokenReview.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from authenticator.errors import MalformedRequest
+
+if TYPE_CHECKING:
+    from authenticator.login import Decision
+
+API_VERSIONS = frozenset({"authentication.k8s.io/v1", "authentication.k8s.io/v1beta1"})
+_KIND = "TokenReview"
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewRequest:
+    """A TokenReview as an API server posts it.
+
+    Attributes:
+        api_version: one of `API_VERSIONS`; the answer must carry the same.
+        token: the bearer token, any text.
+    """
+
+    api_version: str
+    token: str = field(repr=False)
+
+
+def parse(body: bytes) -> ReviewRequest:
+    """Read a TokenReview.
+
+    The size of `body` is the caller's to limit.
+
+    Raises:
+        MalformedRequest: `body` is not a TokenReview that has a token.
+    """
+    try:
+        # A document with two tokens could be read in two ways; none is right.
+        review = json.loads(body.decode("utf-8"), object_pairs_hook=_unique)
+    except RecursionError:
+        raise MalformedRequest("the JSON is nested too deeply") from None
+    except ValueError:
+        raise MalformedRequest("the body is not JSON in UTF-8 with unique keys") from None
+    if not isinstance(review, dict) or review.get("kind") != _KIND:
+        raise MalformedRequest("the JSON is no TokenReview")
+    api_version = review.get("apiVersion")
+    if not isinstance(api_version, str) or api_version not in API_VERSIONS:
+        raise MalformedRequest(f"the apiVersion is not one of {', '.join(sorted(API_VERSIONS))}")
+    spec = review.get("spec")
+    token = spec.get("token") if isinstance(spec, dict) else None
+    if not isinstance(token, str) or not token:
+        raise MalformedRequest("the TokenReview has no spec.token")
+    return ReviewRequest(api_version, token)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise ValueError
+    return result
+
+
+def deny(request: ReviewRequest) -> bytes:
+    """The answer to a caller who is refused.
+
+    It gives no reason: the API server would not cache a denial that carries `status.error`, and
+    whoever probes would learn from it. The reason is in the audit log.
+    """
+    return _render(request, {"authenticated": False})
+
+
+def allow(request: ReviewRequest, decision: Decision, *, scrubbed: bool) -> bytes:
+    """The answer to a caller who may enter.
+
+    Args:
+        request: what was asked.
+        decision: whom the caller is.
+        scrubbed: leave the account's ids out (the setting `scrubbedAccounts`).
+    """
+    user: dict[str, Any] = {"username": decision.username}
+    identity = decision.identity
+    if scrubbed:
+        user["uid"] = f"aws-iam-authenticator:administrative:{decision.username}"
+    else:
+        user["uid"] = f"aws-iam-authenticator:{identity.arn.account_id}:{identity.user_id}"
+        user["extra"] = {
+            "accessKeyId": [identity.access_key_id],
+            "arn": [str(identity.arn)],
+            "canonicalArn": [identity.canonical_arn],
+            "principalId": [identity.principal_id],
+            "sessionName": [identity.arn.session],
+            "sigs.k8s.io/aws-iam-authenticator/principalId": [identity.principal_id],
+        }
+    if decision.groups:
+        user["groups"] = decision.groups
+    return _render(request, {"authenticated": True, "user": user})
+
+
+def _render(request: ReviewRequest, status: dict[str, Any]) -> bytes:
+    answer = {"apiVersion": request.api_version, "kind": _KIND, "status": status}
+    return json.dumps(answer, separators=(",", ":")).encode()
