@@ -9,16 +9,13 @@ an immutable snapshot, at the moment that STS has answered, so that an edit coun
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
+from authenticator.aws.arns import CallerIdentity
 from authenticator.errors import UnknownUser
-
-if TYPE_CHECKING:
-    from authenticator.aws.arns import CallerIdentity
-    from authenticator.mapping.rules import Match
-    from authenticator.mapping.ruleset import RuleSet
-    from authenticator.tokens.presigned import PresignedRequest
+from authenticator.mapping.ruleset import RuleSet
+from authenticator.review import Decision
+from authenticator.tokens.presigned import PresignedRequest
 
 
 class ChecksTokens(Protocol):
@@ -57,23 +54,6 @@ class NamesInstances(Protocol):
             NamesUnavailable: EC2 could not be asked.
         """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """A caller who may enter, and as whom.
-
-    Attributes:
-        username: the Kubernetes username, never empty (the API server would accept an empty one).
-        groups: the Kubernetes groups.
-        identity: who STS proved the caller to be.
-        match: the mapping that applied.
-    """
-
-    username: str
-    groups: tuple[str, ...]
-    identity: CallerIdentity
-    match: Match
 
 
 class Login:

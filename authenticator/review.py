@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from authenticator.aws.arns import CallerIdentity
 from authenticator.errors import MalformedRequest
-
-if TYPE_CHECKING:
-    from authenticator.login import Decision
+from authenticator.mapping.rules import Match
 
 API_VERSIONS = frozenset({"authentication.k8s.io/v1", "authentication.k8s.io/v1beta1"})
 _KIND = "TokenReview"
@@ -29,6 +28,23 @@ class ReviewRequest:
 
     api_version: str
     token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A caller who may enter, and as whom.
+
+    Attributes:
+        username: the Kubernetes username, never empty (the API server would accept an empty one).
+        groups: the Kubernetes groups.
+        identity: who STS proved the caller to be.
+        match: the mapping that applied.
+    """
+
+    username: str
+    groups: tuple[str, ...]
+    identity: CallerIdentity
+    match: Match
 
 
 def parse(body: bytes) -> ReviewRequest:
