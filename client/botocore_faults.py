@@ -1,0 +1,137 @@
+"""What botocore's errors mean to the person at the keyboard, and what to do about each."""
+
+import configparser
+import os
+from collections.abc import Callable
+from typing import Any
+
+from botocore import exceptions
+from botocore.exceptions import BotoCoreError
+from botocore.exceptions import ClientError as AwsError
+
+from .profiles import config_path, credentials_path
+
+# What botocore lets through besides its own errors: files that are missing, processes that print
+# rubbish, refreshed credentials that have expired, a prompt without a terminal.
+FOREIGN_ERRORS = (BotoCoreError, AwsError, OSError, ValueError, KeyError, RuntimeError, EOFError)
+
+# The first type that fits gives the cure.
+_CURES: tuple[tuple[type[BaseException], str], ...] = (
+    (exceptions.SSOError, "run `aws sso login --profile {profile}`"),
+    (exceptions.TokenRetrievalError, "run `aws sso login --profile {profile}`"),
+    (exceptions.LoginError, "run `aws login --profile {profile}`"),
+    (exceptions.PartialCredentialsError, "set both halves of the key or neither"),
+    (exceptions.MissingDependencyException, "install what it names"),
+    (exceptions.ProxyConnectionError, "check HTTPS_PROXY and NO_PROXY"),
+    (exceptions.SSLError, "check AWS_CA_BUNDLE, or what intercepts TLS on the way"),
+    (exceptions.ConnectionError, "check the network, HTTPS_PROXY and the region"),
+    (exceptions.HTTPClientError, "check the network, HTTPS_PROXY and the region"),
+    (exceptions.MetadataRetrievalError, "check that instance or container metadata is reachable"),
+    (exceptions.CredentialRetrievalError, "run the profile's credential source by hand"),
+    (EOFError, "run this in a terminal, where it can ask for the MFA code"),
+)
+_DEFAULT_CURE = "check profile {profile} in {config} and {credentials}"
+
+_REFUSALS = {
+    "AccessDenied": "have the role's trust policy and the caller's own policies allow it, and check"
+    " the external id",
+    "ExpiredToken": "renew the credentials that ask",
+    "ExpiredTokenException": "renew the credentials that ask",
+    "InvalidClientTokenId": "check the access key that asks: AWS does not know it",
+    "RegionDisabledException": "enable STS for the region in the account, or choose another one",
+    "SignatureDoesNotMatch": "check the secret access key that asks, and this computer's clock",
+    "UnauthorizedException": "run `aws sso login --profile {profile}`",
+    "ForbiddenException": "check sso_account_id and sso_role_name in profile {profile}",
+}
+_DEFAULT_REFUSAL = "see AWS's reason"
+
+_METHODS = {
+    "env": "the environment",
+    "assume-role": "the role of profile {profile!r}",
+    "assume-role-with-web-identity": "the web identity token",
+    "sso": "the SSO session of profile {profile!r}",
+    "shared-credentials-file": "profile {profile!r} in the shared credentials file",
+    "config-file": "profile {profile!r} in the shared config file",
+    "login": "the login session of profile {profile!r}",
+    "custom-process": "the credential_process of profile {profile!r}",
+    "container-role": "the container's metadata",
+    "iam-role": "the instance's metadata",
+}
+
+
+def profile_of(session: Any) -> str:
+    """Return the name of the profile in force."""
+    return session.get_config_variable("profile") or "default"
+
+
+def source(method: str, profile: str) -> str:
+    """Say where credentials came from, given botocore's name for it."""
+    return _METHODS.get(method, method).format(profile=profile)
+
+
+def none_found(profile: str) -> str:
+    """Say where credentials were looked for in vain."""
+    return (
+        "no AWS credentials found; looked at AWS_ACCESS_KEY_ID, AWS_WEB_IDENTITY_TOKEN_FILE,"
+        f" profile {profile!r} in {credentials_path(os.environ)} and {config_path(os.environ)},"
+        " and the container's and instance's metadata; set AWS_PROFILE or run `aws configure`"
+    )
+
+
+def explain(error: BaseException, *, doing: str, session: Any) -> str:
+    """Say what failed, why, and what to do.
+
+    Args:
+        error: one of `FOREIGN_ERRORS`.
+        doing: what was attempted, as a verb and its object.
+        session: the botocore session that raised it.
+    """
+    for kind, describe in _DESCRIBED:
+        if isinstance(error, kind):
+            return describe(error, doing, session)
+    return f"cannot {doing}: {_reason(error)}; {_cure(error, profile_of(session))}"
+
+
+def _unknown_profile(error: Any, _doing: str, session: Any) -> str:
+    known = ", ".join(sorted(session.available_profiles)) or "none"
+    return (
+        f"there is no AWS profile {error.kwargs['profile']!r} (known: {known}); correct"
+        f" AWS_PROFILE or add the profile to {config_path(os.environ)}"
+    )
+
+
+def _unreadable(error: Any, _doing: str, _session: Any) -> str:
+    # The parser's own words quote the line, which may hold a secret.
+    cause = error.kwargs.get("error")
+    line = getattr(cause, "lineno", None)
+    if isinstance(cause, configparser.ParsingError) and cause.errors:
+        line = cause.errors[0][0]
+    place = f" (line {line})" if line else ""
+    return f"cannot read the AWS file {error.kwargs['path']}{place}; correct its syntax"
+
+
+def _refused(error: Any, doing: str, session: Any) -> str:
+    answer = error.response.get("Error", {})
+    code, message = answer.get("Code", "unknown"), answer.get("Message", "")
+    cure = _REFUSALS.get(code, _DEFAULT_REFUSAL).format(profile=profile_of(session))
+    return f"cannot {doing}: AWS refused {error.operation_name}: {code}: {message}; {cure}"
+
+
+_DESCRIBED: tuple[tuple[type[BaseException], Callable[[Any, str, Any], str]], ...] = (
+    (exceptions.ProfileNotFound, _unknown_profile),
+    (exceptions.ConfigParseError, _unreadable),
+    (AwsError, _refused),
+)
+
+
+def _reason(error: BaseException) -> str:
+    return str(error) if isinstance(error, BotoCoreError) else f"{type(error).__name__}: {error}"
+
+
+def _cure(error: BaseException, profile: str) -> str:
+    cure = next((cure for kind, cure in _CURES if isinstance(error, kind)), _DEFAULT_CURE)
+    return cure.format(
+        profile=profile,
+        config=config_path(os.environ),
+        credentials=credentials_path(os.environ),
+    )

@@ -1,0 +1,177 @@
+"""The verb ``token``: flags in, one document on stdout or one line on stderr.
+
+No argparse: its import alone takes as long as everything else here. The grammar is that of the
+reference (pflag): ``--flag value``, ``--flag=value``, ``-f value``, ``-f=value``, ``-fvalue``.
+"""
+
+import os
+import sys
+
+from . import cluster, exec_credential
+from .errors import ClientError
+from .token import Token, mint
+
+COMMAND = "aws-iam-authenticator"
+_STDOUT = 1
+_INTERRUPTED = 130
+
+# Name, short form, what its value is (empty: a switch), help.
+_FLAGS = (
+    ("cluster-id", "i", "ID", "the cluster's id, as its webhook knows it"),
+    ("config", "c", "FILE", "configuration file to read clusterID from"),
+    ("role", "r", "ARN", "role to assume first"),
+    ("external-id", "e", "ID", "external id to assume the role with"),
+    ("session-name", "s", "NAME", "name for the role's session"),
+    ("forward-session-name", "", "", "name it as the caller's own session"),
+    ("region", "", "REGION", "region whose STS endpoint to sign for"),
+    ("token-only", "", "", "print the bare token"),
+    ("cache", "", "", "accepted; nothing is cached yet"),
+    ("feature-gates", "", "LIST", "accepted; every feature is on"),
+    ("log-format", "l", "FORMAT", "accepted; the client does not log"),
+    ("log-verbosity", "v", "LEVEL", "accepted; the client does not log"),
+    ("help", "h", "", "show this help"),
+)
+_SWITCHES = frozenset(name for name, _, value, _ in _FLAGS if not value)
+_LONG = frozenset(name for name, _, _, _ in _FLAGS)
+_SHORT = {short: name for name, short, _, _ in _FLAGS if short}
+# As Go's strconv.ParseBool reads them.
+_BOOLEANS = dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), "true") | dict.fromkeys(
+    ("0", "f", "F", "false", "FALSE", "False"), ""
+)
+
+
+def main(arguments: list[str], *, words: tuple[str, ...] = ()) -> int:
+    """Run the verb and return the exit code: 0, 1 for a fault, 130 when interrupted.
+
+    Args:
+        arguments: the command line without the verb; global flags may stand anywhere in it.
+        words: what the command line has to hold besides flags.
+    """
+    try:
+        _write(_run(arguments, words))
+    except ClientError as error:
+        return _fail(str(error))
+    except KeyboardInterrupt:
+        _fail("interrupted")
+        return _INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - kubectl users must not meet a traceback
+        return _fail(f"internal error, please report it: {type(error).__name__}: {error}")
+    return 0
+
+
+def _run(arguments: list[str], words: tuple[str, ...]) -> str:
+    flags, rest = parse(arguments)
+    if flags.get("help"):
+        return _help()
+    if tuple(rest) != words:
+        raise ClientError(
+            f"expected {' '.join((*words, 'and flags'))}, got {' '.join(rest) or 'no verb'!r};"
+            f" see {COMMAND} token --help"
+        )
+    version = exec_credential.requested_version(os.environ.get("KUBERNETES_EXEC_INFO"))
+    token = _token(flags)
+    if flags.get("token-only"):
+        return token.value
+    return exec_credential.document(token.value, expiration=token.expiration, version=version)
+
+
+def _token(flags: dict[str, str]) -> Token:
+    if flags.get("forward-session-name") and flags.get("session-name"):
+        raise ClientError("--forward-session-name and --session-name exclude each other; drop one")
+    cluster_id = flags.get("cluster-id") or os.environ.get(cluster.VARIABLE)
+    if not cluster_id and flags.get("config"):
+        cluster_id = cluster.from_config(flags["config"])
+    return mint(
+        cluster_id or "",
+        region=flags.get("region"),
+        role_arn=flags.get("role", os.environ.get("DEFAULT_ROLE")),
+        external_id=flags.get("external-id"),
+        session_name=flags.get("session-name"),
+        forward_session_name=bool(flags.get("forward-session-name")),
+    )
+
+
+def parse(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
+    """Return the flags given, by long name, and the other words; a switch is ``true`` or empty.
+
+    Raises:
+        ClientError: a flag is unknown or lacks its value.
+    """
+    flags: dict[str, str] = {}
+    words: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "--":
+            words.extend(rest)
+        elif not argument.startswith("-") or argument == "-":
+            words.append(argument)
+        else:
+            name, value = _flag(argument)
+            if name in _SWITCHES:
+                flags[name] = _boolean(argument, "true" if value is None else value)
+                continue
+            if value is None and (value := next(rest, None)) is None:
+                raise ClientError(f"{argument} needs a value; see {COMMAND} token --help")
+            flags[name] = value
+    return flags, words
+
+
+def _flag(argument: str) -> tuple[str, str | None]:
+    """Return a flag's long name and the value that is attached to it, if one is."""
+    value: str | None
+    if argument.startswith("--"):
+        name, equals, value = argument[2:].partition("=")
+        value = value if equals else None
+        known = name in _LONG
+    else:
+        name = _SHORT.get(argument[1], "")
+        value = argument[2:].removeprefix("=") if argument[2:] else None
+        known = bool(name)
+    if not known:
+        raise ClientError(f"unknown flag {argument.partition('=')[0]}; see {COMMAND} token --help")
+    return name, value
+
+
+def _boolean(argument: str, value: str) -> str:
+    if value not in _BOOLEANS:
+        raise ClientError(f"{argument}: a switch is true or false")
+    return _BOOLEANS[value]
+
+
+def _help() -> str:
+    lines = [
+        f"Usage: {COMMAND} token -i CLUSTER [flags]",
+        "",
+        "Print an ExecCredential for kubectl: a token that proves your AWS identity to a cluster.",
+        "",
+    ]
+    for name, short, value, text in _FLAGS:
+        spelling = f"{f'-{short},' if short else '   '} --{name} {value}"
+        lines.append(f"  {spelling:<30} {text}")
+    lines += [
+        "",
+        f"Environment: {cluster.VARIABLE} (-i), DEFAULT_ROLE (-r),",
+        "AWS_PROFILE, AWS_REGION and the other variables of the AWS SDKs.",
+    ]
+    return "\n".join(lines)
+
+
+def _write(text: str) -> None:
+    """Write the one thing that ever goes to stdout.
+
+    Past Python's buffers, so that a reader who left is noticed here and not again at the end.
+    """
+    data = f"{text}\n".encode()
+    try:
+        while data:
+            data = data[os.write(_STDOUT, data) :]
+    except OSError as error:
+        raise ClientError(
+            f"cannot write to stdout: {error.strerror}; check what reads it"
+        ) from error
+
+
+def _fail(message: str) -> int:
+    line = "".join([char if char.isprintable() else " " for char in message])
+    sys.stderr.write(f"{COMMAND}: {' '.join(line.split())}\n")
+    return 1

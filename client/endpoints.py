@@ -1,0 +1,97 @@
+"""Which STS host signs for a region, in every AWS partition.
+
+Two hundred hosts follow from one table, so that signing needs neither botocore nor its data.
+``tests/contract/test_client_endpoints.py`` proves it equal to botocore's endpoint rules for every
+real region and every combination of FIPS, dual-stack and legacy endpoints.
+"""
+
+from .errors import ClientError
+
+GLOBAL_HOST = "sts.amazonaws.com"
+GLOBAL_REGION = "us-east-1"
+
+# First match wins: (prefix of the region, suffix of its hosts, suffix of its dual-stack hosts).
+# AWS grows regions with new prefixes in the commercial partition only, so that one comes last.
+_PARTITIONS = (
+    ("us-gov-", "amazonaws.com", "api.aws"),
+    ("cn-", "amazonaws.com.cn", "api.amazonwebservices.com.cn"),
+    ("eusc-", "amazonaws.eu", "api.amazonwebservices.eu"),
+    ("us-iso-", "c2s.ic.gov", "api.aws.ic.gov"),
+    ("us-isob-", "sc2s.sgov.gov", "api.aws.scloud"),
+    ("eu-isoe-", "cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
+    ("us-isof-", "csp.hci.ic.gov", "api.aws.hci.ic.gov"),
+    ("", "amazonaws.com", "api.aws"),
+)
+
+# The regions that existed before STS had regional hosts: AWS_STS_REGIONAL_ENDPOINTS=legacy sends
+# these, and only these, to the global host.
+_LEGACY_REGIONS = frozenset(
+    {
+        "ap-northeast-1",
+        "ap-south-1",
+        "ap-southeast-1",
+        "ap-southeast-2",
+        "ca-central-1",
+        "eu-central-1",
+        "eu-north-1",
+        "eu-west-1",
+        "eu-west-2",
+        "eu-west-3",
+        "sa-east-1",
+        "us-east-1",
+        "us-east-2",
+        "us-west-1",
+        "us-west-2",
+    }
+)
+
+
+class Endpoint:
+    """An STS host and the region that a signature for it names."""
+
+    __slots__ = ("host", "region")
+
+    def __init__(self, host: str, region: str) -> None:
+        self.host = host
+        self.region = region
+
+
+def resolve(
+    region: str | None, *, legacy: bool = False, fips: bool = False, dual_stack: bool = False
+) -> Endpoint:
+    """Return the STS endpoint for ``region``.
+
+    Without a region it is the global one, as the reference has it; where a FIPS or dual-stack
+    host is wanted, which the global endpoint lacks, that of us-east-1.
+
+    Raises:
+        ClientError: the region is not the name of a region.
+    """
+    if region == "aws-global":
+        region = None
+    if region is not None:
+        _check(region)
+    if not fips and not dual_stack and (region is None or (legacy and region in _LEGACY_REGIONS)):
+        return Endpoint(GLOBAL_HOST, GLOBAL_REGION)
+    region = region or GLOBAL_REGION
+    plain, dual = next(suffixes for prefix, *suffixes in _PARTITIONS if region.startswith(prefix))
+    # GovCloud's ordinary hosts are FIPS hosts already.
+    named_fips = fips and (dual_stack or not region.startswith("us-gov-"))
+    service = "sts-fips" if named_fips else "sts"
+    return Endpoint(f"{service}.{region}.{dual if dual_stack else plain}", region)
+
+
+def _check(region: str) -> None:
+    """Refuse what is not ``word-word-number``: the text becomes part of a host name."""
+    *words, number = region.split("-")
+    if not (
+        region.isascii()
+        and len(region) <= len("xxxx-xxxx-xxxxxxxxx-00")
+        and len(words) in {2, 3}
+        and all(word.isalpha() and word.islower() for word in words)
+        and number.isdigit()
+    ):
+        raise ClientError(
+            f"{region!r} is not an AWS region; give one such as eu-west-1 with --region, AWS_REGION"
+            " or `region` in the profile"
+        )

@@ -1,0 +1,75 @@
+"""The ExecCredential that kubectl asks for and gets.
+
+Source: Kubernetes, "Authenticating: client-go credential plugins", and the package
+``k8s.io/client-go/pkg/apis/clientauthentication``.
+"""
+
+import time
+
+from .errors import ClientError
+
+_GROUP = "client.authentication.k8s.io"
+VERSIONS = (f"{_GROUP}/v1", f"{_GROUP}/v1beta1", f"{_GROUP}/v1alpha1")
+_DEFAULT_VERSION = f"{_GROUP}/v1beta1"
+
+# What kubectl sends, letter for letter, unless the kubeconfig sets provideClusterInfo. Knowing
+# these by heart saves the import of json, which would be a third of the plugin's run time.
+_KNOWN_REQUESTS = {
+    f'{{"kind":"ExecCredential","apiVersion":"{version}","spec":{{"interactive":{flag}}}}}': version
+    for version in VERSIONS
+    for flag in ("true", "false")
+}
+
+
+def requested_version(exec_info: str | None) -> str:
+    """Return the apiVersion to answer with: kubectl refuses any other than the one it sent.
+
+    Args:
+        exec_info: the environment variable ``KUBERNETES_EXEC_INFO``; clients older than
+            Kubernetes 1.11, and people at a terminal, send none and get v1beta1.
+
+    Raises:
+        ClientError: the document is malformed or of an unknown version.
+    """
+    if not exec_info:
+        return _DEFAULT_VERSION
+    return _KNOWN_REQUESTS.get(exec_info.strip()) or _parse(exec_info)
+
+
+def _parse(exec_info: str) -> str:
+    import json  # noqa: PLC0415 - see _KNOWN_REQUESTS
+
+    try:
+        document = json.loads(exec_info)
+    except (ValueError, RecursionError) as error:
+        raise ClientError(
+            f"KUBERNETES_EXEC_INFO is not valid JSON ({error}); it is set by kubectl: unset it"
+            " when running this command by hand"
+        ) from error
+    if not isinstance(document, dict) or document.get("kind") != "ExecCredential":
+        raise ClientError(
+            "KUBERNETES_EXEC_INFO is not an ExecCredential; it is set by kubectl: unset it when"
+            " running this command by hand"
+        )
+    version = document.get("apiVersion")
+    if version not in VERSIONS:
+        raise ClientError(
+            f"KUBERNETES_EXEC_INFO asks for apiVersion {version!r}; set the apiVersion of the"
+            f" kubeconfig's exec section to one of {', '.join(VERSIONS)}"
+        )
+    return str(version)
+
+
+def document(token: str, *, expiration: float, version: str) -> str:
+    """Return the ExecCredential as one line of JSON.
+
+    Args:
+        token: a bearer token: letters, digits, ``-``, ``_`` and ``.``, so nothing to escape.
+        expiration: seconds since the epoch; kubectl asks for a new token after it.
+        version: one of `VERSIONS`.
+    """
+    timestamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(expiration))
+    return (
+        f'{{"kind":"ExecCredential","apiVersion":"{version}","spec":{{}},'
+        f'"status":{{"expirationTimestamp":"{timestamp}","token":"{token}"}}}}'
+    )
