@@ -1,0 +1,256 @@
+"""Every setting of the server, as one table.
+
+The fields of `Settings` hold the key, the flag, the default and the sentence from which
+docs/settings.md and the help text are made. `authenticator.config` gathers their values.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+)
+from pydantic.fields import FieldInfo
+
+from authenticator.aws.arns import PARTITIONS
+from authenticator.aws.sts_hosts import StsHost
+
+ENVIRONMENT_PREFIX = "KUBERNETES_AWS_AUTHENTICATOR_"
+
+# The mappings themselves stand in the same file, and are the business of the source MountedFile.
+MAPPING_KEYS = ("mapRoles", "mapUsers", "mapAccounts")
+# Switches of the reference for what is always on here.
+FEATURE_GATES = frozenset({"SSORoleMatch", "IAMIdentityMappingCRD", "ConfiguredInitDirectories"})
+BACKEND_MODES = {
+    "mountedfile": "MountedFile",
+    "file": "MountedFile",
+    "eksconfigmap": "EKSConfigMap",
+    "configmap": "EKSConfigMap",
+    "crd": "CRD",
+    "dynamicfile": "DynamicFile",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a setting can be given.
+
+    Attributes:
+        key: its key in the config file, as documented; any case is read.
+        flag: its flag, if it has one.
+        top: the key stands at the top of the file and not under `server`.
+        file_only: its value is a structure, which flags and variables cannot hold.
+    """
+
+    key: str
+    flag: str | None = None
+    top: bool = False
+    file_only: bool = False
+
+    @property
+    def path(self) -> str:
+        """The key with what it stands under."""
+        return self.key if self.top else f"server.{self.key}"
+
+
+def _items(value: Any) -> Any:
+    return [item.strip() for item in value.split(",")] if isinstance(value, str) else value
+
+
+def _backend_modes(modes: tuple[str, ...]) -> tuple[str, ...]:
+    unknown = [mode for mode in modes if mode.lower() not in BACKEND_MODES]
+    if unknown or not modes:
+        known = ", ".join(dict.fromkeys(BACKEND_MODES.values()))
+        raise ValueError(f"{', '.join(unknown) or 'nothing'} given where one of {known} is needed")
+    named = tuple(BACKEND_MODES[mode.lower()] for mode in modes)
+    if len(set(named)) != len(named):
+        raise ValueError("a mode is named twice")
+    return named
+
+
+def _partition(value: str) -> str:
+    if value not in PARTITIONS:
+        raise ValueError(f"it is not one of {', '.join(sorted(PARTITIONS))}")
+    return value
+
+
+def _cluster_id(value: str) -> str:
+    # It is sent to STS as the value of a header.
+    if not re.fullmatch(r"[!-~]{1,256}", value, re.ASCII):
+        raise ValueError("it must be 1 to 256 printable ASCII characters without spaces")
+    return value
+
+
+def _account_ids(values: tuple[str, ...]) -> tuple[str, ...]:
+    wrong = [value for value in values if not re.fullmatch(r"[0-9]{12}", value, re.ASCII)]
+    if wrong:
+        raise ValueError(f"{wrong[0]!r} is no account id of 12 digits; quote it in YAML")
+    return values
+
+
+def _feature_gates(value: Any) -> Any:
+    pairs = (
+        dict(item.partition("=")[::2] for item in _items(value))
+        if isinstance(value, str)
+        else value
+    )
+    unknown = sorted(set(pairs) - FEATURE_GATES) if isinstance(pairs, Mapping) else []
+    if unknown:
+        raise ValueError(f"{unknown[0]} is not one of {', '.join(sorted(FEATURE_GATES))}")
+    return pairs
+
+
+def _lower_keys(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    return [
+        {str(key).lower(): item for key, item in entry.items()}
+        if isinstance(entry, dict)
+        else entry
+        for entry in value
+    ]
+
+
+Host = Annotated[str, Field(pattern=r"^[a-z0-9]([a-z0-9.-]{0,253}[a-z0-9])?$")]
+Region = Annotated[str, Field(pattern=r"^[a-z]{2,5}(-[a-z0-9]+){2,3}$")]
+Verbosity = Literal["panic", "fatal", "error", "warning", "warn", "info", "debug", "trace"]
+Items = Annotated[tuple[str, ...], BeforeValidator(_items)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class ReservedPrefixes(BaseModel):
+    """The beginnings of usernames that one source may not give."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    backendmode: str
+    usernameprefixreservelist: tuple[str, ...]
+
+
+class Settings(BaseModel):
+    """What the server was told. Frozen, and made by `authenticator.config.load` only."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    cluster_id: Annotated[
+        str, AfterValidator(_cluster_id), Place("clusterID", "--cluster-id", top=True)
+    ] = Field(description="Tokens must be signed for this id; give each cluster its own.")
+    feature_gates: Annotated[
+        dict[str, bool],
+        BeforeValidator(_feature_gates),
+        Place("featureGates", "--feature-gates", top=True),
+    ] = Field({}, description="Accepted for the reference's sake: all of its gates are always on.")
+    log_format: Annotated[Literal["text", "json"], Place("logFormat", "--log-format", top=True)] = (
+        Field("text", description="How log and audit lines are written.")
+    )
+    log_verbosity: Annotated[Verbosity, Place("logVerbosity", "--log-verbosity", top=True)] = Field(
+        "info", description="The least severe kind of log line that is written."
+    )
+    address: Annotated[str, Place("address", "--address")] = Field(
+        "127.0.0.1", description="The address to listen on."
+    )
+    port: Annotated[Port, Place("port", "--port")] = Field(
+        21362, description="The TLS port of `/authenticate`, `/metrics` and `/healthz`."
+    )
+    health_port: Annotated[Port, Place("healthPort", "--health-port")] = Field(
+        21363, description="The plain port of `/healthz`."
+    )
+    hostname: Annotated[str, Place("hostname", "--hostname")] = Field(
+        "localhost", description="The host name in the certificate and in the webhook kubeconfig."
+    )
+    partition: Annotated[str, AfterValidator(_partition), Place("partition", "--partition")] = (
+        Field("aws", description="The AWS partition whose STS hosts tokens may name.")
+    )
+    sts_hosts: Annotated[dict[Host, Region], Place("stsHosts", file_only=True)] = Field(
+        {},
+        description="Further STS hosts, each with its region, such as a VPC endpoint's own name.",
+    )
+    state_dir: Annotated[Path, Place("stateDir", "--state-dir")] = Field(
+        Path("/var/aws-iam-authenticator"),
+        description="Where the certificate, its key and the last good mappings are kept.",
+    )
+    generate_kubeconfig: Annotated[Path, Place("generateKubeconfig", "--generate-kubeconfig")] = (
+        Field(
+            Path("/etc/kubernetes/aws-iam-authenticator/kubeconfig.yaml"),
+            description="Where the webhook kubeconfig for the API server is written.",
+        )
+    )
+    kubeconfig_pregenerated: Annotated[
+        bool, Place("kubeconfigPregenerated", "--kubeconfig-pregenerated")
+    ] = Field(False, description="The webhook kubeconfig exists already (`init` made it).")
+    kubeconfig: Annotated[str, Place("kubeconfig", "--kubeconfig")] = Field(
+        "", description="How to reach the API server; empty: as a pod of the cluster."
+    )
+    master: Annotated[str, Place("master", "--master")] = Field(
+        "", description="The API server's URL, instead of the kubeconfig's."
+    )
+    backend_mode: Annotated[
+        Items, AfterValidator(_backend_modes), Place("backendMode", "--backend-mode")
+    ] = Field(
+        ("MountedFile",),
+        description="The sources of mappings in their order:"
+        " MountedFile, EKSConfigMap, CRD, DynamicFile.",
+    )
+    dynamic_backend_mode_path: Annotated[str, Place("dynamicBackendModePath")] = Field(
+        "", description="A JSON file that names the sources, read again when it changes."
+    )
+    dynamic_file_path: Annotated[str, Place("dynamicfilepath")] = Field(
+        "", description="The JSON file of the source DynamicFile."
+    )
+    dynamic_file_user_id_strict: Annotated[bool, Place("dynamicfileUserIDStrict")] = Field(
+        False, description="Entries of the source DynamicFile apply to their `userid` only."
+    )
+    reserved_prefixes: Annotated[
+        tuple[ReservedPrefixes, ...],
+        BeforeValidator(_lower_keys),
+        Place("reservedPrefixConfig", file_only=True),
+    ] = Field(
+        (),
+        description="Beginnings of usernames that a source may not give:"
+        " a list of `{backendmode, usernamePrefixReserveList}`.",
+    )
+    scrubbed_accounts: Annotated[
+        tuple[str, ...], AfterValidator(_account_ids), Place("scrubbedAccounts")
+    ] = Field((), description="Accounts whose ids appear in no answer, log line or metric.")
+    ec2_describe_instances_role_arn: Annotated[str, Place("ec2DescribeInstancesRoleARN")] = Field(
+        "", description="The role to assume to look up the names of EC2 instances."
+    )
+    source_arn: Annotated[str, Place("sourceARN")] = Field(
+        "", description="Sent when that role is assumed, against the confused deputy."
+    )
+    ec2_describe_instances_qps: Annotated[
+        float, Field(gt=0), Place("ec2DescribeInstancesQps", "--ec2-describeInstances-qps")
+    ] = Field(15.0, description="Calls of ec2:DescribeInstances a second, at most.")
+    ec2_describe_instances_burst: Annotated[
+        int, Field(ge=1), Place("ec2DescribeInstancesBurst", "--ec2-describeInstances-burst")
+    ] = Field(5, description="How many of those calls may come at once.")
+    workers: Annotated[int, Field(ge=1, le=64), Place("workers", "--workers")] = Field(
+        2, description="Processes that answer reviews."
+    )
+
+    @property
+    def further_sts_hosts(self) -> tuple[StsHost, ...]:
+        """`sts_hosts` as the verifier takes them."""
+        return tuple(
+            StsHost(name, region, self.partition) for name, region in self.sts_hosts.items()
+        )
+
+
+def variable(name: str) -> str:
+    """The environment variable of the setting whose field is `name`."""
+    return ENVIRONMENT_PREFIX + name.upper()
+
+
+def places() -> Iterator[tuple[str, FieldInfo, Place]]:
+    """Every setting: the name of its field, the field, and where it can be given."""
+    for name, field in Settings.model_fields.items():
+        yield name, field, next(item for item in field.metadata if isinstance(item, Place))
