@@ -1,0 +1,177 @@
+"""The metrics, under the reference's names, summed over the workers.
+
+Each worker counts in files of its own in one directory in memory, and whoever answers `/metrics`
+adds up all of them (prometheus-client, "Multiprocess Mode"). A dead worker's files stay, so that no
+counter ever falls.
+
+Every label takes its values from a set that is fixed before the first request: nothing that a
+caller sends can make a new time series.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+_DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+_NAMESPACE = "aws_iam_authenticator"
+RESULTS = (
+    "success",
+    "invalid_token",
+    "unknown_user",
+    "malformed_request",
+    "sts_error",
+    "sts_throttling",
+    "ec2_error",
+    "overloaded",
+    "internal_error",
+)
+# From a review answered out of memory (a millisecond) to one that waits for STS until its deadline.
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+
+
+def share_between_workers() -> Path:
+    """Prepare for counting in several processes; call once, before any `Metrics` is made.
+
+    Returns:
+        the directory of the counters, readable by us alone; `discard` it at the end.
+
+    Raises:
+        RuntimeError: prometheus-client has been imported already, and counts in one process only.
+    """
+    if "prometheus_client" in sys.modules:
+        raise RuntimeError("prometheus_client was imported before its directory was known")
+    memory = "/dev/shm"  # noqa: S108 (only the parent of a directory that mkdtemp makes for us)
+    parent = memory if os.access(memory, os.W_OK) else None
+    directory = tempfile.mkdtemp(prefix="aws-iam-authenticator-metrics-", dir=parent)
+    # Whatever an operator's environment says: a directory of an earlier run holds its counters.
+    os.environ[_DIRECTORY_VARIABLE] = directory
+    return Path(directory)
+
+
+def discard(directory: Path) -> None:
+    """Remove what `share_between_workers` made."""
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+class Metrics:
+    """Everything that is counted. Safe to use from many threads."""
+
+    def __init__(self) -> None:
+        # Imported here, since its import decides how it counts: see `share_between_workers`.
+        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram  # noqa: PLC0415
+
+        self._registry = CollectorRegistry()
+
+        def counter(name: str, text: str, *labels: str) -> Counter:
+            return Counter(name, text, labels, namespace=_NAMESPACE, registry=self._registry)
+
+        def gauge(name: str, text: str) -> Gauge:
+            return Gauge(
+                name,
+                text,
+                namespace=_NAMESPACE,
+                registry=self._registry,
+                multiprocess_mode="livemax",
+            )
+
+        latency = Histogram(
+            "authenticate_latency_seconds",
+            "Time to answer a review, by its result",
+            ["result"],
+            namespace=_NAMESPACE,
+            registry=self._registry,
+            buckets=_SECONDS,
+        )
+        self._latency = {result: latency.labels(result) for result in RESULTS}
+        self._sts_responses = counter(
+            "sts_responses_total", "Answers of STS", "ResponseCode", "StsRegion"
+        )
+        self._sts_failures = counter(
+            "sts_connection_failures_total", "Calls that STS did not answer", "StsRegion"
+        )
+        self._sts_throttling = counter(
+            "sts_throttling_total", "Calls that STS refused for its quota", "StsRegion"
+        )
+        self._ec2_calls = counter(
+            "ec2_describe_instances_calls_total", "Calls of EC2 DescribeInstances"
+        )
+        self._watch_failures = counter(
+            "configmap_watch_failures_total", "Failures of the watch of the ConfigMap aws-auth"
+        )
+        self._file_failures = counter(
+            "dynamicfile_failures_total", "Failures to read the dynamic file"
+        )
+        self._dynamic_latency = Histogram(
+            "dynamic_e2e_latency_seconds",
+            "Time from an edit of a dynamic file until it is in force",
+            ["type"],
+            namespace=_NAMESPACE,
+            registry=self._registry,
+        )
+        self._file_enabled = gauge("dynamic_file_enabled", "1 while DynamicFile is in use")
+        self._file_only = gauge("dynamic_file_only", "1 while DynamicFile alone is in use")
+        self._audit_dropped = counter("audit_dropped_total", "Audit lines that could not be kept")
+
+    def observe_review(self, result: str, seconds: float) -> None:
+        """Count one review; `result` is one of `RESULTS`."""
+        self._latency[result].observe(seconds)
+
+    def sts_response(self, code: int, region: str) -> None:
+        """Count an answer of STS: its HTTP status, and the region of a known STS host."""
+        self._sts_responses.labels(str(code), region).inc()
+
+    def sts_connection_failed(self, region: str) -> None:
+        """Count a call that STS did not answer."""
+        self._sts_failures.labels(region).inc()
+
+    def sts_throttled(self, region: str) -> None:
+        """Count a call that STS refused for its quota."""
+        self._sts_throttling.labels(region).inc()
+
+    def ec2_called(self) -> None:
+        """Count a call of DescribeInstances."""
+        self._ec2_calls.inc()
+
+    def configmap_watch_failed(self) -> None:
+        """Count a failure of the ConfigMap's watch."""
+        self._watch_failures.inc()
+
+    def dynamic_file_failed(self) -> None:
+        """Count a failure to read the dynamic file."""
+        self._file_failures.inc()
+
+    def observe_dynamic_latency(self, kind: str, seconds: float) -> None:
+        """Count an edit that came into force; `kind` names the kind of file."""
+        self._dynamic_latency.labels(kind).observe(seconds)
+
+    def dynamic_file(self, *, enabled: bool, only: bool) -> None:
+        """Say whether DynamicFile is in use, and whether alone."""
+        self._file_enabled.set(enabled)
+        self._file_only.set(only)
+
+    def audit_dropped(self) -> None:
+        """Count an audit line that could not be kept."""
+        self._audit_dropped.inc()
+
+    def render(self) -> bytes:
+        """Give all of it in the Prometheus text format, summed over the workers that share it."""
+        from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415 (as above)
+        from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415
+
+        directory = os.environ.get(_DIRECTORY_VARIABLE)
+        if directory is None:
+            return generate_latest(self._registry)
+        summed = CollectorRegistry()
+        MultiProcessCollector(summed, path=directory)  # type: ignore[no-untyped-call]
+        return generate_latest(summed)
+
+
+def mark_dead(pid: int) -> None:
+    """Forget what only a living worker can say (gauges); its counters stay."""
+    from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 (as in Metrics)
+
+    mark_process_dead(pid)  # type: ignore[no-untyped-call]

@@ -1,0 +1,110 @@
+"""The metrics, as scraped, from one process and from several.
+
+Each test scrapes processes of its own, since prometheus-client decides when it is imported whether
+it counts in one process or in several.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from authenticator import errors
+from authenticator.serving.metrics import RESULTS
+
+
+def run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+EVERYTHING = """
+from authenticator.serving.metrics import Metrics
+metrics = Metrics()
+metrics.observe_review("success", 0.02)
+metrics.sts_response(200, "eu-west-1")
+metrics.sts_connection_failed("eu-west-1")
+metrics.sts_throttled("eu-west-1")
+metrics.ec2_called()
+metrics.configmap_watch_failed()
+metrics.dynamic_file_failed()
+metrics.observe_dynamic_latency("DynamicFile", 0.5)
+metrics.dynamic_file(enabled=True, only=False)
+metrics.audit_dropped()
+print(metrics.render().decode())
+"""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'authenticate_latency_seconds_count{result="success"} 1.0',
+        'sts_responses_total{ResponseCode="200",StsRegion="eu-west-1"} 1.0',
+        'sts_connection_failures_total{StsRegion="eu-west-1"} 1.0',
+        'sts_throttling_total{StsRegion="eu-west-1"} 1.0',
+        "ec2_describe_instances_calls_total 1.0",
+        "configmap_watch_failures_total 1.0",
+        "dynamicfile_failures_total 1.0",
+        'dynamic_e2e_latency_seconds_count{type="DynamicFile"} 1.0',
+        "dynamic_file_enabled 1.0",
+        "dynamic_file_only 0.0",
+    ],
+)
+def test_the_names_are_the_references(scraped: str, line: str) -> None:
+    assert f"aws_iam_authenticator_{line}\n" in scraped
+
+
+@pytest.fixture(scope="module")
+def scraped() -> str:
+    return run(EVERYTHING)
+
+
+def test_workers_are_summed_and_a_dead_ones_counters_stay() -> None:
+    output = run(
+        """
+import os
+from authenticator.serving import metrics as m
+directory = m.share_between_workers()
+metrics = m.Metrics()
+for count in (1, 2):
+    pid = os.fork()
+    if not pid:
+        for _ in range(count):
+            metrics.observe_review("success", 0.02)
+        metrics.dynamic_file(enabled=True, only=True)
+        os._exit(0)
+    os.waitpid(pid, 0)
+    m.mark_dead(pid)
+print(metrics.render().decode())
+print("mode", oct(directory.stat().st_mode & 0o777))
+m.discard(directory)
+print("left", directory.exists())
+"""
+    )
+    assert 'authenticate_latency_seconds_count{result="success"} 3.0\n' in output
+    assert "dynamic_file_enabled 1.0" not in output
+    assert "mode 0o700\nleft False" in output
+
+
+def test_sharing_after_prometheus_client_was_imported_is_refused() -> None:
+    run(
+        """
+import prometheus_client
+from authenticator.serving.metrics import share_between_workers
+try:
+    share_between_workers()
+except RuntimeError:
+    raise SystemExit(0)
+raise SystemExit("not refused")
+"""
+    )
+
+
+def test_every_kind_of_error_has_its_result() -> None:
+    def kinds(kind: type[errors.AuthenticatorError]) -> set[str]:
+        return {kind.result}.union(*map(kinds, kind.__subclasses__()))
+
+    assert kinds(errors.AuthenticatorError) <= set(RESULTS)
