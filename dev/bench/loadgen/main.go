@@ -1,0 +1,117 @@
+// Command loadgen sends TokenReviews to a webhook as kube-apiserver does, over HTTPS/1.1 with
+// keep-alive, and prints as JSON what came back and how fast.
+//
+// Each -stream is one kind of caller, and all streams run at once:
+//
+//	-stream name=users,tokens=new,callers=50,rate=50,connections=8
+//
+//	tokens       new (each token once), pool (a fixed set again and again),
+//	             forged (well-formed, signed by nobody), foreign (a ServiceAccount's JWT)
+//	callers      how many access keys the tokens come from, or how many tokens a pool has
+//	connections  how many connections carry the stream, one review at a time on each
+//	rate         reviews a second offered, whatever the answers take; latency then counts from
+//	             when a review was due. Without it each connection asks as soon as it is answered
+//	askers, within  each token is asked by so many API servers within this duration (needs rate)
+package main
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("loadgen: ")
+	var streams streamFlags
+	url := flag.String("url", "", "the webhook, https://HOST:PORT/PATH")
+	ca := flag.String("ca", "", "file with the webhook's CA certificate")
+	cluster := flag.String("cluster", "", "cluster id that the tokens are for")
+	warmup := flag.Duration("warmup", time.Second, "what is sent in this time at first does not count")
+	duration := flag.Duration("duration", 5*time.Second, "what is sent in this time counts")
+	flag.Var(&streams, "stream", "name=..,tokens=new|pool|forged|foreign[,callers=..][,connections=..]"+
+		"[,rate=..][,askers=..,within=..] (repeatable)")
+	flag.Parse()
+	dial, err := newDialer(*url, *ca)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if len(streams) == 0 {
+		log.Fatal("nothing to send: give a -stream")
+	}
+	window := window{start: time.Now().Add(*warmup), length: *duration, warmup: *warmup}
+	json.NewEncoder(os.Stdout).Encode(run(streams, dial, *cluster, window))
+}
+
+// window is when what is sent counts.
+type window struct {
+	start          time.Time
+	length, warmup time.Duration
+}
+
+func (w window) end() time.Time             { return w.start.Add(w.length) }
+func (w window) begin() time.Time           { return w.start.Add(-w.warmup) }
+func (w window) counts(sent time.Time) bool { return !sent.Before(w.start) && sent.Before(w.end()) }
+
+func run(streams []stream, dial *dialer, cluster string, window window) map[string]summary {
+	summaries := make(map[string]summary, len(streams))
+	var lock sync.Mutex
+	var all sync.WaitGroup
+	for _, s := range streams {
+		all.Go(func() {
+			result := s.run(dial, cluster, window)
+			lock.Lock()
+			defer lock.Unlock()
+			summaries[s.name] = result
+		})
+	}
+	all.Wait()
+	return summaries
+}
+
+// run sends the stream over its connections and gathers the answers.
+func (s stream) run(dial *dialer, cluster string, window window) summary {
+	source := newSource(s, cluster)
+	next := s.arrivals(source, window)
+	records := make([]record, s.connections)
+	var workers sync.WaitGroup
+	for i := range records {
+		workers.Go(func() {
+			client := &client{dialer: dial}
+			defer client.close()
+			for review, due, more := next(); more; review, due, more = next() {
+				outcome := client.ask(review)
+				records[i].add(window, due, time.Now(), outcome)
+			}
+		})
+	}
+	workers.Wait()
+	return summarise(records, window)
+}
+
+func newDialer(url, ca string) (*dialer, error) {
+	rest, secure := strings.CutPrefix(url, "https://")
+	address, path, found := strings.Cut(rest, "/")
+	if !secure || !found {
+		return nil, errors.New("-url must be https://HOST:PORT/PATH")
+	}
+	text, err := os.ReadFile(ca)
+	if err != nil {
+		return nil, fmt.Errorf("-ca: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("-ca: %s holds no certificate", ca)
+	}
+	host, _, _ := strings.Cut(address, ":")
+	config := &tls.Config{RootCAs: roots, ServerName: host, NextProtos: []string{"http/1.1"}}
+	return &dialer{address: address, path: "/" + path, config: config}, nil
+}

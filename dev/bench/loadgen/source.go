@@ -1,0 +1,83 @@
+package main
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"strings"
+	"time"
+
+	"dev/bench/sts"
+)
+
+// source makes the review with a serial number.
+type source func(serial int) review
+
+// A session token of AWS has some hundred characters.
+const sessionTokenLength = 400
+
+// How many foreign tokens take turns; nothing remembers them, so few will do.
+const foreignTokens = 500
+
+func newSource(s stream, cluster string) source {
+	fresh := func(serial int) review { return mint(serial, s.callers, cluster) }
+	switch s.tokens {
+	case "pool":
+		return fixed(s.callers, fresh)
+	case "forged":
+		return func(serial int) review { return forge(fresh(serial)) }
+	case "foreign":
+		return fixed(foreignTokens, foreign)
+	}
+	return fresh
+}
+
+func fixed(size int, make_ source) source {
+	pool := make([]review, size)
+	for i := range pool {
+		pool[i] = make_(i)
+	}
+	return func(serial int) review { return pool[serial%size] }
+}
+
+// mint makes a token that no other serial number has: callers take turns, and each comes with
+// another session every time.
+func mint(serial, callers int, cluster string) review {
+	caller := sts.Caller(serial % callers)
+	session := fmt.Sprintf("session %d of ", serial/callers)
+	session += strings.Repeat("x", sessionTokenLength-len(session))
+	session = base64.StdEncoding.EncodeToString([]byte(session))[:sessionTokenLength]
+	url := sts.Presign(caller, session, cluster, time.Now())
+	return review{token: encode(url), username: caller.Username()}
+}
+
+func encode(url string) string {
+	return "k8s-aws-v1." + base64.RawURLEncoding.EncodeToString([]byte(url))
+}
+
+// forge keeps everything but the signature, which only STS can tell from a good one.
+func forge(r review) review {
+	url, _ := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(r.token, "k8s-aws-v1."))
+	unsigned, _, _ := strings.Cut(string(url), "&X-Amz-Signature=")
+	signature := make([]byte, 32)
+	rand.Read(signature)
+	return review{token: encode(unsigned + "&X-Amz-Signature=" + hex.EncodeToString(signature))}
+}
+
+// foreign makes what falls through to the webhook when a ServiceAccount's token has expired.
+func foreign(serial int) review {
+	header := `{"alg":"RS256","kid":"Zm9yZWlnbiBrZXkgb2YgYSBiZW5jaG1hcmsgdG9rZW4"}`
+	claims := fmt.Sprintf(`{"aud":["https://kubernetes.default.svc.cluster.local"],"exp":1700003607,`+
+		`"iat":1700000000,"iss":"https://kubernetes.default.svc.cluster.local","jti":"%036d",`+
+		`"kubernetes.io":{"namespace":"default","pod":{"name":"web-%d","uid":"%036d"},`+
+		`"serviceaccount":{"name":"default","uid":"%036d"}},"nbf":1700000000,`+
+		`"sub":"system:serviceaccount:default:default"}`, serial, serial, serial, serial)
+	signature := make([]byte, 256)
+	rand.Read(signature)
+	parts := make([]string, 3)
+	for i, part := range [][]byte{[]byte(header), []byte(claims), signature} {
+		parts[i] = base64.RawURLEncoding.EncodeToString(part)
+	}
+	return review{token: strings.Join(parts, ".")}
+}

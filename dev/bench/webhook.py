@@ -1,0 +1,155 @@
+"""A webhook server under test: ours or the reference, started alike on a fresh state."""
+
+from __future__ import annotations
+
+import base64
+import os
+import signal
+import socket
+import ssl
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import yaml
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from dev.bench.double import StsDouble
+
+CLUSTER = "benchmark"
+
+# As many as Roles in dev/bench/sts/sts.go.
+_ROLES = 20
+_PATIENCE = 20.0
+
+# The reference does not end on SIGTERM.
+_GRACE = 3.0
+
+
+class WebhookError(Exception):
+    """The server did not come up; the message ends with what it logged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A running server: its process, its URL and the CA file to trust."""
+
+    pid: int
+    url: str
+    ca: Path
+
+
+@contextmanager
+def running(command: str, directory: Path, double: StsDouble) -> Iterator[Webhook]:
+    """Run `command server` with its state in `directory`, and STS where the double is.
+
+    Raises WebhookError.
+    """
+    (directory / "config.yaml").write_text(yaml.safe_dump(configuration()))
+    port = _free_port()
+    paths = [
+        *("--config", str(directory / "config.yaml")),
+        *("--state-dir", str(directory)),
+        *("--generate-kubeconfig", str(directory / "webhook.yaml")),
+    ]
+    arguments = [command, "server", *paths, "--address", "127.0.0.1", "--port", str(port)]
+    log = directory / "log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            arguments,
+            env=_environment(directory, double),
+            stdout=output,
+            stderr=output,
+            # A group of its own, so that nothing of it stays behind.
+            start_new_session=True,
+        )
+    try:
+        yield _ready(process, directory, log)
+    finally:
+        _stop(process)
+
+
+def configuration() -> dict[str, object]:
+    """Return the configuration that maps the callers of dev/bench/sts."""
+    roles = [
+        {
+            "roleARN": f"arn:aws:iam::111122223333:role/bench-{number:02d}",
+            "username": f"bench-{number:02d}:{{{{SessionName}}}}",
+            "groups": ["bench:readers"],
+        }
+        for number in range(_ROLES)
+    ]
+    return {"clusterID": CLUSTER, "server": {"mapRoles": roles}}
+
+
+def _environment(home: Path, double: StsDouble) -> dict[str, str]:
+    return {
+        "HOME": str(home),
+        "PATH": "/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "AWS_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "HTTPS_PROXY": double.proxy,
+        # Each program's own way to trust a CA: Go's, and that of AWS's Python libraries.
+        "SSL_CERT_FILE": str(double.ca),
+        "AWS_CA_BUNDLE": str(double.ca),
+    }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+def _ready(process: subprocess.Popen[bytes], directory: Path, log: Path) -> Webhook:
+    """Wait until the server answers on its health path."""
+    deadline = time.monotonic() + _PATIENCE
+    reason = "it did not write its webhook kubeconfig"
+    while process.poll() is None and time.monotonic() < deadline:
+        if (directory / "webhook.yaml").exists():
+            webhook = _from_kubeconfig(process.pid, directory)
+            try:
+                _healthz(webhook)
+            except (urllib.error.URLError, OSError) as error:
+                reason = f"its health check says: {error}"
+            else:
+                return webhook
+        time.sleep(0.02)
+    if process.returncode is not None:
+        reason = f"it ended with exit code {process.returncode}"
+    logged = log.read_text(errors="replace").strip().splitlines()[-5:]
+    raise WebhookError("\n".join([f"the server did not come up: {reason}", *logged]))
+
+
+def _from_kubeconfig(pid: int, directory: Path) -> Webhook:
+    document = yaml.safe_load((directory / "webhook.yaml").read_text())
+    cluster = document["clusters"][0]["cluster"]
+    ca = directory / "webhook-ca.pem"
+    ca.write_bytes(base64.b64decode(cluster["certificate-authority-data"]))
+    return Webhook(pid, cluster["server"], ca)
+
+
+def _healthz(webhook: Webhook) -> None:
+    trust = ssl.create_default_context(cafile=str(webhook.ca))
+    opener = urllib.request.build_opener(
+        urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust)
+    )
+    opener.open(webhook.url.rpartition("/")[0] + "/healthz", timeout=2).close()
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(_GRACE)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
