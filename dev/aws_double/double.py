@@ -1,0 +1,158 @@
+"""The AWS double as a whole, running in a thread of the process that made it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import Future
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
+from typing import final
+
+from dev.aws_double.calls import Calls
+from dev.aws_double.certificates import CertificateAuthority
+from dev.aws_double.control import Control
+from dev.aws_double.faults import Faults
+from dev.aws_double.hosts import Service
+from dev.aws_double.principals import Principal, Principals
+from dev.aws_double.proxy import Proxy
+from dev.aws_double.sts import Sts
+from dev.aws_double.tunnel import Backend
+from dev.aws_double.wire import MAX_HEAD
+
+_BACKLOG = 1024
+_NO_PROXY = "localhost,127.0.0.1,::1"
+
+_Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[None, None, None]]
+
+
+@final
+class AwsDouble:
+    """AWS, as far as an authenticator sees it, behind an HTTPS proxy on loopback.
+
+        with AwsDouble(principals=[user("111122223333", "alice")]) as aws:
+            subprocess.run(command, env={**os.environ, **aws.environment()})
+            assert aws.calls.counts().total == 1
+
+    Args:
+        principals: who has keys.
+        clock: seconds since the epoch; what signatures and credentials are judged by.
+        state_dir: where the certificates go; a temporary directory when it is left out.
+
+    Attributes:
+        principals: the keys, which may be changed while the double runs.
+        faults: what goes wrong.
+        calls: what was asked.
+    """
+
+    def __init__(
+        self,
+        principals: Iterable[Principal] = (),
+        *,
+        clock: Callable[[], float] = time.time,
+        state_dir: Path | None = None,
+    ) -> None:
+        self.principals = Principals(principals)
+        self.faults = Faults(clock)
+        self.calls = Calls()
+        self._backend = Backend(
+            {Service.STS: Sts(self.principals, clock).answer},
+            self.principals,
+            self.faults,
+            self.calls,
+            clock,
+        )
+        self._state_dir = state_dir
+        self._cleanup = ExitStack()
+        self._running: Future[_Running] = Future()
+
+    def __enter__(self) -> AwsDouble:
+        directory = self._state_dir
+        if directory is None:
+            directory = Path(self._cleanup.enter_context(TemporaryDirectory(prefix="aws-double-")))
+        authority = CertificateAuthority(directory)
+        thread = Thread(target=asyncio.run, args=(self._serve(authority),), name="aws-double")
+        thread.start()
+        self._cleanup.callback(thread.join)
+        self._running.result(timeout=30)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        running = self._running.result()
+        running.loop.call_soon_threadsafe(running.stop.set)
+        self._cleanup.close()
+
+    @property
+    def ca_bundle(self) -> Path:
+        """The PEM file with the authority to trust."""
+        return self._running.result().ca_bundle
+
+    @property
+    def proxy_url(self) -> str:
+        """Where the proxy listens."""
+        return self._running.result().proxy_url
+
+    @property
+    def control_url(self) -> str:
+        """Where the control endpoint listens (`dev.aws_double.control`)."""
+        return self._running.result().control_url
+
+    def environment(self) -> dict[str, str]:
+        """Give the variables that make AWS SDKs, and Go programs, come here and nowhere else.
+
+        Some programs prefer the proxy variables in lower case (curl, Python) and others in upper
+        case (Go): both are set, so that none of the machine's own shines through.
+        """
+        proxy, bundle = self.proxy_url, str(self.ca_bundle)
+        return {
+            "HTTPS_PROXY": proxy,
+            "https_proxy": proxy,
+            "NO_PROXY": _NO_PROXY,
+            "no_proxy": _NO_PROXY,
+            "AWS_CA_BUNDLE": bundle,
+            "SSL_CERT_FILE": bundle,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    async def _serve(self, authority: CertificateAuthority) -> None:
+        proxy = await _listen(Proxy(self._backend, authority).serve)
+        control = await _listen(Control(self.faults, self.calls).serve)
+        stop = asyncio.Event()
+        self._running.set_result(
+            _Running(asyncio.get_running_loop(), stop, _url(proxy), _url(control), authority.bundle)
+        )
+        await stop.wait()
+        proxy.close()
+        control.close()
+        # asyncio.run() now cancels the connections that are left.
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    loop: asyncio.AbstractEventLoop
+    stop: asyncio.Event
+    proxy_url: str
+    control_url: str
+    ca_bundle: Path
+
+
+async def _listen(serve: _Serve) -> asyncio.Server:
+    # The loop holds tasks weakly, and once TLS has replaced a connection's first protocol nothing
+    # else would hold the task that serves it.
+    tasks: set[asyncio.Task[None]] = set()
+
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.get_running_loop().create_task(serve(reader, writer))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+
+    return await asyncio.start_server(connected, "127.0.0.1", 0, limit=MAX_HEAD, backlog=_BACKLOG)
+
+
+def _url(server: asyncio.Server) -> str:
+    host, port = server.sockets[0].getsockname()
+    return f"http://{host}:{port}"

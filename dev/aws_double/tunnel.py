@@ -1,0 +1,150 @@
+"""What happens inside a CONNECT tunnel: requests are counted, faults strike, services answer."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import formatdate
+
+from dev.aws_double.answers import AwsError, error_response
+from dev.aws_double.calls import Call, Calls
+from dev.aws_double.faults import FAILURES, Delay, Dribble, Fail, Faults, Redirect, Reset, Rubbish
+from dev.aws_double.hosts import Endpoint, Service
+from dev.aws_double.principals import Principals
+from dev.aws_double.rubbish import rubbish_response
+from dev.aws_double.signature import read_claim
+from dev.aws_double.sts import read_parameters
+from dev.aws_double.wire import Request, Response, WireError, read_request
+
+Answerer = Callable[[Request, Endpoint], Response]
+
+# On, after 0 seconds: closing then sends RST instead of FIN (socket(7), SO_LINGER).
+_LINGER_RESET = struct.pack("ii", 1, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """What every tunnel shares.
+
+    Attributes:
+        services: who answers for which service.
+        principals: tells whose account a call is charged to.
+        faults: what goes wrong.
+        calls: the record.
+        clock: seconds since the epoch.
+    """
+
+    services: Mapping[Service, Answerer]
+    principals: Principals
+    faults: Faults
+    calls: Calls
+    clock: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """One client connected to one host, TLS already taken off."""
+
+    backend: Backend
+    host: str
+    endpoint: Endpoint
+    reader: asyncio.StreamReader
+    writer: asyncio.StreamWriter
+
+    async def serve(self) -> None:
+        """Answer requests until the client ends the connection."""
+        while True:
+            try:
+                request = await read_request(self.reader)
+                if request is None:
+                    return
+                await self._serve_one(request)
+            except WireError as error:
+                self.writer.write(self._encode(Response(400, "text/plain", str(error).encode())))
+                return
+            if self.writer.is_closing() or request.header("connection").lower() == "close":
+                return
+
+    async def _serve_one(self, request: Request) -> None:
+        action = read_parameters(request).get("Action", "")
+        access_key_id = _claimed_key(request)
+        self.backend.calls.arrive(action, access_key_id)
+        response, outcome = await self._decide(request, access_key_id)
+        if self.backend.faults.take(Reset) is not None:
+            outcome = "reset"
+            self._reset_within(response)
+        else:
+            await self._send(response)
+        self.backend.calls.finish(Call(self.host, action, access_key_id, outcome, request))
+
+    async def _decide(self, request: Request, access_key_id: str) -> tuple[Response, str]:
+        """Give the response, and what to count it as."""
+        faults = self.backend.faults
+        hang = faults.take_hang()
+        if hang is not None:
+            # Shielded: the end of this connection must not end the others' wait.
+            await asyncio.shield(asyncio.wrap_future(hang))
+        delay = faults.take(Delay)
+        if delay is not None:
+            await asyncio.sleep(delay.seconds)
+        try:
+            self._refuse(access_key_id)
+            return self._mislead() or (self._answer(request), "ok")
+        except AwsError as error:
+            return error_response(request, error), error.code
+
+    def _refuse(self, access_key_id: str) -> None:
+        """Raise the AwsError of the faults that refuse, if one is in force."""
+        principal = self.backend.principals.find(access_key_id)
+        account = "" if principal is None else principal.account
+        if self.backend.faults.exceeds_quota(account, self.endpoint.region):
+            raise AwsError("Throttling", "Rate exceeded", 400)
+        fail = self.backend.faults.take(Fail)
+        if fail is not None:
+            raise AwsError(FAILURES[fail.status], "The service is at fault.", fail.status)
+
+    def _mislead(self) -> tuple[Response, str] | None:
+        """Give the response of the faults that mislead, if one is in force."""
+        redirect = self.backend.faults.take(Redirect)
+        if redirect is not None:
+            location = (("Location", redirect.location),)
+            return Response(redirect.status, "text/plain", b"", location), "redirect"
+        rubbish = self.backend.faults.take(Rubbish)
+        if rubbish is not None:
+            return rubbish_response(rubbish.kind), "rubbish"
+        return None
+
+    def _answer(self, request: Request) -> Response:
+        return self.backend.services[self.endpoint.service](request, self.endpoint)
+
+    async def _send(self, response: Response) -> None:
+        message = self._encode(response)
+        dribble = self.backend.faults.take(Dribble)
+        if dribble is None:
+            self.writer.write(message)
+            await self.writer.drain()
+            return
+        for byte in message:
+            self.writer.write(bytes((byte,)))
+            await self.writer.drain()
+            await asyncio.sleep(dribble.seconds)
+
+    def _reset_within(self, response: Response) -> None:
+        message = self._encode(response)
+        self.writer.write(message[: len(message) // 2])
+        connection = self.writer.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_RESET)
+        self.writer.transport.abort()
+
+    def _encode(self, response: Response) -> bytes:
+        return response.encode(formatdate(self.backend.clock(), usegmt=True))
+
+
+def _claimed_key(request: Request) -> str:
+    try:
+        return read_claim(request).access_key_id
+    except AwsError:
+        return ""
