@@ -21,9 +21,11 @@ _PLAIN = re.compile(r"[\w.:/@+,*{}-]+", re.ASCII)
 _BATCH = 256
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class AuditRecord:
     """What is written about one decision. Never a token or a signature; access key ids are public.
+
+    It is filled in while the review is decided, and nobody's to change once it is in the log.
 
     Attributes:
         time: seconds since the epoch.
@@ -37,7 +39,7 @@ class AuditRecord:
         check: the name of the token check that failed.
         arn, canonical_arn, account, session, access_key_id: who STS proved the caller to be.
         username, groups: whom they became.
-        source, rule: the mapping that applied.
+        mapping: where the mapping that applied stands.
     """
 
     time: float
@@ -56,8 +58,7 @@ class AuditRecord:
     access_key_id: str = ""
     username: str = ""
     groups: tuple[str, ...] = ()
-    source: str = ""
-    rule: str = ""
+    mapping: str = ""
 
 
 def as_json(record: AuditRecord) -> str:

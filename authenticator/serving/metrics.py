@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 
 _DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _NAMESPACE = "aws_iam_authenticator"
 RESULTS = (
     "success",
