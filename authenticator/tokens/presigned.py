@@ -170,28 +170,29 @@ def _read_url(url: str) -> tuple[str, str]:
 
 
 def _read_parameters(query: str) -> dict[str, str]:
-    parameters: dict[str, str] = {}
+    # All names first: one pair must not be judged while another could replace it.
+    raw: dict[str, str] = {}
     for pair in query.split("&"):
         name, _, value = pair.partition("=")
-        shape = _PARAMETERS.get(name)
-        if shape is None:
-            raise TokenRefused(
-                "parameters", "it has a parameter that no GetCallerIdentity token has"
-            )
-        if name in parameters:
+        if name not in _PARAMETERS:
+            raise TokenRefused("parameters", "it has a parameter that no such token has")
+        if name in raw:
             raise TokenRefused("parameters", f"it has {name} more than once")
-        if not _VALUE.fullmatch(value):
-            raise TokenRefused(
-                "escapes", f"the value of {name} is not percent-encoded as signers do"
-            )
-        value = _ESCAPE.sub(_unescape, value)
-        if not shape.pattern.fullmatch(value):
-            raise TokenRefused(shape.check, f"{name} is not {shape.wanted}")
-        parameters[name] = value
-    missing = _REQUIRED - parameters.keys()
+        raw[name] = value
+    missing = _REQUIRED - raw.keys()
     if missing:
         raise TokenRefused("parameters", f"it lacks {', '.join(sorted(missing))}")
-    return parameters
+    return {name: _read_value(name, value) for name, value in raw.items()}
+
+
+def _read_value(name: str, value: str) -> str:
+    if not _VALUE.fullmatch(value):
+        raise TokenRefused("escapes", f"the value of {name} is not percent-encoded as signers do")
+    value = _ESCAPE.sub(_unescape, value)
+    shape = _PARAMETERS[name]
+    if not shape.pattern.fullmatch(value):
+        raise TokenRefused(shape.check, f"{name} is not {shape.wanted}")
+    return value
 
 
 def _unescape(escape: re.Match[str]) -> str:
