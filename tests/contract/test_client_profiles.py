@@ -63,9 +63,11 @@ LEFT_TO_BOTOCORE = {
 }
 # Everything the grammar turns on, so that random files are rarely plain prose.
 FRAGMENTS = st.sampled_from(
-    ["[", "]", "default", "profile ", "DEFAULT", "b", "=", ":", "#", ";", " ", "\t", "\n", "\r\n"]
-    + ["\n", "\n  ", "'", '"', "\\", "region = x\n", "s3 =\n  a = b\n", "[profile c]\n", "\x0c"]
-    + ["\ufeff", "é", "\xa0", "\x1c", "\u2028", "\x85", "\r"]
+    [
+        *("[", "]", "default", "profile ", "DEFAULT", "b", "=", ":", "#", ";", "'", '"', "\\"),
+        *(" ", "\t", "\n", "\n", "\n  ", "\r\n", "\r", "\x0c", "\x1c", "\x85", "\xa0", "\u2028"),
+        *("[default]\n", "[profile c]\n", "region = x\n", "s3 =\n  a = b\n", "\ufeff", "é"),
+    ]
 )
 
 

@@ -1,0 +1,39 @@
+"""A person's surroundings with nothing in them, and the plugin run within."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from client import command
+from tests.client.running import Outcome, Run
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home directory, and no variable that steers the plugin."""
+    for name in os.environ:
+        if name.startswith(("AWS_", "KUBERNETES_")) or name == "DEFAULT_ROLE":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".aws").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ready credentials in the environment."""
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Run:
+    """Run the verb as the command does, on a command line written with spaces."""
+
+    def run(line: str = "-i my-cluster", words: tuple[str, ...] = ()) -> Outcome:
+        code = command.main(line.split(), words=words)
+        return Outcome(code, *capfd.readouterr())
+
+    return run

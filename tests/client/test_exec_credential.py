@@ -1,0 +1,72 @@
+"""The version that kubectl asks for, and the document it gets."""
+
+import json
+from unittest.mock import patch
+
+import pytest
+
+from client import exec_credential
+from client.errors import ClientError
+
+GROUP = "client.authentication.k8s.io"
+CLUSTER = {"server": "https://10.0.0.1", "config": None}
+
+
+@pytest.mark.parametrize("info", [None, ""], ids=["absent", "empty"])
+def test_answers_v1beta1_when_nobody_asks(info: str | None) -> None:
+    assert exec_credential.requested_version(info) == f"{GROUP}/v1beta1"
+
+
+@pytest.mark.parametrize("version", ["v1", "v1beta1", "v1alpha1"])
+@pytest.mark.parametrize("interactive", [True, False])
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_knows_by_heart_what_kubectl_sends(version: str, interactive: bool, end: str) -> None:
+    info = (
+        f'{{"kind":"ExecCredential","apiVersion":"{GROUP}/{version}",'
+        f'"spec":{{"interactive":{str(interactive).lower()}}}}}{end}'
+    )
+
+    with patch("json.loads", side_effect=AssertionError("parsed")):
+        assert exec_credential.requested_version(info) == f"{GROUP}/{version}"
+
+
+@pytest.mark.parametrize("version", ["v1", "v1beta1", "v1alpha1"])
+def test_reads_any_other_order_and_content(version: str) -> None:
+    info = {
+        "apiVersion": f"{GROUP}/{version}",
+        "kind": "ExecCredential",
+        "spec": {"interactive": True, "cluster": CLUSTER},
+    }
+
+    assert exec_credential.requested_version(json.dumps(info, indent=2)) == f"{GROUP}/{version}"
+
+
+@pytest.mark.parametrize(
+    ("info", "message"),
+    [
+        ("{", "not valid JSON"),
+        ("[" * 100_000, "not valid JSON"),
+        ("[]", "not an ExecCredential"),
+        ('{"kind":"TokenReview"}', "not an ExecCredential"),
+        ('{"kind":"ExecCredential"}', "apiVersion None"),
+        ('{"kind":"ExecCredential","apiVersion":["x"]}', "apiVersion ['x']"),
+        (f'{{"kind":"ExecCredential","apiVersion":"{GROUP}/v2"}}', f"'{GROUP}/v2'"),
+    ],
+    ids=["half", "deep", "list", "other kind", "no version", "list of versions", "unknown version"],
+)
+def test_refuses_what_it_cannot_answer(info: str, message: str) -> None:
+    with pytest.raises(ClientError) as caught:
+        exec_credential.requested_version(info)
+
+    assert message in str(caught.value)
+
+
+def test_the_document_is_json_with_a_time_in_utc() -> None:
+    document = exec_credential.document("k8s-aws-v1.x", expiration=90061.9, version=f"{GROUP}/v1")
+
+    assert json.loads(document) == {
+        "kind": "ExecCredential",
+        "apiVersion": f"{GROUP}/v1",
+        "spec": {},
+        "status": {"expirationTimestamp": "1970-01-02T01:01:01Z", "token": "k8s-aws-v1.x"},
+    }

@@ -1,0 +1,256 @@
+"""The command line: the reference's flags, one document on stdout, one line on stderr."""
+
+import base64
+import json
+import os
+import time
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from client import command
+from client.cluster import VARIABLE
+from client.errors import ClientError
+from client.token import Token
+from tests.client.running import PREFIX, Run, python
+
+ROLE = "arn:aws:iam::111122223333:role/Admin"
+
+
+def signed_url(token: str) -> str:
+    prefix, _, encoded = token.rpartition(".")
+    assert prefix == "k8s-aws-v1"
+    assert "=" not in encoded
+    return base64.b64decode(encoded + "==", altchars=b"-_").decode()
+
+
+@pytest.mark.usefixtures("keys")
+class TestOutput:
+    def test_prints_an_exec_credential(self, run: Run) -> None:
+        document = json.loads(run().out)
+
+        end = document["status"].pop("expirationTimestamp")
+        url = urlsplit(signed_url(document["status"].pop("token")))
+        seconds = time.mktime(time.strptime(end, "%Y-%m-%dT%H:%M:%SZ")) - time.timezone
+        assert document == {
+            "kind": "ExecCredential",
+            "apiVersion": "client.authentication.k8s.io/v1beta1",
+            "spec": {},
+            "status": {},
+        }
+        assert 13 * 60 < seconds - time.time() <= 14 * 60
+        assert (url.scheme, url.netloc, url.path) == ("https", "sts.amazonaws.com", "/")
+        assert parse_qs(url.query)["X-Amz-Expires"] == ["60"]
+
+    def test_prints_the_bare_token(self, run: Run) -> None:
+        outcome = run("--token-only -i c")
+
+        assert signed_url(outcome.out.removesuffix("\n")).startswith("https://sts.amazonaws.com/?")
+        assert (outcome.code, outcome.err) == (0, "")
+
+    @pytest.mark.parametrize("version", ["v1", "v1beta1", "v1alpha1"])
+    def test_answers_in_the_version_asked_for(
+        self, version: str, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked = f"client.authentication.k8s.io/{version}"
+        monkeypatch.setenv(
+            "KUBERNETES_EXEC_INFO",
+            json.dumps({"kind": "ExecCredential", "apiVersion": asked, "spec": {}}),
+        )
+
+        assert json.loads(run().out)["apiVersion"] == asked
+
+
+# What each command line means, by the flags that the verb reads.
+SPELLINGS = {
+    "short, apart": ("-i c", {"cluster-id": "c"}),
+    "short, attached": ("-ic", {"cluster-id": "c"}),
+    "short, equals": ("-i=c", {"cluster-id": "c"}),
+    "long, apart": ("--cluster-id c", {"cluster-id": "c"}),
+    "long, equals": ("--cluster-id=c", {"cluster-id": "c"}),
+    "value with equals": ("--role=a=b", {"role": "a=b"}),
+    "value like a flag": ("-i --role", {"cluster-id": "--role"}),
+    "empty value": ("--role=", {"role": ""}),
+    "the last wins": ("-i a -i b", {"cluster-id": "b"}),
+    "role": (f"-r {ROLE}", {"role": ROLE}),
+    "external id": ("-e x", {"external-id": "x"}),
+    "session name": ("-s x", {"session-name": "x"}),
+    "switch": ("--token-only", {"token-only": "true"}),
+    "switch on": ("--token-only=1", {"token-only": "true"}),
+    "switch off": ("--token-only=false", {"token-only": ""}),
+    "switch takes no word": ("--cache -i c", {"cache": "true", "cluster-id": "c"}),
+    "global flags": (
+        "-c f -l json -v debug --feature-gates=SSORoleMatch=true",
+        {
+            "config": "f",
+            "log-format": "json",
+            "log-verbosity": "debug",
+            "feature-gates": "SSORoleMatch=true",
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(("line", "flags"), SPELLINGS.values(), ids=SPELLINGS.keys())
+def test_reads_flags_as_the_reference_does(line: str, flags: dict[str, str]) -> None:
+    assert command.parse(line.split()) == (flags, [])
+
+
+def test_what_follows_two_dashes_is_no_flag() -> None:
+    assert command.parse(["--", "-i"]) == ({}, ["-i"])
+
+
+BAD_LINES = {
+    "unknown long flag": ("-i c --clusterid=x", "unknown flag --clusterid"),
+    "unknown short flag": ("-i c -x", "unknown flag -x"),
+    "value missing": ("-i", "-i needs a value"),
+    "switch with another value": ("-i c --cache=maybe", "--cache=maybe"),
+    "stray word": ("-i c word", "'word'"),
+    "two session names": ("-i c -s x --forward-session-name", "exclude each other"),
+    "no cluster": ("--token-only", "no cluster id"),
+    "empty cluster": ("--cluster-id=", "no cluster id"),
+    "region that is none": ("-i c --region=evil.example/", "'evil.example/' is not an AWS region"),
+}
+
+
+@pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize(("line", "message"), BAD_LINES.values(), ids=BAD_LINES.keys())
+def test_refuses_bad_command_lines(line: str, message: str, run: Run) -> None:
+    assert message in run(line).refusal()
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_names_every_flag(flag: str, run: Run) -> None:
+    outcome = run(flag)
+
+    assert outcome.code == 0
+    for name in ("--cluster-id", "--role", "--forward-session-name", "--token-only"):
+        assert name in outcome.out
+
+
+# Command line, environment, what cluster "c" is then minted with.
+PRECEDENCE: dict[str, tuple[str, dict[str, str], dict[str, object]]] = {
+    "flag": ("-i c", {}, {}),
+    "environment": ("", {VARIABLE: "c"}, {}),
+    "flag before environment": ("-i c", {VARIABLE: "env"}, {}),
+    "DEFAULT_ROLE": ("-i c", {"DEFAULT_ROLE": "r"}, {"role_arn": "r"}),
+    "flag before DEFAULT_ROLE": ("-i c -r flag", {"DEFAULT_ROLE": "r"}, {"role_arn": "flag"}),
+    "empty flag before DEFAULT_ROLE": ("-i c --role=", {"DEFAULT_ROLE": "r"}, {}),
+    "every flag": (
+        "-i c -r r -e x -s me --region eu-west-1",
+        {},
+        {"role_arn": "r", "external_id": "x", "session_name": "me", "region": "eu-west-1"},
+    ),
+    "forwarded name": (
+        "-i c -r r --forward-session-name",
+        {},
+        {"role_arn": "r", "forward_session_name": True},
+    ),
+}
+
+
+class TestWhatTheVerbPassesOn:
+    @pytest.fixture
+    def minted(self, monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, object]]]:
+        """The arguments of each call that would have minted a token."""
+        calls: list[tuple[str, dict[str, object]]] = []
+
+        def mint(cluster_id: str, **options: object) -> Token:
+            calls.append((cluster_id, {key: value for key, value in options.items() if value}))
+            return Token("k8s-aws-v1.x", 0)
+
+        monkeypatch.setattr(command, "mint", mint)
+        return calls
+
+    @pytest.mark.parametrize("case", PRECEDENCE.values(), ids=PRECEDENCE.keys())
+    def test_flags_come_before_the_environment(
+        self,
+        case: tuple[str, dict[str, str], dict[str, object]],
+        run: Run,
+        minted: list[tuple[str, dict[str, object]]],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        line, environ, options = case
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+
+        assert run(line).code == 0
+        assert minted == [("c", options)]
+
+    def test_the_config_file_comes_last(
+        self,
+        run: Run,
+        minted: list[tuple[str, dict[str, object]]],
+        home: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        config = home / "config.yaml"
+        config.write_text("clusterID: file\n")
+
+        run(f"-c {config}")
+        monkeypatch.setenv(VARIABLE, "env")
+        run(f"-c {config}")
+
+        assert [cluster_id for cluster_id, _ in minted] == ["file", "env"]
+
+    @pytest.mark.parametrize("error", [ClientError("x\ny\x1b[31m"), ValueError("x\n\ny")])
+    def test_every_fault_is_one_line(
+        self, error: Exception, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def fail(*_: object, **__: object) -> None:
+            raise error
+
+        monkeypatch.setattr(command, "mint", fail)
+
+        line = run().refusal()
+
+        assert "x y" in line
+        assert "\x1b" not in line
+
+    def test_an_interruption_is_no_traceback(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def interrupt(*_: object, **__: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(command, "mint", interrupt)
+
+        outcome = run()
+
+        assert (outcome.code, outcome.out) == (130, "")
+        assert outcome.err == f"{PREFIX}interrupted\n"
+
+
+@pytest.mark.usefixtures("keys")
+class TestAsAModule:
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "token -i c",
+            "-i c token",
+            "-l json token --cluster-id=c",
+            "token --token-only -i c",
+        ],
+    )
+    def test_global_flags_may_stand_on_either_side(self, line: str) -> None:
+        outcome = python("-m", "client", *line.split())
+
+        assert (outcome.code, outcome.err) == (0, "")
+        assert "k8s-aws-v1." in outcome.out
+
+    @pytest.mark.parametrize("line", ["-i c", "tokens -i c", "token token -i c"])
+    def test_knows_one_verb(self, line: str) -> None:
+        outcome = python("-m", "client", *line.split())
+
+        assert outcome.refusal().startswith("expected token and flags")
+
+    def test_a_reader_that_left_is_one_line(self) -> None:
+        reader, writer = os.pipe()
+        os.close(reader)
+
+        outcome = python("-m", "client", "token", "-i", "c", stdout=writer)
+        os.close(writer)
+
+        assert outcome.code == 1
+        assert outcome.err == f"{PREFIX}cannot write to stdout: Broken pipe; check what reads it\n"
