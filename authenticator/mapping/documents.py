@@ -1,0 +1,91 @@
+"""The documents that hold mappings: files with three sections, and the data of aws-auth."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+
+from authenticator.mapping.nodes import DocumentError, Fields, Node, Text, read
+from authenticator.mapping.problems import Origin, Problem
+from authenticator.mapping.sections import SECTIONS, Section, SectionReader
+
+_BY_KEY = {name.lower(): name for name in SECTIONS}
+
+
+def read_file(content: bytes, reader: SectionReader, under: str = "") -> tuple[Section, ...]:
+    """Read a file that holds the sections as lists.
+
+    Args:
+        content: YAML or JSON in UTF-8.
+        reader: the reader of the source.
+        under: the key, in any case, of the map that holds the sections; "" for the file itself.
+
+    Returns:
+        All of `SECTIONS`, each broken if the file does not parse, and a section without rules for
+        each key that may be a mistyped one.
+    """
+    try:
+        fields = _map(read(_decoded(content)))
+        if under:
+            fields = _map(next((v for k, v in fields.values.items() if k.lower() == under), None))
+    except DocumentError as error:
+        return tuple(reader.broken(name, error.reason, error.line) for name in SECTIONS)
+    return tuple(_sections(fields, reader))
+
+
+def read_data(data: Mapping[str, str], reader: SectionReader) -> tuple[Section, ...]:
+    """Read the `data` of a ConfigMap, in which each section is a text of its own.
+
+    Returns:
+        As `read_file`, but a section that does not parse is broken by itself.
+    """
+    fields = Fields(0, {key: Text(0, value) for key, value in data.items()})
+    return tuple(_sections(fields, reader, texts=True))
+
+
+def _decoded(content: bytes) -> str:
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise DocumentError("it is not UTF-8; save it as UTF-8", line) from error
+
+
+def _map(node: Node | None) -> Fields:
+    if node is None or (isinstance(node, Text) and node.value is None):
+        return Fields(0)
+    if not isinstance(node, Fields):
+        raise DocumentError(f"it must be a map with the keys {', '.join(SECTIONS)}", node.line)
+    return node
+
+
+def _sections(fields: Fields, reader: SectionReader, *, texts: bool = False) -> Iterator[Section]:
+    found: dict[str, list[Node]] = {name: [] for name in SECTIONS}
+    for key, node in fields.values.items():
+        name = _BY_KEY.get(key.lower())
+        if name is None:
+            yield from _misnamed(key, node, reader)
+        else:
+            # A key that is repeated in the same case has the last value here, and counts as two.
+            found[name] += [node] * (2 if key in fields.repeated else 1)
+    for name, nodes in found.items():
+        if len(nodes) > 1:
+            yield reader.broken(name, "it stands here twice; merge the two", nodes[-1].line)
+        elif nodes and texts:
+            yield _section_of_text(name, nodes[0], reader)
+        else:
+            yield reader.section(name, nodes[0] if nodes else None)
+
+
+def _section_of_text(name: str, node: Node, reader: SectionReader) -> Section:
+    try:
+        return reader.section(name, read(node.value or "") if isinstance(node, Text) else node)
+    except DocumentError as error:
+        return reader.broken(name, error.reason, error.line)
+
+
+def _misnamed(key: str, node: Node, reader: SectionReader) -> Iterator[Section]:
+    near = get_close_matches(key.lower(), _BY_KEY, n=1, cutoff=0.75)
+    if near:
+        reason = f"the key is unknown; did you mean {_BY_KEY[near[0]]}?"
+        yield Section(key, problems=(Problem(Origin(reader.source, key, line=node.line), reason),))

@@ -1,0 +1,196 @@
+"""YAML text as a tree of texts, lists and maps, each with its line.
+
+Scalars are never turned into numbers, booleans or dates: the account id `012345678901` stays what
+was written, where a YAML 1.1 loader would make an octal number of it. JSON is read as the YAML
+that it is, which gives its entries lines as well.
+
+What could make a small document large is bounded: nesting, and what aliases expand to ("billion
+laughs"). The tree is built from the parser's events, so that nothing recurses.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import yaml
+
+# The API server's own limit of a ConfigMap; the bound on files is of the same order.
+MAX_BYTES = 4 * 1024 * 1024
+MAX_DEPTH = 32
+# A 1 MiB document of single letters has half a million; what aliases repeat counts every time.
+MAX_NODES = 1_000_000
+
+_NULLS = frozenset({"", "~", "null", "Null", "NULL"})
+_CORE_TAGS = "tag:yaml.org,2002:"
+_MERGE = "<<"
+
+
+class DocumentError(ValueError):
+    """The text is no document that can be used.
+
+    Attributes:
+        line: the line of the fault, counted from 1; 0 if unknown.
+        reason: what is wrong and what to do.
+    """
+
+    def __init__(self, reason: str, line: int = 0) -> None:
+        super().__init__(f"line {line}: {reason}" if line else reason)
+        self.reason = reason
+        self.line = line
+
+
+@dataclass(slots=True)
+class Text:
+    """A scalar as it was written; None for YAML's null."""
+
+    line: int
+    value: str | None
+    size: int = 1
+
+
+@dataclass(slots=True)
+class Items:
+    """A sequence."""
+
+    line: int
+    values: list[Node] = field(default_factory=list)
+    size: int = 1
+
+    def add(self, node: Node) -> None:
+        """Append the next item."""
+        self.values.append(node)
+
+
+@dataclass(slots=True)
+class Fields:
+    """A mapping.
+
+    Attributes:
+        values: by key, with the key's case kept.
+        repeated: the keys that stand in it twice, with the line of the second.
+    """
+
+    line: int
+    values: dict[str, Node] = field(default_factory=dict)
+    repeated: dict[str, int] = field(default_factory=dict)
+    size: int = 1
+    _key: str | None = None
+    _merged: list[Node] = field(default_factory=list)
+
+    def add(self, node: Node) -> None:
+        """Take the next key or the next value.
+
+        Raises:
+            DocumentError: the key is not a scalar.
+        """
+        if self._key is None:
+            if not isinstance(node, Text):
+                raise DocumentError("a key must be a plain word", node.line)
+            self._key = node.value or ""
+            if self._key in self.values:
+                self.repeated[self._key] = node.line
+            return
+        if self._key == _MERGE:
+            self._merged.append(node)
+        else:
+            self.values[self._key] = node
+        self._key = None
+
+    def merge(self) -> None:
+        """Fill in what `<<` keys bring (YAML 1.1 merge keys); own keys win.
+
+        Raises:
+            DocumentError: `<<` is given something other than maps.
+        """
+        for node in self._merged:
+            for given in node.values if isinstance(node, Items) else (node,):
+                if not isinstance(given, Fields):
+                    raise DocumentError("<< needs a map or a list of maps", node.line)
+                self.values = {**given.values, **self.values}
+        self._merged.clear()
+
+
+Node: TypeAlias = "Text | Items | Fields"
+
+
+def read(text: str) -> Node | None:
+    """Parse one YAML or JSON document; None for one without content.
+
+    Raises:
+        DocumentError: it does not parse, holds more than one document, or exceeds a bound.
+    """
+    if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        raise DocumentError(f"it is larger than {MAX_BYTES // 1024 // 1024} MiB")
+    builder = _Builder()
+    try:
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            builder.take(event)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        words = " ".join(filter(None, (error.context, error.problem)))
+        raise DocumentError(words, mark.line + 1 if mark else 0) from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise DocumentError("it holds a character that YAML does not allow", line) from error
+    except (yaml.YAMLError, UnicodeError) as error:
+        raise DocumentError("it is not YAML in UTF-8") from error
+    return builder.root
+
+
+class _Builder:
+    """Makes a tree of the events of one document."""
+
+    def __init__(self) -> None:
+        self.root: Node | None = None
+        self._open: list[tuple[Items | Fields, str | None]] = []
+        self._anchors: dict[str, Node] = {}
+
+    def take(self, event: Any) -> None:
+        """Take the next event.
+
+        Raises:
+            DocumentError: the document exceeds a bound or uses what is not supported.
+        """
+        line = event.start_mark.line + 1
+        if isinstance(event, yaml.ScalarEvent):
+            self._check_tag(event.tag, line)
+            null = event.style is None and event.value in _NULLS
+            self._close(Text(line, None if null else event.value), event.anchor)
+        elif isinstance(event, yaml.CollectionStartEvent):
+            self._check_tag(event.tag, line)
+            if len(self._open) >= MAX_DEPTH:
+                raise DocumentError(f"it is nested deeper than {MAX_DEPTH} levels", line)
+            mapping = isinstance(event, yaml.MappingStartEvent)
+            self._open.append((Fields(line) if mapping else Items(line), event.anchor))
+        elif isinstance(event, yaml.CollectionEndEvent):
+            node, anchor = self._open.pop()
+            if isinstance(node, Fields):
+                node.merge()
+            self._close(node, anchor)
+        elif isinstance(event, yaml.AliasEvent):
+            # An alias inside of what it names is not known yet, so that no loop can form.
+            if event.anchor not in self._anchors:
+                raise DocumentError(f"the alias *{event.anchor} names nothing before it", line)
+            self._close(self._anchors[event.anchor], None)
+        elif isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
+            raise DocumentError("it holds more than one document; keep one and remove ---", line)
+
+    def _close(self, node: Node, anchor: str | None) -> None:
+        if anchor is not None:
+            self._anchors[anchor] = node
+        if not self._open:
+            self.root = node
+            return
+        parent = self._open[-1][0]
+        parent.size += node.size
+        if parent.size > MAX_NODES:
+            raise DocumentError(
+                f"it holds more than {MAX_NODES} values, aliases included", node.line
+            )
+        parent.add(node)
+
+    @staticmethod
+    def _check_tag(tag: str | None, line: int) -> None:
+        if tag is not None and tag != "!" and not tag.startswith(_CORE_TAGS):
+            raise DocumentError("tags are not supported; remove the word that begins with !", line)

@@ -1,0 +1,121 @@
+"""One mapping in force: whom it applies to, and what it makes of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from authenticator.aws.arns import CallerIdentity, PrincipalKind
+from authenticator.errors import UnknownUser
+from authenticator.mapping.guards import Guard, unusable
+from authenticator.mapping.problems import Origin
+from authenticator.mapping.selectors import Selector, by_arn
+from authenticator.mapping.templates import Placeholder, Template
+
+MASTERS = "system:masters"
+CANONICAL_ARN = Template((Placeholder.CANONICAL_ARN,))
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """What a mapping grants.
+
+    Attributes:
+        origin: where the mapping stands.
+        username: the Kubernetes username.
+        groups: the Kubernetes groups.
+        guard: what the mapping's source may not grant.
+    """
+
+    origin: Origin
+    username: Template
+    groups: tuple[Template, ...]
+    guard: Guard
+
+    @property
+    def needs_instance_name(self) -> bool:
+        """Whether `render` needs the private DNS name of the caller's EC2 instance."""
+        return any(
+            Placeholder.EC2_PRIVATE_DNS_NAME in template
+            for template in (self.username, *self.groups)
+        )
+
+    def render(self, identity: CallerIdentity, instance_name: str) -> tuple[str, tuple[str, ...]]:
+        """The username and groups of `identity`.
+
+        Args:
+            identity: the caller.
+            instance_name: the private DNS name if `needs_instance_name`; unused otherwise.
+
+        Raises:
+            UnknownUser: what it renders is empty, unusable or reserved, or `instance_name` is
+                needed and empty (`system:node:` alone would be nobody's node).
+        """
+        if self.needs_instance_name and not instance_name:
+            raise UnknownUser(f"{self.origin} needs the name of the caller's instance")
+        username = self.username.render(identity, instance_name)
+        # A group named twice is granted once.
+        groups = tuple(
+            dict.fromkeys(group.render(identity, instance_name) for group in self.groups)
+        )
+        for name in (username, *groups):
+            if reason := unusable(name):
+                raise UnknownUser(f"{self.origin} makes a name that cannot be used: {reason}")
+        if reason := self.guard.refusal(username, groups):
+            raise UnknownUser(f"{self.origin} grants what is reserved: {reason}")
+        return username, groups
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A mapping entry.
+
+    Attributes:
+        selector: the callers by ARN; None for an entry that names its caller by `user_id` alone.
+        match: what it grants.
+        user_id: the unique id that the caller must have; "" for any. A principal that is deleted
+            and recreated has another one.
+        expires: the Unix time from which the entry no longer applies; None for never.
+    """
+
+    selector: Selector | None
+    match: Match
+    user_id: str = ""
+    expires: float | None = None
+
+    def refusal(self, identity: CallerIdentity, now: float) -> str:
+        """Why the rule does not apply to `identity`; "" if it does.
+
+        Args:
+            identity: the caller.
+            now: Unix time.
+        """
+        if self.selector and not self.selector.covers(identity.canonical_arn.lower()):
+            return "its ARN names another principal"
+        if self.user_id and self.user_id != unique_id(identity):
+            return "its userid is another principal's (recreated under the same name?)"
+        if self.expires is not None and now >= self.expires:
+            return "it has expired"
+        return ""
+
+
+def administrator(arn: str, origin: Origin) -> Rule:
+    """The rule for the cluster's creator: `system:masters`, whatever any document says.
+
+    Raises:
+        ValueError: `arn` is not the ARN of one principal.
+    """
+    selector = by_arn(arn)
+    if selector.is_pattern:
+        raise ValueError("it must be the ARN of one principal, without wildcards")
+    return Rule(selector, Match(origin, CANONICAL_ARN, (Template.parse(MASTERS),), Guard()))
+
+
+def unique_id(identity: CallerIdentity) -> str:
+    """The id that a `userid` pin is compared with.
+
+    STS gives a federated user the id `ACCOUNT:NAME`, and root the id `ACCOUNT`: cut at the colon,
+    a federated user would be root.
+    """
+    if identity.arn.kind is PrincipalKind.FEDERATED_USER:
+        return identity.user_id
+    return identity.principal_id

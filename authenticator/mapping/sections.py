@@ -1,0 +1,112 @@
+"""A list of entries becomes rules: every entry is in force, or reported, or both.
+
+A bad entry is left out and the rest applies. A section that is no list at all is broken as a
+whole, and whoever holds an older one keeps it (`authenticator.sources`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from authenticator.mapping.entries import Entry, IdentityEntry, RoleEntry, UserEntry
+from authenticator.mapping.guards import Guard
+from authenticator.mapping.nodes import Items, Node, Text
+from authenticator.mapping.problems import Origin, Problem
+from authenticator.mapping.reading import EntryReader
+from authenticator.mapping.rules import CANONICAL_ARN, Match, Rule
+from authenticator.mapping.selectors import account
+
+MAP_ROLES = "mapRoles"
+MAP_USERS = "mapUsers"
+MAP_ACCOUNTS = "mapAccounts"
+SECTIONS = (MAP_ROLES, MAP_USERS, MAP_ACCOUNTS)
+
+_SHAPES: MappingProxyType[str, type[Entry]] = MappingProxyType(
+    {MAP_ROLES: RoleEntry, MAP_USERS: UserEntry}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section of a source, as far as it could be read.
+
+    Attributes:
+        name: one of `SECTIONS`, or the name of a custom resource.
+        rules: the entries in force, in the order of the document.
+        accounts: the account ids in force, with what they grant.
+        problems: what is to be put right.
+        broken: whether nothing could be read, so that an older version should stay in force.
+        stale_since: the Unix time since which an older version has stood in for a broken one.
+    """
+
+    name: str
+    rules: tuple[Rule, ...] = ()
+    accounts: tuple[tuple[str, Match], ...] = ()
+    problems: tuple[Problem, ...] = ()
+    broken: bool = False
+    stale_since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SectionReader:
+    """Reads the sections of one source.
+
+    Attributes:
+        source: the source's name, for reports.
+        guard: what the source may not grant.
+        by_user_id: whether every entry must have a `userid` and may do without an ARN (the
+            reference's `dynamicfileUserIDStrict`).
+    """
+
+    source: str
+    guard: Guard
+    by_user_id: bool = False
+
+    def section(self, name: str, node: Node | None) -> Section:
+        """Read one of `SECTIONS`; None and null are a section without entries."""
+        if node is None or (isinstance(node, Text) and node.value is None):
+            return Section(name)
+        if not isinstance(node, Items):
+            return self.broken(name, "it must be a list, with '- ' before each entry", node.line)
+        rules: list[Rule] = []
+        accounts: list[tuple[str, Match]] = []
+        problems: list[Problem] = []
+        for index, entry in enumerate(node.values):
+            origin = Origin(self.source, name, index, entry.line)
+            try:
+                if name == MAP_ACCOUNTS:
+                    accounts.append(self._account(entry, origin))
+                else:
+                    rules.append(self._rule(_SHAPES[name], entry, origin, problems))
+            except ValueError as error:
+                problems.append(Problem(origin, str(error)))
+        return Section(name, tuple(rules), tuple(accounts), tuple(problems))
+
+    def identity(self, name: str, spec: Node) -> Section:
+        """Read the `spec` of the IAMIdentityMapping called `name`."""
+        origin = Origin(self.source, name)
+        problems: list[Problem] = []
+        try:
+            rule = self._rule(IdentityEntry, spec, origin, problems)
+        except ValueError as error:
+            return Section(name, problems=(Problem(origin, str(error)),))
+        return Section(name, (rule,), problems=tuple(problems))
+
+    def broken(self, name: str, reason: str, line: int = 0) -> Section:
+        """A section of which nothing can be read."""
+        origin = Origin(self.source, name, line=line)
+        return Section(name, problems=(Problem(origin, reason),), broken=True)
+
+    def _rule(
+        self, shape: type[Entry], entry: Node, origin: Origin, problems: list[Problem]
+    ) -> Rule:
+        reader = EntryReader(shape, origin, self.guard, self.by_user_id)
+        rule = reader.rule(entry)
+        problems += (Problem(origin, note, in_force=True) for note in reader.notes)
+        return rule
+
+    def _account(self, entry: Node, origin: Origin) -> tuple[str, Match]:
+        if not isinstance(entry, Text) or entry.value is None:
+            raise ValueError("it must be an account id: 12 digits in quotes")
+        return account(entry.value), Match(origin, CANONICAL_ARN, (), self.guard)

@@ -1,0 +1,145 @@
+"""Which callers an ARN in a mapping stands for: one principal, or all that a pattern covers.
+
+Everything is compared in ASCII lower case, since IAM names are unique whatever their case. A role's
+path takes no part: STS leaves it out of an assumed role's ARN.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cached_property
+
+from authenticator.aws.arns import PARTITIONS, PrincipalArn, PrincipalKind
+
+_WILDCARDS = frozenset("*?")
+_ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII)
+# IAM Identity Center: 1 to 32 characters; the role is AWSReservedSSO_<name>_<16 hex digits>, and
+# the digits change when it is recreated.
+_PERMISSION_SET = re.compile(r"[\w+=,.@-]{1,32}", re.ASCII)
+_SSO_SUFFIX = "[0-9a-f]{16}"
+_PATTERN_KINDS = frozenset({PrincipalKind.ROLE, PrincipalKind.USER, PrincipalKind.FEDERATED_USER})
+
+
+@dataclass(frozen=True)
+class Selector:
+    """The callers that one mapping applies to.
+
+    Attributes:
+        key: the canonical ARN, or the pattern, in lower case.
+        kind: what kind of principal the mapping's ARN names, as it was written.
+        head: what every ARN that it covers begins with; the whole key for one principal.
+        expression: a regular expression for the whole canonical ARN; "" for one principal.
+        literal: how many characters of the pattern are not wildcards.
+    """
+
+    key: str
+    kind: PrincipalKind
+    head: str
+    expression: str = ""
+    literal: int = 0
+
+    @property
+    def is_pattern(self) -> bool:
+        """Whether it may cover more than one principal."""
+        return bool(self.expression)
+
+    def covers(self, key: str) -> bool:
+        """Whether it covers the canonical ARN `key`, given in lower case."""
+        if not self.expression:
+            return key == self.key
+        return self._compiled.fullmatch(key) is not None
+
+    @cached_property
+    def _compiled(self) -> re.Pattern[str]:
+        # At first use: compiling thousands of them would make a reload slow.
+        return re.compile(self.expression)
+
+
+def by_arn(text: str) -> Selector:
+    """The selector that an ARN of a mapping stands for; `*` and `?` may stand in the name.
+
+    Raises:
+        ValueError: it is no ARN of a principal, or its wildcards stand where they may not.
+    """
+    text = text.strip()
+    # Checked before lower(), which makes ASCII letters of some that are not (U+212A: k).
+    if not text.isascii():
+        raise ValueError("it has characters that no ARN has (look for invisible ones)")
+    text = text.lower()
+    if not _WILDCARDS.isdisjoint(text):
+        return _by_pattern(text)
+    arn = PrincipalArn.parse(text)
+    kind = arn.kind
+    key = _without_path(arn) if kind is PrincipalKind.ROLE else arn.canonical
+    return Selector(key, kind, key)
+
+
+def by_permission_set(name: str, account_id: str, partition: str) -> Selector:
+    """The selector of the role that IAM Identity Center makes for a permission set.
+
+    Raises:
+        ValueError: a part is not of its form.
+    """
+    if not _PERMISSION_SET.fullmatch(name):
+        raise ValueError("permissionSetName must be 1 to 32 letters, digits or + = , . @ _ -")
+    if partition not in PARTITIONS:
+        raise ValueError("partition must be one of " + ", ".join(sorted(PARTITIONS)))
+    head = f"arn:{partition}:iam::{account(account_id)}:role/awsreservedsso_{name.lower()}_"
+    return Selector(f"{head}*", PrincipalKind.ROLE, head, re.escape(head) + _SSO_SUFFIX, len(head))
+
+
+def account(text: str) -> str:
+    """Check one account id.
+
+    Raises:
+        ValueError: it is not 12 digits; the message says what may have happened to it.
+    """
+    text = text.strip()
+    if _ACCOUNT.fullmatch(text):
+        return text
+    if text.isascii() and text.isdigit() and len(text) < 12:  # noqa: PLR2004 (digits of an account id)
+        raise ValueError(
+            f"an account id has 12 digits, and this has {len(text)}:"
+            " a leading zero may have been lost; write all 12 in quotes"
+        )
+    raise ValueError("an account id is 12 digits in quotes, not a number in another notation")
+
+
+def _without_path(arn: PrincipalArn) -> str:
+    return f"arn:{arn.partition}:iam::{arn.account_id}:role/{arn.name}"
+
+
+def _by_pattern(text: str) -> Selector:
+    resource = text.split(":", 5)[-1]
+    place = len(text) - len(resource)
+    if not _WILDCARDS.isdisjoint(text[:place]):
+        raise ValueError("wildcards may stand in the name only, not in partition or account")
+    # With a letter for each wildcard it must be an ordinary ARN.
+    arn = PrincipalArn.parse(re.sub(r"[*?]", "x", text))
+    if arn.kind not in _PATTERN_KINDS:
+        raise ValueError("wildcards may stand in role/NAME, user/NAME and federated-user/NAME only")
+    if arn.kind is PrincipalKind.ROLE and arn.path:
+        # `role/team/*` would cover every role of the account, which nobody means.
+        raise ValueError(
+            "a role pattern cannot have a path, since AWS does not tell the path of an assumed"
+            " role; name the role, or for permission sets use sso"
+        )
+    head = re.split(r"[*?]", text, maxsplit=1)[0]
+    literal = sum(character not in _WILDCARDS for character in text)
+    return Selector(text, arn.kind, head, _expression(text), literal)
+
+
+def _expression(pattern: str) -> str:
+    """A regular expression in which `*` and `?` cross neither `:` nor `/`.
+
+    Several `.*` in a row of literals backtrack exponentially. All but the last are therefore made
+    atomic, each taking the first place that fits (which is never worse than a later one), through
+    a lookahead and a reference to its group, as the standard library's `fnmatch.translate` does.
+    """
+    first, *rest = (re.escape(chunk).replace(r"\?", "[^:/]") for chunk in re.split(r"\*+", pattern))
+    middle = "".join(
+        f"(?=(?P<g{number}>[^:/]*?{chunk}))(?P=g{number})" for number, chunk in enumerate(rest[:-1])
+    )
+    last = f"[^:/]*{rest[-1]}" if rest else ""
+    return first + middle + last

@@ -1,0 +1,86 @@
+"""Notices that a file has changed, on any file system.
+
+The file is read whole at every look: mappings are small, and nothing else sees every change
+(Kubernetes swaps a symbolic link above a mounted ConfigMap, an edit in place may leave size and
+times as they were, and inotify does not cross bind mounts and network file systems).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from authenticator.mapping.nodes import MAX_BYTES
+
+# Two looks see an edit (below), so that it is in force within half a second.
+INTERVAL = 0.25
+
+
+class FilePoll:
+    """Calls back with the content of a file: when started, and whenever it changes.
+
+    An editor that writes in place leaves a shorter document for a moment, which may well parse.
+    A change therefore counts when two looks in a row have seen the same.
+    """
+
+    def __init__(
+        self, path: Path, on_change: Callable[[bytes | OSError], None], interval: float = INTERVAL
+    ) -> None:
+        """Prepare to look at a file.
+
+        Args:
+            path: the file.
+            on_change: called with the content (one byte more than `MAX_BYTES` at most), or with
+                the reason why it cannot be read; never twice in a row with the same.
+            interval: seconds between two looks.
+        """
+        self._path = path
+        self._on_change = on_change
+        self._interval = interval
+        self._reported: object = None
+        self._seen: object = None
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Call back once from this thread, then go on looking in another."""
+        self._report(self._read())
+        self._thread = threading.Thread(
+            target=self._run, name=f"poll-{self._path.name}", daemon=True
+        )
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop looking; no call comes after this has returned."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def look(self) -> None:
+        """Look once."""
+        content = self._read()
+        key = _key(content)
+        settled = key == self._seen
+        self._seen = key
+        if settled and key != self._reported:
+            self._report(content)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._interval):
+            self.look()
+
+    def _report(self, content: bytes | OSError) -> None:
+        self._reported = self._seen = _key(content)
+        self._on_change(content)
+
+    def _read(self) -> bytes | OSError:
+        try:
+            with self._path.open("rb") as file:
+                return file.read(MAX_BYTES + 1)
+        except OSError as error:
+            return error
+
+
+def _key(content: bytes | OSError) -> object:
+    return content if isinstance(content, bytes) else (content.errno, content.strerror)
