@@ -81,8 +81,8 @@ class Calls:
             TimeoutError: they were not after `timeout` seconds.
         """
         with self._changed:
-            if not self._changed.wait_for(lambda: enough(self._copy()), timeout):
-                raise TimeoutError(f"still waiting for calls: {self._copy()}")
+            if not self._changed.wait_for(lambda: enough(self._counts), timeout):
+                raise TimeoutError(f"still waiting for calls: {self._counts}")
             return self._copy()
 
     def arrive(self, action: str, access_key_id: str) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from email.utils import formatdate
 
 from dev.aws_double.calls import Call, Calls
@@ -51,16 +51,18 @@ class Control:
     def _act(self, request: Request) -> object:
         match request.method, request.path.split("/")[1:]:
             case "PUT", ["faults", kind]:
-                fields = json.loads(request.body or b"{}")
-                times = fields.pop("times", None)
-                self.faults.start(KINDS[kind](**fields), times=times)
+                values = json.loads(request.body or b"{}")
+                times = values.pop("times", None)
+                self.faults.start(KINDS[kind](**values), times=times)
             case "DELETE", ["faults", kind]:
                 self.faults.stop(KINDS[kind])
             case "DELETE", ["faults"]:
                 self.faults.stop_all()
             case "GET", ["calls"]:
                 counts = self.calls.counts()
-                return {"total": counts.total, **asdict(counts)}
+                # Not asdict(): before Python 3.12 it breaks Counters.
+                named = {field.name: getattr(counts, field.name) for field in fields(counts)}
+                return {"total": counts.total, **named}
             case "GET", ["requests"]:
                 return [_describe(call) for call in self.calls.recent()]
             case "DELETE", ["calls"]:
