@@ -20,7 +20,8 @@ _CURES: tuple[tuple[type[BaseException], str], ...] = (
     (exceptions.SSOError, "run `aws sso login --profile {profile}`"),
     (exceptions.TokenRetrievalError, "run `aws sso login --profile {profile}`"),
     (exceptions.LoginError, "run `aws login --profile {profile}`"),
-    (exceptions.PartialCredentialsError, "set both halves of the key or neither"),
+    (exceptions.PartialCredentialsError, "complete profile {profile} or the environment"),
+    (exceptions.ParamValidationError, "correct that flag or setting"),
     (exceptions.MissingDependencyException, "install what it names"),
     (exceptions.ProxyConnectionError, "check HTTPS_PROXY and NO_PROXY"),
     (exceptions.SSLError, "check AWS_CA_BUNDLE, or what intercepts TLS on the way"),
@@ -104,7 +105,7 @@ def _unreadable(error: Any, _doing: str, _session: Any) -> str:
     # The parser's own words quote the line, which may hold a secret.
     cause = error.kwargs.get("error")
     line = getattr(cause, "lineno", None)
-    if isinstance(cause, configparser.ParsingError) and cause.errors:
+    if line is None and isinstance(cause, configparser.ParsingError):
         line = cause.errors[0][0]
     place = f" (line {line})" if line else ""
     return f"cannot read the AWS file {error.kwargs['path']}{place}; correct its syntax"

@@ -55,7 +55,7 @@ def main(arguments: list[str], *, words: tuple[str, ...] = ()) -> int:
         _fail("interrupted")
         return _INTERRUPTED
     except Exception as error:  # noqa: BLE001 - kubectl users must not meet a traceback
-        return _fail(f"internal error, please report it: {type(error).__name__}: {error}")
+        return _fail(f"internal error, please report it: {_origin(error)}")
     return 0
 
 
@@ -169,6 +169,15 @@ def _write(text: str) -> None:
         raise ClientError(
             f"cannot write to stdout: {error.strerror}; check what reads it"
         ) from error
+
+
+def _origin(error: BaseException) -> str:
+    """Say what was raised where, without its words, which may hold anything."""
+    step = error.__traceback__
+    while step and step.tb_next:
+        step = step.tb_next
+    place = f"{step.tb_frame.f_code.co_filename}:{step.tb_lineno}" if step else "nowhere"
+    return f"{type(error).__name__} at {place}"
 
 
 def _fail(message: str) -> int:

@@ -8,16 +8,17 @@ Source: AWS, "Create a signed AWS API request" and "Authenticating requests: usi
 parameters" in the IAM and S3 guides.
 """
 
+import sys
 import time
 
 # `import hashlib` loads OpenSSL, which takes longer than all the rest of this module's work.
 try:
-    from _sha2 import sha256  # Python 3.12 and newer
-except ImportError:
-    try:
-        from _sha256 import sha256  # Python 3.10 and 3.11
-    except ImportError:
-        from hashlib import sha256  # builds without CPython's own implementation
+    if sys.version_info >= (3, 12):
+        from _sha2 import sha256
+    else:
+        from _sha256 import sha256
+except ImportError:  # builds without CPython's own implementation
+    from hashlib import sha256
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -40,7 +40,7 @@ def test_a_region_newer_than_this_program_is_commercial() -> None:
         "us-east-1a",
         "us-east1",
         "US-EAST-1",
-        "us-east-١",
+        "us-east-\N{ARABIC-INDIC DIGIT ONE}",
         "us-east-1.evil.example",
         "evil.example/us-east-1",
         "us-east-1\n",

@@ -1,0 +1,407 @@
+"""Credentials that botocore has to get, and what people read when it cannot.
+
+STS is answered through botocore's own `before-send` event: real files, real parsing, real requests
+up to the wire.
+"""
+
+import base64
+import json
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import botocore.session
+import pytest
+from botocore.awsrequest import AWSResponse
+
+from tests.client.running import Outcome, Run
+
+ROLE = "arn:aws:iam::111122223333:role/team/Admin"
+KEYS = "aws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = very-secret\n"
+
+
+def at(seconds: float) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
+
+
+class Sts:
+    """Answers as STS does and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[dict[str, str]] = []
+        self.hosts: list[str | None] = []
+        self.user_id = "AIDAEXAMPLE"
+        self.lifetime = 3600.0
+        self.refusal = ""
+
+    def answer(self, request: Any, **_: object) -> AWSResponse:
+        body = request.body.decode() if isinstance(request.body, bytes) else request.body
+        parameters = dict(parse_qsl(body))
+        self.asked.append(parameters)
+        self.hosts.append(urlsplit(request.url).hostname)
+        action = parameters["Action"]
+        if action == "AssumeRole" and self.refusal:
+            return response(
+                request.url,
+                403,
+                f"<ErrorResponse><Error><Type>Sender</Type><Code>{self.refusal}</Code><Message>"
+                "User: arn:aws:iam::111122223333:user/eve is not authorized to perform:\n"
+                f"sts:AssumeRole on resource: {ROLE}</Message></Error></ErrorResponse>",
+            )
+        content = {
+            "AssumeRole": "<Credentials><AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>s"
+            "</SecretAccessKey><SessionToken>role-token</SessionToken>"
+            f"<Expiration>{at(self.lifetime)}</Expiration></Credentials>",
+            "GetCallerIdentity": f"<UserId>{self.user_id}</UserId>",
+        }[action]
+        return response(
+            request.url,
+            200,
+            f"<{action}Response><{action}Result>{content}</{action}Result></{action}Response>",
+        )
+
+
+def response(url: str, status: int, body: str) -> AWSResponse:
+    answered = AWSResponse(url, status, {}, None)
+    answered._content = body.encode()
+    return answered
+
+
+@pytest.fixture
+def sts(monkeypatch: pytest.MonkeyPatch) -> Sts:
+    double = Sts()
+    make = botocore.session.Session
+
+    def session(**options: object) -> Any:
+        made = make(**options)
+        made.register("before-send.sts", double.answer)
+        return made
+
+    monkeypatch.setattr(botocore.session, "Session", session)
+    return double
+
+
+@pytest.fixture
+def files(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Write the shared files and choose a profile."""
+
+    def write(config: str = "", credentials: str = "", profile: str | None = None) -> None:
+        (home / ".aws" / "config").write_text(config)
+        (home / ".aws" / "credentials").write_text(credentials)
+        if profile:
+            monkeypatch.setenv("AWS_PROFILE", profile)
+
+    return write
+
+
+def url_of(outcome: Outcome) -> str:
+    assert (outcome.code, outcome.err) == (0, "")
+    token = json.loads(outcome.out)["status"]["token"]
+    return base64.b64decode(token.removeprefix("k8s-aws-v1.") + "==", altchars=b"-_").decode()
+
+
+@pytest.mark.usefixtures("keys")
+class TestAssumedRole:
+    @pytest.mark.parametrize(
+        ("line", "asked"),
+        [
+            ("", {"RoleSessionName": "aws-iam-authenticator"}),
+            ("-s me@example.com", {"RoleSessionName": "me@example.com"}),
+            ("-e xy", {"RoleSessionName": "aws-iam-authenticator", "ExternalId": "xy"}),
+        ],
+        ids=["plain", "session name", "external id"],
+    )
+    def test_signs_with_the_roles_credentials(
+        self, line: str, asked: dict[str, str], run: Run, sts: Sts
+    ) -> None:
+        url = url_of(run(f"-i c --region eu-west-1 -r {ROLE} {line}"))
+
+        assert "ASIAROLE" in url
+        assert "X-Amz-Security-Token=role-token" in url
+        assert sts.hosts == ["sts.eu-west-1.amazonaws.com"]
+        assert sts.asked == [
+            {"Action": "AssumeRole", "Version": "2011-06-15", "RoleArn": ROLE, **asked}
+        ]
+
+    @pytest.mark.parametrize(
+        ("user_id", "name"),
+        [("AROAEXAMPLE:me", "me"), ("AIDAEXAMPLE", "aws-iam-authenticator")],
+        ids=["session", "user"],
+    )
+    def test_forwards_the_callers_session_name(
+        self, user_id: str, name: str, run: Run, sts: Sts
+    ) -> None:
+        sts.user_id = user_id
+
+        url_of(run(f"-i c -r {ROLE} --forward-session-name"))
+
+        assert sts.asked[-1]["RoleSessionName"] == name
+
+    def test_the_credential_does_not_outlive_the_role(self, run: Run, sts: Sts) -> None:
+        sts.lifetime = 300
+
+        outcome = run(f"-i c -r {ROLE}")
+
+        assert json.loads(outcome.out)["status"]["expirationTimestamp"] <= at(300)
+
+    def test_a_refusal_shows_who_asked_and_why_not(self, run: Run, sts: Sts) -> None:
+        sts.refusal = "AccessDenied"
+
+        line = run(f"-i c -r {ROLE}").refusal()
+
+        assert line.startswith(f"cannot assume {ROLE} with the credentials from the environment: ")
+        assert "user/eve is not authorized to perform: sts:AssumeRole" in line
+        assert "trust policy" in line
+
+    @pytest.mark.parametrize(
+        ("line", "message"),
+        [
+            ("-r Admin", "'Admin' is not the ARN of a role"),
+            ("-r arn:aws:iam::1:role/x", "is not the ARN of a role"),
+            ("-r arn:aws:sts::111122223333:assumed-role/x/y", "is not the ARN of a role"),
+            (f"-r {ROLE} -s a/b", "session name 'a/b'"),
+            (f"-r {ROLE} -s x", "session name 'x'"),
+            (f"-r {ROLE} -e x", "ExternalId"),
+        ],
+    )
+    def test_refuses_what_sts_would(self, line: str, message: str, run: Run, sts: Sts) -> None:
+        assert message in run(f"-i c {line}").refusal()
+        assert sts.asked == []
+
+    def test_a_network_that_fails_is_named(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", "http://user:hidden@127.0.0.1:1")
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+
+        line = run(f"-i c -r {ROLE}").refusal()
+
+        assert "127.0.0.1:1" in line
+        assert "check HTTPS_PROXY" in line
+        assert "hidden" not in line
+
+
+class TestProfiles:
+    def test_a_role_of_the_profile(
+        self, run: Run, sts: Sts, files: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        files(f"[profile me]\nrole_arn = {ROLE}\nsource_profile = base\n", f"[base]\n{KEYS}", "me")
+        monkeypatch.setenv("AWS_REGION", "eu-west-1")
+
+        url = url_of(run())
+
+        assert "ASIAROLE" in url
+        assert urlsplit(url).hostname == "sts.eu-west-1.amazonaws.com"
+        assert sts.hosts == ["sts.eu-west-1.amazonaws.com"]
+
+    def test_a_role_on_top_of_the_profiles_role(
+        self, run: Run, sts: Sts, files: Callable[..., None]
+    ) -> None:
+        files(f"[profile me]\nrole_arn = {ROLE}\nsource_profile = base\n", f"[base]\n{KEYS}", "me")
+
+        url_of(run(f"-i c -r {ROLE}2"))
+
+        assert [asked["RoleArn"] for asked in sts.asked] == [ROLE, f"{ROLE}2"]
+
+    def test_a_file_that_only_botocore_reads(self, run: Run, files: Callable[..., None]) -> None:
+        files("[profile me]\nregion = eu-west-1\nnote = a\n  b\n", f"[me]\n{KEYS}", "me")
+
+        url = url_of(run())
+
+        assert "AKIDEXAMPLE" in url
+        assert urlsplit(url).hostname == "sts.eu-west-1.amazonaws.com"
+
+    def test_a_process_with_an_end(self, run: Run, files: Callable[..., None], home: Path) -> None:
+        files(process(home, {"Expiration": at(3600), "SessionToken": "t"}), profile="me")
+
+        assert "ASIAPROCESS" in url_of(run())
+
+    def test_a_process_with_expired_credentials(
+        self, run: Run, files: Callable[..., None], home: Path
+    ) -> None:
+        files(process(home, {"Expiration": at(-60), "SessionToken": "t"}), profile="me")
+
+        assert "still expired" in run().refusal()
+
+
+def process(home: Path, extra: dict[str, str], *, program: str = "") -> str:
+    answer = {"Version": 1, "AccessKeyId": "ASIAPROCESS", "SecretAccessKey": "s", **extra}
+    script = home / "process.py"
+    script.write_text(program or f"print({json.dumps(json.dumps(answer))})")
+    return f"[profile me]\ncredential_process = {sys.executable} {script}\n"
+
+
+# Config file, credentials file, what the line has to say.
+FAULTS = {
+    "unknown profile": (
+        "[profile b]\n[profile a]\n",
+        "[c]\n",
+        ["no AWS profile 'me' (known: a, b, c)", "AWS_PROFILE"],
+    ),
+    "unknown profile, file that only botocore reads": (
+        "[profile b]\nnote = a\n  b\n",
+        "[c]\n",
+        ["no AWS profile 'me' (known: b, c)", "AWS_PROFILE"],
+    ),
+    "empty profile": (
+        "[profile me]\nregion = eu-west-1\n",
+        "",
+        ["no AWS credentials found", "AWS_ACCESS_KEY_ID", "profile 'me'", "~/.aws/credentials"],
+    ),
+    "single sign-on, never logged in": (
+        """
+        [profile me]
+        sso_session = s
+        sso_account_id = 111122223333
+        sso_role_name = Admin
+        [sso-session s]
+        sso_start_url = https://example.awsapps.com/start
+        sso_region = eu-west-1
+        """,
+        "",
+        ["run `aws sso login --profile me`"],
+    ),
+    "single sign-on of the old kind, never logged in": (
+        """
+        [profile me]
+        sso_account_id = 111122223333
+        sso_role_name = Admin
+        sso_start_url = https://example.awsapps.com/start
+        sso_region = eu-west-1
+        """,
+        "",
+        ["run `aws sso login --profile me`"],
+    ),
+    "single sign-on, half configured": (
+        "[profile me]\nsso_account_id = 1\n",
+        "",
+        ["missing required configuration", "check profile me in ~/.aws/config"],
+    ),
+    "half a key": (
+        "",
+        "[me]\naws_access_key_id = AKID\n",
+        ["profile 'me' in the shared credentials file", "no aws_secret_access_key"],
+    ),
+    "half a key, file that only botocore reads": (
+        "[profile b]\nnote = a\n  b\n",
+        "[me]\naws_access_key_id = AKID\n",
+        ["aws_secret_access_key", "complete profile me"],
+    ),
+    "quoted key": (
+        "",
+        '[me]\naws_access_key_id = "AKID"\naws_secret_access_key = x\n',
+        ["profile 'me' in the shared credentials file", "remove quotes"],
+    ),
+    "empty secret": (
+        "",
+        "[me]\naws_access_key_id = AKID\naws_secret_access_key =\n",
+        ["the secret access key from profile 'me'", "is empty"],
+    ),
+    "role without a source": (
+        f"[profile me]\nrole_arn = {ROLE}\n",
+        "",
+        ["source_profile", "complete profile me"],
+    ),
+    "role in a circle": (
+        f"""
+        [profile me]
+        role_arn = {ROLE}
+        source_profile = b
+        [profile b]
+        role_arn = {ROLE}
+        source_profile = me
+        """,
+        "",
+        ["Infinite loop", "check profile me"],
+    ),
+    "web identity without its token": (
+        f"[profile me]\nrole_arn = {ROLE}\nweb_identity_token_file = /absent/token\n",
+        "",
+        ["/absent/token"],
+    ),
+    "process that is missing": (
+        "[profile me]\ncredential_process = /absent/process\n",
+        "",
+        ["/absent/process"],
+    ),
+    "unknown region": (
+        "[profile me]\nregion = Frankfurt\n",
+        f"[me]\n{KEYS}",
+        ["'Frankfurt' is not an AWS region"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", FAULTS.values(), ids=FAULTS.keys())
+def test_each_fault_names_its_cause_and_cure(
+    case: tuple[str, str, list[str]], run: Run, files: Callable[..., None]
+) -> None:
+    config, credentials, phrases = case
+    files(textwrap.dedent(config), credentials, "me")
+
+    line = run().refusal()
+
+    for phrase in phrases:
+        assert phrase in line
+
+
+@pytest.mark.parametrize(
+    ("program", "phrase"),
+    [
+        ("import sys; sys.exit('log in\\nfirst')", "log in first"),
+        ("print('<html>')", "check profile me"),
+        ("print('{}')", "run the profile's credential source by hand"),
+    ],
+    ids=["fails", "rubbish", "empty"],
+)
+def test_a_process_that_fails_is_one_line(
+    program: str, phrase: str, run: Run, files: Callable[..., None], home: Path
+) -> None:
+    files(process(home, {}, program=program), profile="me")
+
+    assert phrase in run().refusal()
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("[me]\naws_access_key_id = AKID\naws_secret_access_key very-secret\n", "(line 3)"),
+        ("aws_secret_access_key = very-secret\n", "(line 1)"),
+        ("[me]\n" + KEYS + KEYS, "(line 4)"),
+        ("\ufeff[me]\n" + KEYS, "(line 1)"),
+    ],
+    ids=["no delimiter", "no section", "twice", "byte order mark"],
+)
+def test_a_broken_file_is_named_without_its_content(
+    text: str, place: str, run: Run, files: Callable[..., None], home: Path
+) -> None:
+    files("", text, "me")
+
+    line = run().refusal()
+
+    assert f"{home}/.aws/credentials {place}" in line
+    assert "very-secret" not in line
+
+
+def test_without_credentials_it_says_where_it_looked(run: Run) -> None:
+    line = run().refusal()
+
+    for place in ("AWS_ACCESS_KEY_ID", "'default'", "~/.aws/config", "instance's metadata"):
+        assert place in line
+
+
+def test_half_a_key_in_the_environment(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+
+    assert "AWS_SECRET_ACCESS_KEY is not; set both or neither" in run().refusal()
+
+
+def test_says_that_botocore_is_missing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "botocore", None)
+    monkeypatch.delitem(sys.modules, "client.botocore_credentials", raising=False)
+    monkeypatch.delitem(sys.modules, "client.botocore_faults", raising=False)
+    monkeypatch.setitem(sys.modules, "botocore.session", None)
+
+    assert "pip install botocore" in run().refusal()

@@ -1,0 +1,71 @@
+"""What the plugin loads when credentials are ready: kubectl waits for every module."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.client.running import python
+
+# Beyond what a bare interpreter has loaded before the first line runs. Add to this list only what
+# every user gains from: a small module costs 0.2 ms, json 2 ms, argparse 6 ms, botocore 200 ms.
+ALLOWED = {
+    "_sha2" if sys.version_info >= (3, 12) else "_sha256",
+    "binascii",
+    "client",
+    "client.cluster",
+    "client.command",
+    "client.credentials",
+    "client.endpoints",
+    "client.errors",
+    "client.exec_credential",
+    "client.profiles",
+    "client.sigv4",
+    "client.token",
+}
+PROGRAM = """
+import sys
+before = {*sys.modules}
+from client.command import main
+code = main(["-i", "my-cluster"])
+loaded = sorted({*sys.modules} - before)
+import json
+print(json.dumps([code, loaded]), file=sys.stderr)
+"""
+KUBECTL = (
+    '{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1",'
+    '"spec":{"interactive":true}}'
+)
+
+
+@pytest.mark.parametrize("kind", ["environment", "profile", "profile with settings"])
+def test_loads_nothing_but_the_pinned_modules(
+    kind: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUBERNETES_EXEC_INFO", KUBECTL)
+    if kind == "environment":
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    else:
+        keys = "aws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = secret\n"
+        monkeypatch.setenv("AWS_PROFILE", "me")
+        (home / ".aws" / "credentials").write_text(f"[me]\n{keys}")
+    if kind == "profile with settings":
+        (home / ".aws" / "config").write_text(
+            "[default]\nsso_session = x\n\n[profile me]\nregion = eu-west-1\ns3 =\n  a = b\n"
+        )
+
+    outcome = python("-c", PROGRAM)
+
+    code, loaded = json.loads(outcome.err)
+    assert code == 0
+    assert "k8s-aws-v1." in outcome.out
+    assert set(loaded) == ALLOWED
+
+
+def test_a_library_import_loads_no_more_than_its_name() -> None:
+    outcome = python("-c", "import sys, client; print([m for m in sys.modules if 'client.' in m])")
+
+    assert outcome.out == "[]\n"
