@@ -18,6 +18,7 @@ from base64 import b64encode
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from errno import ECONNRESET
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -103,6 +104,9 @@ class HttpsPool:
             body = response.read(MAX_ANSWER_BYTES + 1)
             if len(body) > MAX_ANSWER_BYTES:
                 raise StsUnavailable(f"{host} answered with more than {MAX_ANSWER_BYTES} bytes")
+            if response.length:
+                # http.client gives what came before the end without a word when a size is asked for.
+                raise ConnectionResetError(ECONNRESET, "the answer was cut short")
             done = response.isclosed() and not response.will_close
         finally:
             if not done:

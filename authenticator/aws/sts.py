@@ -17,8 +17,6 @@ from authenticator.aws.arns import CallerIdentity, PrincipalArn, PrincipalKind
 from authenticator.errors import NotProven, StsThrottled, StsUnavailable
 from authenticator.tokens.presigned import CLUSTER_ID_HEADER, PresignedRequest
 
-MAX_ANSWER_BYTES = 64 * 1024
-
 _OK = 200
 _TOO_MANY_REQUESTS = 429
 _ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII)
@@ -51,7 +49,7 @@ class Fetches(Protocol):
     def __call__(self, host: str, target: str, headers: Mapping[str, str], /) -> tuple[int, bytes]:
         """Send `GET https://host{target}` and return the status and body of the answer.
 
-        Never follows a redirect, reads at most `MAX_ANSWER_BYTES`, and ends by a deadline.
+        Never follows a redirect, limits the answer's size, and ends by a deadline.
 
         Raises:
             StsUnavailable: there was no answer, or one that is too long or late.

@@ -83,6 +83,13 @@ _PARAMETERS = {
     ),
     "X-Amz-Signature": _shape("signature", r"[0-9a-f]{64}", "64 lower-case hexadecimal digits"),
 }
+# Every check, in the order in which they are made.
+CHECKS = (
+    ("prefix", "size", "base64", "url", "host", "parameters", "escapes")
+    + tuple(shape.check for shape in _PARAMETERS.values())
+    + ("scope", "date-exists", "not-yet", "expired")
+)
+
 # Long-lived keys have no session token; everything else is always there.
 _REQUIRED = frozenset(_PARAMETERS) - {"X-Amz-Security-Token"}
 
@@ -182,21 +189,18 @@ def _read_parameters(query: str) -> dict[str, str]:
     missing = _REQUIRED - raw.keys()
     if missing:
         raise TokenRefused("parameters", f"it lacks {', '.join(sorted(missing))}")
-    return {name: _read_value(name, value) for name, value in raw.items()}
+    values = {name: _unescaped(name, raw[name]) for name in _PARAMETERS if name in raw}
+    for name, value in values.items():
+        shape = _PARAMETERS[name]
+        if not shape.pattern.fullmatch(value):
+            raise TokenRefused(shape.check, f"{name} is not {shape.wanted}")
+    return values
 
 
-def _read_value(name: str, value: str) -> str:
+def _unescaped(name: str, value: str) -> str:
     if not _VALUE.fullmatch(value):
         raise TokenRefused("escapes", f"the value of {name} is not percent-encoded as signers do")
-    value = _ESCAPE.sub(_unescape, value)
-    shape = _PARAMETERS[name]
-    if not shape.pattern.fullmatch(value):
-        raise TokenRefused(shape.check, f"{name} is not {shape.wanted}")
-    return value
-
-
-def _unescape(escape: re.Match[str]) -> str:
-    return chr(int(escape[1], 16))
+    return _ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), value)
 
 
 def _check_scope(credential: str, host: StsHost) -> tuple[str, str]:
@@ -212,7 +216,7 @@ def _check_time(date: str, day: str, now: float) -> int:
     try:
         signed_at = _unix_seconds(date)
     except ValueError:
-        raise TokenRefused("date", "X-Amz-Date is no date") from None
+        raise TokenRefused("date-exists", "X-Amz-Date is no date") from None
     if signed_at > now + MAX_AHEAD_SECONDS:
         raise TokenRefused(
             "not-yet", "it is dated more than 5 minutes ahead; compare the clocks of both machines"

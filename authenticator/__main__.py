@@ -1,0 +1,83 @@
+"""`aws-iam-authenticator VERB`: picks the verb and imports only what that verb needs.
+
+`token` runs at every kubectl command, so that nothing but `sys` is imported on its way.
+"""
+
+import sys
+
+COMMAND = "aws-iam-authenticator"
+
+# Each verb: where it is implemented, and what it does.
+_VERBS = {
+    "token": ("client.command", "main", "Print a token that logs you in (kubectl runs this)"),
+    "server": ("authenticator.serving.command", "server", "Answer an API server's TokenReviews"),
+    "init": (
+        "authenticator.serving.command",
+        "init",
+        "Write the certificate, its key and the webhook kubeconfig beforehand",
+    ),
+    "verify": ("authenticator.admin.verify", "verify", "Check a token and show whose it is"),
+    "version": ("authenticator.admin.version", "version", "Show the version"),
+}
+# The flags that may stand before the verb and are followed by their value.
+_GLOBAL_FLAGS = frozenset(
+    {
+        "-c",
+        "-i",
+        "-l",
+        "-v",
+        "--cluster-id",
+        "--config",
+        "--feature-gates",
+        "--log-format",
+        "--log-verbosity",
+    }
+)
+
+
+def main() -> int:
+    """Run the command line and return its exit code."""
+    verb, arguments = _split(sys.argv[1:])
+    if verb in _VERBS:
+        return _run(verb, arguments)
+    if verb and verb != "help":
+        sys.stderr.write(f"{COMMAND}: unknown verb {verb!r}; {COMMAND} --help lists the verbs\n")
+        return 1
+    sys.stdout.write(_help())
+    return 0
+
+
+def _split(arguments: list[str]) -> tuple[str, list[str]]:
+    """Find the verb; the flags that stand before it go behind it."""
+    at = 0
+    while at < len(arguments) and arguments[at].startswith("-"):
+        at += 2 if arguments[at] in _GLOBAL_FLAGS else 1
+    if at >= len(arguments):
+        return "", arguments
+    return arguments[at], arguments[:at] + arguments[at + 1 :]
+
+
+def _run(verb: str, arguments: list[str]) -> int:
+    module, name, _ = _VERBS[verb]
+    try:
+        run = getattr(__import__(module, fromlist=[name]), name)
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] in ("authenticator", "client"):
+            raise
+        sys.stderr.write(
+            f"{COMMAND}: {verb} needs the Python package {error.name};"
+            " install it with: pip install 'kube-iam-authenticator[server]'\n"
+        )
+        return 1
+    code: int = run(arguments)
+    return code
+
+
+def _help() -> str:
+    lines = [f"Usage: {COMMAND} VERB [flags]", ""]
+    lines += [f"  {verb:<10} {text}" for verb, (_, _, text) in _VERBS.items()]
+    return "\n".join([*lines, "", f"{COMMAND} VERB --help shows a verb's flags.", ""])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,114 @@
+"""The settings' flags for click, made from the table in `authenticator.settings`.
+
+A switch may be given as the reference's users write it: `--flag`, `--flag=true`, `--flag=false`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from authenticator.config import Loaded, load
+from authenticator.errors import ConfigError
+from authenticator.settings import places, variable
+
+COMMAND = "aws-iam-authenticator"
+_SHORT = {
+    "cluster_id": "-i",
+    "log_format": "-l",
+    "log_verbosity": "-v",
+}
+
+
+def command(
+    name: str, text: str, settings: frozenset[str], *further: click.Parameter
+) -> Callable[[Callable[..., int]], Callable[[list[str]], int]]:
+    """Make a verb: a function of its arguments that returns its exit code.
+
+    The decorated function is called with `loaded`, what the flags, the environment and the config
+    file say, and with the values of `further`.
+
+    Args:
+        name: the verb.
+        text: its help.
+        settings: the fields of `Settings` whose flags it has, besides those that every verb has.
+        further: flags of its own.
+    """
+
+    def decorate(run: Callable[..., int]) -> Callable[[list[str]], int]:
+        def callback(config: str | None, **values: Any) -> int:
+            flags = {field: values.pop(field) for field, _, _ in places() if field in values}
+            loaded = load(flags, os.environ, Path(config) if config else None)
+            for warning in loaded.warnings:
+                click.echo(f"{COMMAND}: warning: {warning}", err=True)
+            return run(loaded, **values)
+
+        config = click.Option(["-c", "--config"], metavar="FILE", help="The config file (YAML).")
+        parameters = [config, *further, *_options(settings)]
+        verb = click.Command(
+            name,
+            params=parameters,
+            callback=callback,
+            help=text,
+            context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+        )
+        return lambda arguments: _main(verb, name, arguments)
+
+    return decorate
+
+
+def _options(settings: frozenset[str]) -> list[click.Parameter]:
+    options: list[click.Parameter] = []
+    for name, field, place in places():
+        if place.flag is None or not (place.top or name in settings):
+            continue
+        spellings = [_SHORT[name]] if name in _SHORT else []
+        is_switch = field.annotation is bool
+        default = "" if field.is_required() else f" Default: {_shown(field.default)}."
+        options.append(
+            click.Option(
+                [*spellings, place.flag, name],
+                metavar="[BOOL]" if is_switch else "VALUE",
+                help=f"{field.description}{default} [{variable(name)}]",
+                # click's own switches refuse `--flag=true`.
+                is_flag=False,
+                flag_value="true" if is_switch else None,
+            )
+        )
+    return options
+
+
+def _shown(default: object) -> str:
+    if isinstance(default, tuple):
+        return ",".join(default)
+    return str(default).lower() if isinstance(default, bool) else str(default or "none")
+
+
+def _main(verb: click.Command, name: str, arguments: list[str]) -> int:
+    try:
+        code = verb.main(arguments, prog_name=f"{COMMAND} {name}", standalone_mode=False)
+    except ConfigError as error:
+        for problem in error.problems:
+            click.echo(f"{COMMAND}: {problem}", err=True)
+        return 1
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    # What --help returns is 0 too.
+    return code if isinstance(code, int) else 0
+
+
+def fail(message: str) -> int:
+    """Print one line that says what went wrong, and return the exit code for it."""
+    sys.stderr.write(f"{COMMAND}: {message}\n")
+    return 1
+
+
+__all__ = ["Loaded", "command", "fail"]
