@@ -1,4 +1,4 @@
-"""The arithmetic of the benchmarks: medians, ratios of pairs, and how figures are written."""
+"""The arithmetic of the benchmarks: ratios of pairs, shares, and how figures are written."""
 
 from __future__ import annotations
 

@@ -15,6 +15,9 @@ from dev.gotools import CACHE
 
 ROOT = Path(__file__).resolve().parents[2]
 
+# Installs kept in .cache; each is 30 MB, and every change of the sources makes one.
+_KEPT = 4
+
 # What a wheel is made of.
 _SOURCES = ("setup.cfg", "pyproject.toml", "README.md", "LICENSE", "authenticator", "client")
 
@@ -36,6 +39,7 @@ def install(ref: str | None = None) -> Path:
         environment = CACHE / "bench" / f"install-{_digest(sources)}"
         if not environment.exists():
             _install_wheel(sources, environment)
+            _prune(environment.parent)
     return environment / "bin"
 
 
@@ -83,6 +87,13 @@ def _install_wheel(sources: Path, environment: Path) -> None:
     except BaseException:
         shutil.rmtree(environment, ignore_errors=True)
         raise
+
+
+def _prune(installs: Path) -> None:
+    """Remove the oldest installs."""
+    by_age = sorted(installs.glob("install-*"), key=lambda path: path.stat().st_mtime)
+    for stale in by_age[:-_KEPT]:
+        shutil.rmtree(stale)
 
 
 def _run(command: list[str]) -> bytes:

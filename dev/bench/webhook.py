@@ -34,7 +34,7 @@ _GRACE = 3.0
 
 
 class WebhookError(Exception):
-    """The server did not come up; the message ends with what it logged."""
+    """The server did not come up; the message ends with the last line it logged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +126,9 @@ def _ready(process: subprocess.Popen[bytes], directory: Path, log: Path) -> Webh
         time.sleep(0.02)
     if process.returncode is not None:
         reason = f"it ended with exit code {process.returncode}"
-    logged = log.read_text(errors="replace").strip().splitlines()[-5:]
-    raise WebhookError("\n".join([f"the server did not come up: {reason}", *logged]))
+    # The last line only: a traceback above it would name paths of this machine.
+    logged = log.read_text(errors="replace").strip().splitlines()[-1:] or ["(nothing)"]
+    raise WebhookError(f"the server did not come up: {reason}; it logged: {logged[0]}")
 
 
 def _from_kubeconfig(pid: int, directory: Path) -> Webhook:

@@ -8,9 +8,11 @@
 //	tokens       new (each token once), pool (a fixed set again and again),
 //	             forged (well-formed, signed by nobody), foreign (a ServiceAccount's JWT)
 //	callers      how many access keys the tokens come from, or how many tokens a pool has
+//	first        number of the first of those callers, so that streams need not share them
 //	connections  how many connections carry the stream, one review at a time on each
 //	rate         reviews a second offered, whatever the answers take; latency then counts from
 //	             when a review was due. Without it each connection asks as soon as it is answered
+//	after        a stream with a rate begins so long after the others
 //	askers, within  each token is asked by so many API servers within this duration (needs rate)
 package main
 
@@ -25,6 +27,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -38,7 +41,7 @@ func main() {
 	warmup := flag.Duration("warmup", time.Second, "what is sent in this time at first does not count")
 	duration := flag.Duration("duration", 5*time.Second, "what is sent in this time counts")
 	flag.Var(&streams, "stream", "name=..,tokens=new|pool|forged|foreign[,callers=..][,connections=..]"+
-		"[,rate=..][,askers=..,within=..] (repeatable)")
+		"[,first=..][,rate=..][,after=..][,askers=..,within=..] (repeatable)")
 	flag.Parse()
 	dial, err := newDialer(*url, *ca)
 	if err != nil {
@@ -48,7 +51,15 @@ func main() {
 		log.Fatal("nothing to send: give a -stream")
 	}
 	window := window{start: time.Now().Add(*warmup), length: *duration, warmup: *warmup}
-	json.NewEncoder(os.Stdout).Encode(run(streams, dial, *cluster, window))
+	result := report{Streams: run(streams, dial, *cluster, window)}
+	result.CPUSeconds = cpuSeconds()
+	json.NewEncoder(os.Stdout).Encode(result)
+}
+
+func cpuSeconds() float64 {
+	var used syscall.Rusage
+	syscall.Getrusage(syscall.RUSAGE_SELF, &used)
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano()).Seconds()
 }
 
 // window is when what is sent counts.

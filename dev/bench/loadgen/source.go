@@ -21,7 +21,7 @@ const sessionTokenLength = 400
 const foreignTokens = 500
 
 func newSource(s stream, cluster string) source {
-	fresh := func(serial int) review { return mint(serial, s.callers, cluster) }
+	fresh := func(serial int) review { return mint(serial, s, cluster) }
 	switch s.tokens {
 	case "pool":
 		return fixed(s.callers, fresh)
@@ -33,19 +33,19 @@ func newSource(s stream, cluster string) source {
 	return fresh
 }
 
-func fixed(size int, make_ source) source {
+func fixed(size int, one source) source {
 	pool := make([]review, size)
 	for i := range pool {
-		pool[i] = make_(i)
+		pool[i] = one(i)
 	}
 	return func(serial int) review { return pool[serial%size] }
 }
 
 // mint makes a token that no other serial number has: callers take turns, and each comes with
 // another session every time.
-func mint(serial, callers int, cluster string) review {
-	caller := sts.Caller(serial % callers)
-	session := fmt.Sprintf("session %d of ", serial/callers)
+func mint(serial int, s stream, cluster string) review {
+	caller := sts.Caller(s.first + serial%s.callers)
+	session := fmt.Sprintf("session %d of ", serial/s.callers)
 	session += strings.Repeat("x", sessionTokenLength-len(session))
 	session = base64.StdEncoding.EncodeToString([]byte(session))[:sessionTokenLength]
 	url := sts.Presign(caller, session, cluster, time.Now())

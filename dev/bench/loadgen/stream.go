@@ -12,11 +12,11 @@ import (
 
 // stream is one -stream: a kind of caller and how it comes.
 type stream struct {
-	name, tokens         string
-	callers, connections int
-	rate                 float64
-	askers               int
-	within               time.Duration
+	name, tokens        string
+	callers, first      int
+	connections, askers int
+	rate                float64
+	after, within       time.Duration
 }
 
 type streamFlags []stream
@@ -37,8 +37,8 @@ func (f *streamFlags) Set(text string) error {
 	if s.name == "" || s.callers < 1 || s.connections < 1 || s.askers < 1 || s.rate < 0 {
 		return fmt.Errorf("a stream has a name, and no count below 1")
 	}
-	if s.askers > 1 && s.rate == 0 {
-		return fmt.Errorf("askers needs a rate")
+	if (s.askers > 1 || s.after > 0) && s.rate == 0 {
+		return fmt.Errorf("askers and after need a rate")
 	}
 	*f = append(*f, s)
 	return nil
@@ -52,10 +52,14 @@ func (s *stream) set(name, value string) (err error) {
 		s.tokens = value
 	case "callers":
 		s.callers, err = strconv.Atoi(value)
+	case "first":
+		s.first, err = strconv.Atoi(value)
 	case "connections":
 		s.connections, err = strconv.Atoi(value)
 	case "rate":
 		s.rate, err = strconv.ParseFloat(value, 64)
+	case "after":
+		s.after, err = time.ParseDuration(value)
 	case "askers":
 		s.askers, err = strconv.Atoi(value)
 	case "within":
@@ -95,7 +99,7 @@ type arrival struct {
 }
 
 func (s stream) openLoop(source source, window window) next {
-	plan := s.plan(window.warmup + window.length)
+	plan := s.plan(window.warmup + window.length - s.after)
 	// A token of several askers is minted once, by the first of them.
 	minted := make([]atomic.Pointer[review], len(plan)/s.askers+1)
 	var taken atomic.Int64
@@ -104,7 +108,7 @@ func (s stream) openLoop(source source, window window) next {
 		if i >= len(plan) {
 			return review{}, time.Time{}, false
 		}
-		due := window.begin().Add(plan[i].after)
+		due := window.begin().Add(s.after + plan[i].after)
 		time.Sleep(time.Until(due))
 		slot := &minted[plan[i].serial]
 		if slot.Load() == nil {

@@ -13,7 +13,8 @@ type record struct {
 	total     int // with those of the warm-up
 	latencies []time.Duration
 	outcomes  map[string]int
-	timeline  map[int]map[string]int // slice of the window in which the answer came
+	timeline  map[int]map[string]int // by the slice of the window in which the review was due
+	inTime    int                    // answered before the window's end
 }
 
 func (r *record) add(window window, due, done time.Time, outcome string) {
@@ -26,14 +27,22 @@ func (r *record) add(window window, due, done time.Time, outcome string) {
 	}
 	r.latencies = append(r.latencies, done.Sub(due))
 	r.outcomes[outcome]++
-	at := int(done.Sub(window.start) / slice)
+	if done.Before(window.end()) {
+		r.inTime++
+	}
+	at := int(due.Sub(window.start) / slice)
 	if r.timeline[at] == nil {
 		r.timeline[at] = map[string]int{}
 	}
 	r.timeline[at][outcome]++
 }
 
-// summary is what the benchmark reads. Latencies are in milliseconds.
+// report is what the benchmark reads. Latencies are in milliseconds.
+type report struct {
+	CPUSeconds float64            `json:"cpu_s"` // of this program
+	Streams    map[string]summary `json:"streams"`
+}
+
 type summary struct {
 	Total     int              `json:"total"` // with those of the warm-up
 	Reviews   int              `json:"reviews"`
@@ -50,8 +59,10 @@ type summary struct {
 func summarise(records []record, window window) summary {
 	result := summary{Outcomes: map[string]int{}, SliceMs: slice.Milliseconds()}
 	var latencies []time.Duration
+	inTime := 0
 	for _, r := range records {
 		result.Total += r.total
+		inTime += r.inTime
 		latencies = append(latencies, r.latencies...)
 		merge(result.Outcomes, r.outcomes)
 		for at, outcomes := range r.timeline {
@@ -64,19 +75,10 @@ func summarise(records []record, window window) summary {
 	slices.Sort(latencies)
 	result.Reviews = len(latencies)
 	// Answers that came after the window do not make a server faster.
-	result.PerSecond = float64(withinWindow(result.Timeline, window)) / window.length.Seconds()
+	result.PerSecond = float64(inTime) / window.length.Seconds()
 	result.P50, result.P90 = percentile(latencies, 0.50), percentile(latencies, 0.90)
 	result.P99, result.Max = percentile(latencies, 0.99), percentile(latencies, 1)
 	return result
-}
-
-func withinWindow(timeline []map[string]int, window window) (total int) {
-	for _, outcomes := range timeline[:min(len(timeline), int(window.length/slice))] {
-		for _, count := range outcomes {
-			total += count
-		}
-	}
-	return total
 }
 
 func merge(into, from map[string]int) {

@@ -1,0 +1,77 @@
+"""`python -m dev.bench [SCENARIO ...]`: measure, and write the figures to docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from dev.bench import installed, report, sections
+from dev.bench.scenarios import SCENARIOS, Scenario
+from dev.bench.server import LoadError
+from dev.bench.startup import StartupError
+from dev.gotools import GoBuildError
+
+_STARTUP = "startup"
+_NAMES = (_STARTUP, *(scenario.name for scenario in SCENARIOS))
+_ROUNDS = 50
+
+
+def main() -> int:
+    """Run the scenarios named, or the routine ones."""
+    arguments = _parser().parse_args()
+    if arguments.list:
+        print("\n".join([_STARTUP, *(f"{each.name}: {each.title}" for each in SCENARIOS)]))
+        return 0
+    routine = (_STARTUP, *(scenario.name for scenario in SCENARIOS if scenario.routine))
+    try:
+        for name in arguments.scenario or routine:
+            text = _measured(name, arguments)
+            report.save(arguments.output, _NAMES, {name: text})
+    except (GoBuildError, installed.InstallError, StartupError, LoadError) as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m dev.bench", description=__doc__)
+    parser.add_argument("scenario", nargs="*", choices=_NAMES, metavar="SCENARIO", default=[])
+    parser.add_argument("--list", action="store_true", help="name the scenarios and stop")
+    parser.add_argument("--runs", type=int, help="windows for each server, or rounds of startup")
+    parser.add_argument("--duration", type=float, help="seconds of a window")
+    parser.add_argument("--connections", type=int, nargs="+", default=[], help="instead of 8 64")
+    parser.add_argument("--baseline", default="HEAD~", help="commit of our earlier build")
+    parser.add_argument("--output", type=Path, default=installed.ROOT / "docs" / "benchmarks.md")
+    return parser
+
+
+def _measured(name: str, arguments: argparse.Namespace) -> str:
+    if name == _STARTUP:
+        rounds = arguments.runs or _ROUNDS
+        return sections.startup_section(rounds, arguments.baseline, _again(name, arguments))
+    scenario = next(each for each in SCENARIOS if each.name == name)
+    sized = _sized(scenario, arguments)
+    return sections.server_section(sized, arguments.connections, _again(name, arguments))
+
+
+def _again(name: str, arguments: argparse.Namespace) -> str:
+    """Return the command that measures this scenario in the same way."""
+    sizes = [f" --runs {arguments.runs}"] if arguments.runs else []
+    sizes += [f" --duration {arguments.duration:g}"] if arguments.duration else []
+    if arguments.connections:
+        sizes.append(f" --connections {' '.join(map(str, arguments.connections))}")
+    return f"python -m dev.bench {name}{''.join(sizes)}"
+
+
+def _sized(scenario: Scenario, arguments: argparse.Namespace) -> Scenario:
+    return replace(
+        scenario,
+        runs=arguments.runs or scenario.runs,
+        seconds=arguments.duration or scenario.seconds,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

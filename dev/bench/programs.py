@@ -1,0 +1,48 @@
+"""The programs that a benchmark starts: the contenders, and our own load generator and double."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from dev import gotools
+from dev.bench import installed, reference
+from dev.bench.startup import Command
+
+_MODULE = Path(__file__).parent
+
+# Where `make` installed this checkout, and the AWS CLI with the other tools.
+_BIN = Path(sys.prefix) / "bin"
+
+_NAME = "aws-iam-authenticator"
+_CLUSTER = "benchmark"
+_TOKEN = ("token", "-i", _CLUSTER)
+
+
+def own_program(name: str) -> Path:
+    """Build a Go program of this directory. Raises gotools.GoBuildError."""
+    return gotools.build(gotools.Program(name=name, module=_MODULE, package=f"./{name}"))
+
+
+def servers() -> dict[str, str]:
+    """Return the commands whose verb `server` is measured."""
+    return {
+        "reference": str(reference.reference_binary()),
+        "ours": str(_BIN / _NAME),
+    }
+
+
+def token_commands() -> list[Command]:
+    """Return the ways to get a token. Raises installed.InstallError and gotools.GoBuildError."""
+    aws = ("eks", "get-token", "--cluster-name", _CLUSTER)
+    return [
+        Command("reference", (str(reference.reference_binary()), *_TOKEN)),
+        Command("ours", (str(installed.install() / _NAME), *_TOKEN)),
+        Command("AWS CLI", (str(_BIN / "aws"), *aws), few=True),
+    ]
+
+
+def earlier_command(commit: str) -> Command:
+    """Return our own `token` as it was at a commit. Raises installed.InstallError."""
+    name = f"ours at {installed.commit_of(commit)}"
+    return Command(name, (str(installed.install(commit) / _NAME), *_TOKEN))

@@ -1,0 +1,65 @@
+"""Keeps docs/benchmarks.md: a section for each scenario, replaced when it is run again."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+_INTRODUCTION = """\
+# Benchmarks
+
+Figures against the Go reference (kubernetes-sigs/aws-iam-authenticator, the version that
+`dev/bench/go.mod` pins), both on one machine and in turns: reference, ours, reference, ours.
+Ratios are the median of the pairs, with the lowest and the highest pair where they are shown.
+
+`make bench` runs the routine scenarios, `python -m dev.bench NAME ...` those named
+(`--list` names them all), `--runs`, `--duration` and `--connections` change their size.
+A section is replaced when its scenario is run again and kept otherwise; each says when and
+where it was taken.
+
+How the servers are measured: a server is started afresh for each window, on loopback, with the
+same configuration. The load generator (`dev/bench/loadgen`) sends TokenReviews as
+kube-apiserver does, over HTTPS/1.1 with keep-alive; an answer counts as authenticated only if
+it names the right user. STS is a double (`dev/bench/stsdouble`) that both servers reach through
+`HTTPS_PROXY` and that verifies each signature. Load generator, double and server share the
+machine's cores without pinning, so rates are those of all three together: what the first two
+take, the server does not get, and each section says how much that was. Memory is PSS, the sum
+over all processes of the server.
+"""
+
+
+def updated(document: str, order: Sequence[str], sections: dict[str, str]) -> str:
+    """Return the document with these sections in place of the old ones of the same name.
+
+    `order` is that of all known sections; one that is no longer known is dropped.
+    """
+    kept = existing(document) | sections
+    parts = [_INTRODUCTION]
+    parts += [
+        f"<!-- begin {name} -->\n{kept[name].strip()}\n<!-- end {name} -->\n"
+        for name in order
+        if name in kept
+    ]
+    return "\n".join(parts)
+
+
+def existing(document: str) -> dict[str, str]:
+    """Read the sections of a document by name."""
+    marked = r"^<!-- begin (?P<name>[a-z-]+) -->\n(?P<text>.*?)^<!-- end (?P=name) -->$"
+    found = re.finditer(marked, document, re.MULTILINE | re.DOTALL)
+    return {match["name"]: match["text"].strip() for match in found}
+
+
+def section(*, title: str, about: str, taken: str, body: str) -> str:
+    """Write one section; `taken` says when, where and how."""
+    return "\n\n".join([f"## {title}", about, taken, body])
+
+
+def save(path: Path, order: Sequence[str], sections: dict[str, str]) -> None:
+    """Update the file, or make it."""
+    document = path.read_text(encoding="utf-8") if path.exists() else ""
+    path.write_text(updated(document, order, sections), encoding="utf-8")

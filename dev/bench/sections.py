@@ -1,0 +1,86 @@
+"""Measures a scenario and writes its section of the report."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from dev.bench import installed, programs, report, startup, tables
+from dev.bench.double import sts_double
+from dev.bench.machine import this_machine
+from dev.bench.progress import progress
+from dev.bench.server import Rig, measure_in_turns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dev.bench.scenarios import Scenario
+
+_STARTUP_TITLE = "Cold start of `token`"
+_STARTUP_ABOUT = (
+    "What every kubectl command waits for. The commands take turns; each run is a fresh process "
+    "(posix_spawn), and its times and peak memory are those that the kernel gives (wait4). Ours "
+    "is a regular wheel in a clean environment, as it is now and as it was at an earlier commit. "
+    "The credentials are ready, and nothing asks the network."
+)
+
+
+def startup_section(rounds: int, baseline: str, command: str) -> str:
+    """Measure the cold start of `token`; `baseline` is the commit of our earlier build.
+
+    `command` is what the reader types to measure again.
+
+    Raises StartupError, InstallError and GoBuildError.
+    """
+    commands = programs.token_commands()
+    parts = []
+    try:
+        commands.append(programs.earlier_command(baseline))
+    except installed.InstallError as error:
+        parts.append(f"Not measured: our earlier build: {error}")
+    with TemporaryDirectory() as home:
+        for kind, environment in startup.environments(Path(home)).items():
+            progress(f"startup, credentials from the {kind}: {rounds} rounds")
+            parts += [f"### Credentials from the {kind}"]
+            parts += _startup_part(commands, environment, rounds)
+    return _section(_STARTUP_TITLE, _STARTUP_ABOUT, command, parts)
+
+
+def _startup_part(
+    commands: Sequence[startup.Command], environment: dict[str, str], rounds: int
+) -> list[str]:
+    faults = {each.name: startup.fault(each, environment) for each in commands}
+    fit = [each for each in commands if faults[each.name] is None]
+    missing = [f"Not measured: {name}: {why}" for name, why in faults.items() if why]
+    return [startup.results(startup.measure(fit, environment, rounds)), *missing]
+
+
+def server_section(scenario: Scenario, connections: Sequence[int], command: str) -> str:
+    """Measure a scenario on both servers. Raises LoadError and GoBuildError."""
+    servers = programs.servers()
+    cases = {}
+    missing = []
+    double_program = programs.own_program("stsdouble")
+    with TemporaryDirectory() as scratch, sts_double(double_program, Path(scratch)) as double:
+        rig = Rig(programs.own_program("loadgen"), double)
+        for case in scenario.cases(connections):
+            outcome = measure_in_turns(servers, scenario, case, rig)
+            cases[case.label] = outcome.samples
+            missing += [
+                f"Not measured ({case.label}): {name}: {why}"
+                for name, why in outcome.faults.items()
+            ]
+    parts = [tables.results(scenario, cases), *missing]
+    return _section(scenario.title, scenario.about, command, parts)
+
+
+def _section(title: str, about: str, command: str, parts: Sequence[str]) -> str:
+    now = datetime.now(timezone.utc)
+    machine = this_machine(programs.own_program("loadgen"))
+    taken = (
+        f"Taken {now:%Y-%m-%d %H:%M} UTC at commit {installed.commit_of('HEAD')} with "
+        f"`{command}` on {machine}."
+    )
+    return report.section(title=title, about=about, taken=taken, body="\n\n".join(parts))
