@@ -24,3 +24,7 @@ def reference_binary() -> Path:
             variables=((f"{_REPOSITORY}/pkg.Version", version),),
         )
     )
+
+
+if __name__ == "__main__":
+    reference_binary()
