@@ -81,7 +81,7 @@ def parse(lines: "Iterable[str]") -> "dict[str, Section]":
         if line[0] != text[0]:
             if section is None or key is None or nested is None:
                 raise NotPlainError
-            nested_key, value = _split(text, "=")
+            nested_key, value = _split(text, colon=False)
             nested[nested_key] = value
             section[key] = nested
         elif text[0] == "[":
@@ -90,19 +90,21 @@ def parse(lines: "Iterable[str]") -> "dict[str, Section]":
         elif section is None:
             raise NotPlainError
         else:
-            key, value = _split(text, "=:")
+            key, value = _split(text, colon=True)
             key = _new(key.lower(), section)
             section[key] = value
             nested = None if value else {}
     return sections
 
 
-def _split(text: str, delimiters: str) -> tuple[str, str]:
-    """Split at the first delimiter."""
-    ends = [end for end in map(text.find, delimiters) if end >= 0]
-    if not ends or (end := min(ends)) == 0:
+def _split(text: str, *, colon: bool) -> tuple[str, str]:
+    """Split at the first ``=``, or ``:`` where that is a delimiter too and comes first."""
+    key, delimiter, value = text.partition("=")
+    if colon and ":" in key:
+        key, delimiter, value = text.partition(":")
+    if not delimiter or not key:
         raise NotPlainError
-    return text[:end].rstrip(), text[end + 1 :].lstrip()
+    return key.rstrip(), value.lstrip()
 
 
 def _new(name: str, known: "Mapping[str, object]") -> str:

@@ -74,7 +74,6 @@ def mint(
         ready = credentials.ready(
             environ, files, profile=name or "default", explicit=profile is not None
         )
-    region = _region(region, settings)
     endpoint = _endpoint(region, settings)
     if ready is None:
         session = session or _botocore(profile)
@@ -124,13 +123,6 @@ def _settings(name: str | None, files: profiles.SharedFiles) -> "profiles.Sectio
     return settings or {}
 
 
-def _region(region: str | None, settings: "profiles.Section") -> str | None:
-    if region:
-        return region
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    return region or _text(settings, "region") or None
-
-
 def _endpoint(region: str | None, settings: "profiles.Section") -> endpoints.Endpoint:
     style = _option("sts_regional_endpoints", settings) or "regional"
     if style not in {"legacy", "regional"}:
@@ -138,9 +130,12 @@ def _endpoint(region: str | None, settings: "profiles.Section") -> endpoints.End
             f"AWS_STS_REGIONAL_ENDPOINTS (sts_regional_endpoints in the profile) is {style!r};"
             " set it to legacy or regional"
         )
+    # A region that the caller names is meant, whatever the style, as in the reference.
+    legacy = style == "legacy" and not region
+    region = region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     return endpoints.resolve(
-        region,
-        legacy=style == "legacy",
+        region or _text(settings, "region") or None,
+        legacy=legacy,
         fips=_option("use_fips_endpoint", settings) == "true",
         dual_stack=_option("use_dualstack_endpoint", settings) == "true",
     )

@@ -5,6 +5,7 @@ up to the wire.
 """
 
 import base64
+import hashlib
 import json
 import sys
 import textwrap
@@ -18,7 +19,7 @@ import botocore.session
 import pytest
 from botocore.awsrequest import AWSResponse
 
-from tests.client.running import Outcome, Run
+from tests.client.running import Outcome, Run, python
 
 ROLE = "arn:aws:iam::111122223333:role/team/Admin"
 KEYS = "aws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = very-secret\n"
@@ -345,6 +346,36 @@ def test_each_fault_names_its_cause_and_cure(
 
     for phrase in phrases:
         assert phrase in line
+
+
+SSO = "sso_start_url = https://example.awsapps.com/start\nsso_region = eu-west-1\n"
+SSO_ROLE = "sso_account_id = 111122223333\nsso_role_name = Admin\n"
+
+
+@pytest.mark.parametrize(
+    ("config", "cache_key"),
+    [
+        (f"[profile me]\nsso_session = s\n{SSO_ROLE}[sso-session s]\n{SSO}", "s"),
+        (f"[profile me]\n{SSO}{SSO_ROLE}", "https://example.awsapps.com/start"),
+    ],
+    ids=["session", "old kind"],
+)
+def test_an_sso_login_that_expired_names_the_command(
+    config: str, cache_key: str, files: Callable[..., None], home: Path
+) -> None:
+    files(config, profile="me")
+    cache = home / ".aws" / "sso" / "cache"
+    cache.mkdir(parents=True)
+    (cache / f"{hashlib.sha1(cache_key.encode()).hexdigest()}.json").write_text(
+        json.dumps({"accessToken": "hidden", "expiresAt": at(-60), "region": "eu-west-1"})
+    )
+
+    # botocore finds the cache's directory when it is imported, so in an interpreter of its own.
+    line = python("-m", "client", "token", "-i", "c").refusal()
+
+    assert "expired" in line
+    assert "run `aws sso login --profile me`" in line
+    assert "hidden" not in line
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from botocore.configloader import load_config, raw_config_parse
 from botocore.exceptions import ConfigParseError
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from client.profiles import NotPlainError, SharedFiles
@@ -61,14 +61,42 @@ LEFT_TO_BOTOCORE = {
     "two quoted words": '[profile "a" "b"]\nregion = x\n',
     "quotes within": 'profile = x\n[profile a"b c"]\n',
 }
-# Everything the grammar turns on, so that random files are rarely plain prose.
+# Lines as people write them, and everything the grammar turns on, sprinkled between them.
+LINES = st.sampled_from(
+    [
+        *(
+            "[default]",
+            "[profile b]",
+            "[profile 'c d']",
+            "[profile  default]",
+            "[e] # f",
+            "[sso s]",
+        ),
+        *("region = x", "role_arn=arn:aws:iam::1:role/x", "output: json", "Key = a # b", "empty ="),
+        *("s3 =", "  max = 1", "\t size = a:b", "   max = 2", "", "  ", "# c", "; d", "  # e"),
+    ]
+).flatmap(lambda line: st.sampled_from([line + "\n", line + "\r\n", line + " \n"]))
 FRAGMENTS = st.sampled_from(
     [
-        *("[", "]", "default", "profile ", "DEFAULT", "b", "=", ":", "#", ";", "'", '"', "\\"),
-        *(" ", "\t", "\n", "\n", "\n  ", "\r\n", "\r", "\x0c", "\x1c", "\x85", "\xa0", "\u2028"),
-        *("[default]\n", "[profile c]\n", "region = x\n", "s3 =\n  a = b\n", "\ufeff", "é"),
+        *(
+            "[",
+            "]",
+            "profile ",
+            "[DEFAULT]\n",
+            "=",
+            ":",
+            "#",
+            ";",
+            "'",
+            '"',
+            "\\",
+            "  [x]\n",
+            "x\n",
+        ),
+        *(" ", "\t", "\n", "\r", "\x0c", "\x1c", "\x85", "\xa0", "\u2028", "\ufeff", "é", "\0"),
     ]
 )
+TEXTS = st.lists(st.one_of([LINES] * 20 + [FRAGMENTS]), max_size=12, unique=True).map("".join)
 
 
 def ours(path: Path) -> tuple[Any, Any] | None:
@@ -107,8 +135,7 @@ def test_leaves_other_encodings_to_botocore(tmp_path: Path) -> None:
     assert ours(tmp_path / "file") is None
 
 
-@given(st.lists(FRAGMENTS, max_size=30).map("".join))
-@example("[profile b]\n[profile  b]\n")
+@given(TEXTS | st.lists(FRAGMENTS).map("".join))
 @settings(max_examples=500)
 def test_never_reads_otherwise_than_botocore(
     tmp_path_factory: pytest.TempPathFactory, text: str
