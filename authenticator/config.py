@@ -12,14 +12,12 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from authenticator.errors import ConfigError
+from authenticator.mapping.nodes import MAX_BYTES, DocumentError, Fields, Items, Node, Text, read
 from authenticator.settings import MAPPING_KEYS, Place, Settings, places, variable
-
-MAX_FILE_BYTES = 4 * 1024 * 1024
 
 _MAPPING_KEYS = frozenset(key.lower() for key in MAPPING_KEYS)
 
@@ -82,66 +80,64 @@ def _sentence(item: ErrorDetails, found: Mapping[str, tuple[str, Any]]) -> str:
     return f"{found[name][0]}{inner}: {message[0].lower()}{message[1:]}"
 
 
-def read_document(file: Path) -> dict[str, Any]:
-    """Read a config file.
-
-    Raises:
-        ConfigError: it cannot be read, or is no YAML mapping.
-    """
+def _read(file: Path) -> Fields:
     try:
         with file.open("rb") as stream:
-            data = stream.read(MAX_FILE_BYTES + 1)
-        if len(data) > MAX_FILE_BYTES:
-            raise ConfigError((f"{file}: it is larger than {MAX_FILE_BYTES} bytes",))
-        document = yaml.load(data, Loader=yaml.CSafeLoader)
+            text = stream.read(MAX_BYTES + 1).decode("utf-8-sig")
+        root = read(text)
     except OSError as error:
         raise ConfigError((f"{file}: cannot be read: {error.strerror}",)) from error
-    except yaml.YAMLError as error:
-        raise ConfigError((f"{file}: {_yaml_reason(error)}",)) from None
-    if document is None:
-        document = {}
-    if not isinstance(document, dict):
-        raise ConfigError((f"{file}: it must be a YAML mapping with clusterID and server",))
-    return document
+    except UnicodeDecodeError as error:
+        raise ConfigError((f"{file}: it is not UTF-8",)) from error
+    except DocumentError as error:
+        raise ConfigError((f"{file}: {error}",)) from error
+    if root is None:
+        return Fields(1)
+    if not isinstance(root, Fields):
+        raise ConfigError((f"{file}: it must be a YAML map with clusterID and server",))
+    return root
 
 
-def _yaml_reason(error: yaml.YAMLError) -> str:
-    mark = getattr(error, "problem_mark", None)
-    line = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
-    return line + (getattr(error, "problem", None) or "it is not YAML")
+def _plain(node: Node) -> Any:
+    """Give a node's texts, lists and dicts. pydantic makes numbers of texts where it should."""
+    if isinstance(node, Text):
+        return node.value
+    if isinstance(node, Items):
+        return [_plain(item) for item in node.values]
+    return {key: _plain(value) for key, value in node.values.items()}
 
 
 def _from_file(file: Path, problems: list[str], warnings: list[str]) -> dict[str, tuple[str, Any]]:
     try:
-        document = read_document(file)
+        document = _read(file)
     except ConfigError as error:
         problems.extend(error.problems)
         return {}
-    server: Any = {}
-    for key in [key for key in document if str(key).lower() == "server"]:
-        server = document.pop(key)
-    if not isinstance(server, dict):
-        problems.append(f"{file}: server must be a mapping")
-        server = {}
+    server: Node = Fields(0)
+    for key in [key for key in document.values if key.lower() == "server"]:
+        server = document.values.pop(key)
+    if not isinstance(server, Fields):
+        problems.append(f"{file}: line {server.line}: server must be a map")
+        server = Fields(0)
     found: dict[str, tuple[str, Any]] = {}
     for section, top, under in ((document, True, ""), (server, False, "server.")):
         known = {
             place.key.lower(): (name, place) for name, _, place in places() if place.top is top
         }
-        for key, value in section.items():
-            name, place = known.get(str(key).lower(), ("", None))
+        for key, node in section.values.items():
+            name, place = known.get(key.lower(), ("", None))
             if place is None:
-                if top or str(key).lower() not in _MAPPING_KEYS:
-                    warnings.append(_unknown(f"{file}: {under}{key}", str(key), known.values()))
-            elif name in found:
-                problems.append(f"{file}: {place.path} is given twice")
-            elif value is not None:
+                if top or key.lower() not in _MAPPING_KEYS:
+                    warnings.append(_unknown(f"{file}: {under}{key}", key, known.values()))
+            elif name in found or key in section.repeated:
+                problems.append(f"{file}: line {node.line}: {place.path} is given twice")
+            elif (value := _plain(node)) is not None:
                 found[name] = (f"{file}: {place.path}", value)
     return found
 
 
 def _unknown(where: str, key: str, known: Iterable[tuple[str, Place]]) -> str:
-    names = {place.key.lower(): place.key for _, place in known}
+    names = {name.lower(): name for name in (*(place.key for _, place in known), *MAPPING_KEYS)}
     near = get_close_matches(key.lower(), names, n=1)
     hint = f"; did you mean {names[near[0]]}?" if near else ""
     return f"{where} is not a setting and is ignored{hint}"

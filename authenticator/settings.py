@@ -63,7 +63,9 @@ class Place:
 
 
 def _items(value: Any) -> Any:
-    return [item.strip() for item in value.split(",")] if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return [item for item in (item.strip() for item in value.split(",")) if item]
 
 
 def _backend_modes(modes: tuple[str, ...]) -> tuple[str, ...]:

@@ -1,0 +1,158 @@
+"""Settings: flags over environment over file, and every problem at once."""
+
+from pathlib import Path
+
+import pytest
+
+from authenticator.config import load
+from authenticator.errors import ConfigError
+from authenticator.settings import Settings, places, variable
+
+# As the reference documents it, keys in its own spelling.
+REFERENCE = """
+clusterID: my-dev-cluster.example.com
+server:
+  port: 21362
+  stateDir: /var/aws-iam-authenticator/
+  generateKubeconfig: /etc/kubernetes/aws-iam-authenticator/kubeconfig.yaml
+  address: 0.0.0.0
+  hostname: localhost
+  ec2DescribeInstancesRoleARN: arn:aws:iam::000000000000:role/DescribeInstancesRole
+  ec2DescribeInstancesQps: 15
+  ec2DescribeInstancesBurst: 5
+  sourceARN: arn:aws:eks:us-west-2:000000000000:cluster/x
+  scrubbedAccounts:
+  - "111122223333"
+  - 022233334444
+  backendMode:
+  - MountedFile
+  - CRD
+  dynamicfilepath: /x
+  dynamicfileUserIDStrict: true
+  dynamicBackendModePath: /y
+  reservedPrefixConfig:
+  - backendmode: DynamicFile
+    usernamePrefixReserveList: ["eks:", "system:"]
+  mapRoles:
+  - roleARN: arn:aws:iam::000000000000:role/KubernetesAdmin
+    username: kubernetes-admin
+    groups: [system:masters]
+  mapUsers: []
+  mapAccounts: ["012345678901"]
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "config.yaml"
+
+
+def test_the_references_config_file_loads_unchanged(file: Path) -> None:
+    file.write_text(REFERENCE)
+    loaded = load({}, {}, file)
+    assert loaded.warnings == ()
+    settings = loaded.settings
+    assert settings.cluster_id == "my-dev-cluster.example.com"
+    assert settings.address == "0.0.0.0"
+    assert settings.backend_mode == ("MountedFile", "CRD")
+    assert settings.scrubbed_accounts == ("111122223333", "022233334444")
+    assert settings.dynamic_file_user_id_strict
+    assert settings.reserved_prefixes[0].backendmode == "DynamicFile"
+    assert settings.reserved_prefixes[0].usernameprefixreservelist == ("eks:", "system:")
+
+
+def test_flags_win_over_the_environment_and_that_over_the_file(file: Path) -> None:
+    file.write_text("clusterID: file\nserver: {port: 1, hostname: file, address: file}\n")
+    environment = {variable("port"): "2", variable("hostname"): "environment"}
+    settings = load({"port": "3", "hostname": None}, environment, file).settings
+    assert (settings.port, settings.hostname, settings.address) == (3, "environment", "file")
+
+
+def test_keys_are_read_in_any_case(file: Path) -> None:
+    file.write_text("CLUSTERid: c\nSERVER: {PORT: 5, statedir: /x}\n")
+    settings = load({}, {}, file).settings
+    assert (settings.port, settings.state_dir) == (5, Path("/x"))
+
+
+@pytest.mark.parametrize(
+    ("modes", "named"),
+    [
+        ("MountedFile,EKSConfigMap", ("MountedFile", "EKSConfigMap")),
+        ("File, ConfigMap", ("MountedFile", "EKSConfigMap")),
+        ("CRD", ("CRD",)),
+    ],
+)
+def test_backend_modes_as_one_text_and_under_their_old_names(
+    modes: str, named: tuple[str, ...]
+) -> None:
+    assert load({"cluster_id": "c", "backend_mode": modes}, {}, None).settings.backend_mode == named
+
+
+@pytest.mark.parametrize("modes", ["", "Files", "File,MountedFile", "CRD,CRD"])
+def test_backend_modes_that_are_refused(modes: str) -> None:
+    with pytest.raises(ConfigError, match="--backend-mode"):
+        load({"cluster_id": "c", "backend_mode": modes}, {}, None)
+
+
+def test_every_problem_is_told_with_its_place(file: Path) -> None:
+    file.write_text("server: {port: x, partition: aws-mars, scrubbedAccounts: ['1']}\n")
+    with pytest.raises(ConfigError) as caught:
+        load({"log_format": "xml"}, {variable("workers"): "0"}, file)
+    problems = caught.value.problems
+    assert len(problems) == 6
+    for place in (
+        "no clusterID is set",
+        f"{file}: server.port: ",
+        f"{file}: server.partition: ",
+        f"{file}: server.scrubbedAccounts: ",
+        f"environment variable {variable('workers')}: ",
+        "flag --log-format: ",
+    ):
+        assert sum(problem.startswith(place) for problem in problems) == 1, place
+
+
+def test_an_unknown_key_is_warned_of_with_the_nearest(file: Path) -> None:
+    file.write_text("clusterID: c\ngarbage: d\nserver: {prot: 1, hostnme: x, mapRole: []}\n")
+    warnings = load({}, {}, file).warnings
+    assert [warning.partition("; ")[2] for warning in warnings] == [
+        "",
+        "did you mean port?",
+        "did you mean hostname?",
+        "did you mean mapRoles?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("clusterID: [", "line 1: "),
+        ("- a", "must be a YAML map"),
+        ("clusterID: c\nserver: 5", "server must be a map"),
+        ("clusterID: c\nclusterid: d", "given twice"),
+        ("clusterID: a b", "printable ASCII"),
+        ("clusterID: c\nserver: {stsHosts: {'a b': us-east-1}}", "stsHosts[a b]"),
+        ("clusterID: c\nserver: {stsHosts: {a.b: '../x'}}", "stsHosts[a.b]"),
+    ],
+)
+def test_files_that_are_refused(file: Path, text: str, reason: str) -> None:
+    file.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load({}, {}, file)
+    assert any(reason in problem and str(file) in problem for problem in caught.value.problems)
+
+
+def test_a_file_that_is_not_there(file: Path) -> None:
+    with pytest.raises(ConfigError, match="No such file"):
+        load({}, {}, file)
+
+
+@pytest.mark.parametrize("gates", ["SSORoleMatch=true,IAMIdentityMappingCRD=false", ""])
+def test_the_references_feature_gates_are_accepted(gates: str) -> None:
+    assert load({"cluster_id": "c", "feature_gates": gates}, {}, None)
+
+
+def test_every_setting_says_what_it_is() -> None:
+    for name, field, place in places():
+        assert (field.description or "").endswith("."), name
+        assert place.key
+    assert len({place.key.lower() for _, _, place in places()}) == len(Settings.model_fields)
