@@ -125,7 +125,7 @@ def test_an_unknown_key_is_warned_of_with_the_nearest(file: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("clusterID: [", "line 1: "),
+        ("clusterID: [", ": line "),
         ("- a", "must be a YAML map"),
         ("clusterID: c\nserver: 5", "server must be a map"),
         ("clusterID: c\nclusterid: d", "given twice"),
