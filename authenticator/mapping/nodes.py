@@ -22,7 +22,7 @@ MAX_DEPTH = 32
 MAX_NODES = 1_000_000
 
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
-_CORE_TAGS = "tag:yaml.org,2002:"
+_TAGS = frozenset({None, "!"} | {f"tag:yaml.org,2002:{name}" for name in ("str", "seq", "map")})
 _MERGE = "<<"
 
 
@@ -127,15 +127,20 @@ def read(text: str) -> Node | None:
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             builder.take(event)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        words = " ".join(filter(None, (error.context, error.problem)))
-        raise DocumentError(words, mark.line + 1 if mark else 0) from error
+        raise _refusal(error) from error
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise DocumentError("it holds a character that YAML does not allow", line) from error
     except (yaml.YAMLError, UnicodeError) as error:
         raise DocumentError("it is not YAML in UTF-8") from error
     return builder.root
+
+
+def _refusal(error: yaml.MarkedYAMLError) -> DocumentError:
+    """The parser's words in one line, without the text that it quotes."""
+    mark, begin = error.problem_mark, error.context_mark
+    words = filter(None, (error.context, begin and f"(from line {begin.line + 1})", error.problem))
+    return DocumentError(" ".join(words), mark.line + 1 if mark else 0)
 
 
 class _Builder:
@@ -155,7 +160,7 @@ class _Builder:
         line = event.start_mark.line + 1
         if isinstance(event, yaml.ScalarEvent):
             self._check_tag(event.tag, line)
-            null = event.style is None and event.value in _NULLS
+            null = event.implicit[0] and event.value in _NULLS
             self._close(Text(line, None if null else event.value), event.anchor)
         elif isinstance(event, yaml.CollectionStartEvent):
             self._check_tag(event.tag, line)
@@ -192,5 +197,5 @@ class _Builder:
 
     @staticmethod
     def _check_tag(tag: str | None, line: int) -> None:
-        if tag is not None and tag != "!" and not tag.startswith(_CORE_TAGS):
+        if tag not in _TAGS:
             raise DocumentError("tags are not supported; remove the word that begins with !", line)

@@ -1,0 +1,118 @@
+"""YAML as a tree of texts: what is kept as written, and what is refused with its line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authenticator.mapping.nodes import MAX_BYTES, DocumentError, Fields, Items, Node, Text, read
+
+BILLION_LAUGHS = "a0: &a0 [x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
+)
+MANY_ALIASES = "- &big [" + "x," * 20_000 + "]\n" + "- *big\n" * 100
+
+REFUSED = {
+    "tab as indentation": ("a:\n\t- b", 2, "cannot start any token"),
+    "unclosed list": ("a: [1,\n 2", 3, "flow sequence (from line 1)"),
+    "billion laughs": (BILLION_LAUGHS, 6, "aliases included"),
+    "one large list repeated": (MANY_ALIASES, 1, "aliases included"),
+    "an alias of itself": ("a: &a [*a]", 1, "names nothing before it"),
+    "unknown alias": ("a: *b", 1, "names nothing before it"),
+    "deep lists": ("[" * 100_000, 1, "nested deeper"),
+    "deep dashes": ("- " * 100_000, 1, "nested deeper"),
+    "two documents": ("a: 1\n---\nb: 2", 2, "more than one document"),
+    "python object": ("a: !!python/object/apply:os.system [x]", 1, "tags are not supported"),
+    "own tag": ("a: !secret x", 1, "tags are not supported"),
+    "a list as a key": ("? [a]\n: b", 1, "a key must be"),
+    "control character": ("a: b\nc: \x00", 2, "does not allow"),
+    "lone surrogate": ("a: \ud800", 0, "UTF-8"),
+    "merge of a text": ("a:\n  <<: b", 2, "<< needs a map"),
+    "too large": ("#" * (MAX_BYTES + 1), 0, "larger than"),
+}
+
+
+def plain(node: Node | None) -> object:
+    """The tree as plain Python values, for comparison."""
+    if isinstance(node, Items):
+        return [plain(item) for item in node.values]
+    if isinstance(node, Fields):
+        return {key: plain(value) for key, value in node.values.items()}
+    return node.value if node else None
+
+
+@pytest.mark.parametrize(("text", "line", "reason"), REFUSED.values(), ids=REFUSED)
+def test_refused_with_its_line(text: str, line: int, reason: str) -> None:
+    with pytest.raises(DocumentError) as refusal:
+        read(text)
+    assert reason in refusal.value.reason
+    assert refusal.value.line == line
+
+
+@pytest.mark.parametrize(
+    "written", ["012345678901", "111122223333", "0o17", "1_000", "1e3", "yes", "2030-01-01", "0x1f"]
+)
+def test_scalars_stay_as_written(written: str) -> None:
+    assert plain(read(f"a: {written}")) == {"a": written}
+
+
+@pytest.mark.parametrize("null", ["", "~", "null", "NULL"])
+def test_plain_null_is_none_and_quoted_null_is_text(null: str) -> None:
+    assert plain(read(f"a: {null}")) == {"a": None}
+    assert plain(read(f"a: '{null}'")) == {"a": null}
+
+
+@pytest.mark.parametrize("text", ["", "# only a comment\n", "---\n"])
+def test_no_content(text: str) -> None:
+    assert plain(read(text)) is None
+
+
+def test_lines_are_counted_from_one() -> None:
+    node = read("a:\n  - b\n  - c: d\n")
+    assert isinstance(node, Fields)
+    items = node.values["a"]
+    assert isinstance(items, Items)
+    assert [item.line for item in items.values] == [2, 3]
+
+
+def test_a_repeated_key_is_remembered_with_its_line() -> None:
+    node = read("a: 1\nb: 2\na: 3\n")
+    assert isinstance(node, Fields)
+    assert node.repeated == {"a": 3}
+
+
+def test_aliases_and_merge_keys_of_hand_written_files_work() -> None:
+    text = "base: &b {x: 1, y: 2}\none: {<<: *b, y: 3}\nlist: [*b, *b]\n"
+    assert plain(read(text)) == {
+        "base": {"x": "1", "y": "2"},
+        "one": {"x": "1", "y": "3"},
+        "list": [{"x": "1", "y": "2"}, {"x": "1", "y": "2"}],
+    }
+
+
+_json = st.recursive(
+    st.none() | st.text(st.characters(codec="ascii", min_codepoint=32), max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["a", "b", "mapRoles"]), inner, max_size=3)
+    ),
+    max_leaves=20,
+)
+
+
+@given(_json, st.sampled_from([None, 1, "\t"]))
+def test_json_is_read_as_json(value: object, indent: int | str | None) -> None:
+    assert plain(read(json.dumps(value, indent=indent))) == value
+
+
+@given(st.text() | st.text(st.sampled_from("[]{}:,-&*a'\"|>!?#\n\t ")))
+def test_any_text_is_a_tree_or_a_document_error(text: str) -> None:
+    try:
+        node = read(text)
+    except DocumentError as error:
+        assert error.line <= text.count("\n") + 2
+    else:
+        assert node is None or isinstance(node, (Text, Items, Fields))

@@ -1,0 +1,194 @@
+"""Which of several mappings applies (docs/adr/0002)."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authenticator.aws.arns import CallerIdentity
+from authenticator.errors import UnknownUser
+from authenticator.mapping.documents import read_data
+from authenticator.mapping.guards import Guard
+from authenticator.mapping.problems import Origin
+from authenticator.mapping.rules import Rule, administrator
+from authenticator.mapping.ruleset import RuleSet
+from authenticator.mapping.sections import SectionReader
+from tests.authenticator.mapping.callers import ROLE_ID, caller, role, user
+from tests.authenticator.mapping.slow import Entry, find
+
+ROLES = "arn:aws:iam::111122223333:role/"
+NOW = 1_800_000_000.0
+BEFORE = "2027-01-15T07:59:59Z"  # a second before NOW
+AFTER = "2027-01-15T08:00:01Z"
+
+
+def rules(*entries: dict[str, Any], source: str = "Test", **guard: Any) -> tuple[Rule, ...]:
+    """The rules of `mapRoles` entries; all must be in force."""
+    reader = SectionReader(
+        source, Guard(**guard), by_user_id=any("rolearn" not in e for e in entries)
+    )
+    section = read_data({"mapRoles": json.dumps(entries)}, reader)[0]
+    assert len(section.rules) == len(entries), section.problems
+    return section.rules
+
+
+def entry(name: str, username: str, **more: str) -> dict[str, Any]:
+    """An entry for a role."""
+    return {"rolearn": ROLES + name, "username": username, **more}
+
+
+def winner(ruleset: RuleSet, identity: CallerIdentity, now: float = NOW) -> str | None:
+    """The username that `identity` gets."""
+    match = ruleset.find(identity, now)
+    return match.render(identity, "")[0] if match else None
+
+
+ORDER = {
+    "exact before an earlier pattern": ([entry("*", "a"), entry("Dev1", "b")], "b"),
+    "exact before an earlier longer pattern": ([entry("Dev?*", "a"), entry("Dev1", "b")], "b"),
+    "more literal characters first": ([entry("D*", "a"), entry("De*", "b")], "b"),
+    "literal characters, not length": ([entry("D????????*", "a"), entry("De*", "b")], "b"),
+    "equal patterns by entry order": ([entry("D*1", "a"), entry("De*", "b")], "a"),
+    "duplicates by entry order": ([entry("Dev1", "a"), entry("dev1", "b")], "a"),
+    "an expired one is skipped": ([entry("Dev1", "a", expires=BEFORE), entry("D*", "b")], "b"),
+    "one that has not expired applies": (
+        [entry("Dev1", "a", expires=AFTER), entry("D*", "b")],
+        "a",
+    ),
+    "another's userid is skipped": (
+        [entry("Dev1", "a", userid="AROAOTHER"), entry("D*", "b")],
+        "b",
+    ),
+    "the caller's userid applies": ([entry("Dev1", "a", userid=ROLE_ID), entry("D*", "b")], "a"),
+    "userid on a pattern": ([entry("D*", "a", userid="AROAOTHER")], None),
+    "nobody": ([entry("Ops", "a")], None),
+}
+
+
+@pytest.mark.parametrize(("entries", "expected"), ORDER.values(), ids=ORDER)
+def test_order_of_entries(entries: list[dict[str, Any]], expected: str | None) -> None:
+    assert winner(RuleSet((rules(*entries),)), role("Dev1")) == expected
+
+
+def test_an_entry_expires_at_its_time() -> None:
+    ruleset = RuleSet((rules(entry("Dev", "a", expires="2027-01-15T08:00:00Z")),))
+    assert winner(ruleset, role("Dev"), NOW - 1) == "a"
+    assert winner(ruleset, role("Dev"), NOW) is None
+
+
+def test_tiers_come_in_order_whatever_is_in_them() -> None:
+    bootstrap = administrator(ROLES + "path/Admin", Origin("config", "bootstrapAdministratorARN"))
+    chain = rules(entry("Admin", "chain"), entry("Dev*", "chain"))
+    last = rules(entry("Dev1", "glass"), entry("Ops", "glass"))
+    ruleset = RuleSet(((bootstrap,), chain, last))
+    match = ruleset.find(role("Admin"), NOW)
+    assert match
+    assert match.render(role("Admin"), "") == (ROLES + "Admin", ("system:masters",))
+    assert winner(ruleset, role("Dev1")) == "chain"
+    assert winner(ruleset, role("Ops")) == "glass"
+
+
+def test_accounts_come_last() -> None:
+    section = read_data({"mapAccounts": "['111122223333']"}, SectionReader("Test", Guard()))[2]
+    ruleset = RuleSet((rules(entry("D*", "a")),), dict(section.accounts))
+    assert winner(ruleset, role("Dev")) == "a"
+    assert winner(ruleset, role("Ops")) == ROLES + "Ops"
+    assert winner(ruleset, role("Ops", account="999922223333")) is None
+
+
+def test_a_user_id_alone_names_its_principal() -> None:
+    ruleset = RuleSet((rules({"userid": ROLE_ID, "username": "a"}),))
+    assert winner(ruleset, role("Anything")) == "a"
+    assert winner(ruleset, user("bob")) is None
+
+
+def test_a_federated_user_is_not_root_by_its_user_id() -> None:
+    ruleset = RuleSet((rules({"userid": "111122223333", "username": "root"}),))
+    assert winner(ruleset, caller("arn:aws:iam::111122223333:root")) == "root"
+    assert winner(ruleset, caller("arn:aws:sts::111122223333:federated-user/bob")) is None
+
+
+def test_a_bootstrap_administrator_is_one_principal() -> None:
+    with pytest.raises(ValueError, match="without wildcards"):
+        administrator(ROLES + "*", Origin("config", "bootstrapAdministratorARN"))
+
+
+UNUSABLE = {
+    "empty": ({"username": "{{SessionName}}"}, user("bob"), "empty"),
+    "reserved by a session name": (
+        {"username": "{{SessionName}}"},
+        role("Dev", "eks-x"),
+        "reserved",
+    ),
+    "reserved group by a session name": (
+        {"groups": ["{{SessionName}}"]},
+        role("Dev", "eks-x"),
+        "reserved",
+    ),
+    "no instance name": (
+        {"username": "system:node:{{EC2PrivateDNSName}}"},
+        role("Dev"),
+        "instance",
+    ),
+}
+
+
+@pytest.mark.parametrize(("grant", "identity", "reason"), UNUSABLE.values(), ids=UNUSABLE)
+def test_names_that_may_not_be_granted(
+    grant: dict[str, Any], identity: CallerIdentity, reason: str
+) -> None:
+    prefixes = ("eks-",)
+    made = {"rolearn": identity.canonical_arn, **grant}
+    ruleset = RuleSet((rules(made, username_prefixes=prefixes, group_prefixes=prefixes),))
+    match = ruleset.find(identity, NOW)
+    assert match
+    with pytest.raises(UnknownUser, match=reason):
+        match.render(identity, "")
+
+
+def test_instance_names_are_asked_for_only_when_needed() -> None:
+    nodes = {"rolearn": ROLES + "Node", "username": "system:node:{{EC2PrivateDNSName}}"}
+    ruleset = RuleSet((rules(nodes, entry("Dev", "dev:{{SessionName}}")),))
+    node, dev = ruleset.find(role("Node"), NOW), ruleset.find(role("Dev"), NOW)
+    assert node
+    assert dev
+    assert node.needs_instance_name
+    assert not dev.needs_instance_name
+    assert node.render(role("Node"), "ip-1.internal") == ("system:node:ip-1.internal", ())
+
+
+_names = st.text(st.sampled_from("ab"), min_size=1, max_size=4)
+_entries = st.builds(
+    Entry,
+    account=st.sampled_from(["111122223333", "999922223333"]),
+    name=_names | st.text(st.sampled_from("aB*?"), min_size=1, max_size=4),
+    user_id=st.sampled_from(["", "", ROLE_ID, "AROAOTHER"]),
+    expires=st.sampled_from(["", "", BEFORE, AFTER]),
+)
+
+
+@given(
+    st.lists(st.lists(_entries, max_size=6), min_size=1, max_size=3),
+    st.sets(st.sampled_from(["111122223333", "999922223333"])),
+    st.sampled_from(["111122223333", "999922223333"]),
+    _names,
+)
+def test_the_rule_set_agrees_with_a_slow_obvious_matcher(
+    tiers: list[list[Entry]], accounts: set[str], account: str, name: str
+) -> None:
+    reader = SectionReader("Test", Guard())
+    built = [
+        read_data(
+            {"mapRoles": json.dumps([e.written(f"{t}-{i}") for i, e in enumerate(tier)])}, reader
+        )[0]
+        for t, tier in enumerate(tiers)
+    ]
+    mapped = read_data({"mapAccounts": json.dumps(sorted(accounts))}, reader)[2]
+    ruleset = RuleSet([section.rules for section in built], dict(mapped.accounts))
+    identity = role(name, account=account)
+    expected = find(tiers, accounts, account, name, user_id=ROLE_ID, expired={BEFORE})
+    assert winner(ruleset, identity) == expected
