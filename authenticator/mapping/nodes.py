@@ -139,8 +139,9 @@ def read(text: str) -> Node | None:
 def _refusal(error: yaml.MarkedYAMLError) -> DocumentError:
     """The parser's words in one line, without the text that it quotes."""
     mark, begin = error.problem_mark, error.context_mark
-    words = filter(None, (error.context, begin and f"(from line {begin.line + 1})", error.problem))
-    return DocumentError(" ".join(words), mark.line + 1 if mark else 0)
+    place = f"(from line {begin.line + 1})" if begin else None
+    words = (error.context, place, error.problem)
+    return DocumentError(" ".join(filter(None, words)), mark.line + 1 if mark else 0)
 
 
 class _Builder:

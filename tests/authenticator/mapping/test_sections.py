@@ -137,7 +137,7 @@ def test_left_out_with_the_reason_and_the_rest_applies(text: str, reason: str) -
         ("- a: [", 2, "flow"),
         (f"rolearn: {ROLE}", 1, "'- ' before each entry"),
         ("just words", 1, "'- ' before each entry"),
-        ("- a: b\n\tc: d", 2, "token"),
+        ("- a: b\n\tc: d", 2, "tab"),
     ],
 )
 def test_a_section_that_does_not_parse_is_broken_alone(text: str, line: int, reason: str) -> None:
