@@ -9,7 +9,7 @@ from botocore import exceptions
 from botocore.exceptions import BotoCoreError
 from botocore.exceptions import ClientError as AwsError
 
-from .profiles import config_path, credentials_path
+from .profiles import config_path, credentials_path, unknown
 
 # What botocore lets through besides its own errors: files that are missing, processes that print
 # rubbish, refreshed credentials that have expired, a prompt without a terminal.
@@ -94,11 +94,7 @@ def explain(error: BaseException, *, doing: str, session: Any) -> str:
 
 
 def _unknown_profile(error: Any, _doing: str, session: Any) -> str:
-    known = ", ".join(sorted(session.available_profiles)) or "none"
-    return (
-        f"there is no AWS profile {error.kwargs['profile']!r} (known: {known}); correct"
-        f" AWS_PROFILE or add the profile to {config_path(os.environ)}"
-    )
+    return unknown(error.kwargs["profile"], session.available_profiles, os.environ)
 
 
 def _unreadable(error: Any, _doing: str, _session: Any) -> str:
@@ -113,7 +109,8 @@ def _unreadable(error: Any, _doing: str, _session: Any) -> str:
 
 def _refused(error: Any, doing: str, session: Any) -> str:
     answer = error.response.get("Error", {})
-    code, message = answer.get("Code", "unknown"), answer.get("Message", "")
+    # A later paragraph of SignatureDoesNotMatch quotes the request, session token and all.
+    code, message = answer.get("Code", "unknown"), answer.get("Message", "").split("\n\n")[0]
     cure = _REFUSALS.get(code, _DEFAULT_REFUSAL).format(profile=profile_of(session))
     return f"cannot {doing}: AWS refused {error.operation_name}: {code}: {message}; {cure}"
 

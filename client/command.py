@@ -65,13 +65,13 @@ def _run(arguments: list[str], words: tuple[str, ...]) -> str:
         return _help()
     if tuple(rest) != words:
         raise ClientError(
-            f"expected {' '.join((*words, 'and flags'))}, got {' '.join(rest) or 'no verb'!r};"
+            f"expected {' and '.join((*words, 'flags'))}, got {' '.join(rest) or 'no verb'!r};"
             f" see {COMMAND} token --help"
         )
+    if flags.get("token-only"):
+        return _token(flags).value
     version = exec_credential.requested_version(os.environ.get("KUBERNETES_EXEC_INFO"))
     token = _token(flags)
-    if flags.get("token-only"):
-        return token.value
     return exec_credential.document(token.value, expiration=token.expiration, version=version)
 
 

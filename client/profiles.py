@@ -42,9 +42,9 @@ class SharedFiles:
             config=_profiles_of(parse(_read(config_path(environ)))),
         )
 
-    def names(self) -> list[str]:
+    def names(self) -> set[str]:
         """Return the name of every profile in either file."""
-        return sorted({*self.credentials, *self.config})
+        return {*self.credentials, *self.config}
 
     def merged(self, name: str) -> "Section | None":
         """Return a profile's settings, those in the credentials file first; None if unknown."""
@@ -61,6 +61,14 @@ def credentials_path(environ: "Mapping[str, str]") -> str:
 def config_path(environ: "Mapping[str, str]") -> str:
     """Return where the shared config file is, before `~` and variables are expanded."""
     return environ.get("AWS_CONFIG_FILE", "~/.aws/config")
+
+
+def unknown(name: str, known: "Iterable[str]", environ: "Mapping[str, str]") -> str:
+    """Say that a profile does not exist, which ones do, and what to do."""
+    return (
+        f"there is no AWS profile {name!r} (known: {', '.join(sorted(known)) or 'none'}); correct"
+        f" AWS_PROFILE or add the profile to {config_path(environ)}"
+    )
 
 
 def parse(lines: "Iterable[str]") -> "dict[str, Section]":

@@ -60,27 +60,11 @@ def mint(
         ClientError: no token can be made; the message says why and what to do.
     """
     cluster.check(cluster_id)
-    environ = os.environ
-    name = profile or environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE")
-    session: BotocoreSession | None = None
-    ready: credentials.Credentials | None = None
-    try:
-        files = profiles.SharedFiles.read(environ)
-    except profiles.NotPlainError:
-        session = _botocore(profile)
-        settings = session.settings()
-    else:
-        settings = _settings(name, files)
-        ready = credentials.ready(
-            environ, files, profile=name or "default", explicit=profile is not None
-        )
-    endpoint = _endpoint(region, settings)
-    if ready is None:
-        session = session or _botocore(profile)
-        ready = session.credentials(endpoint.region)
+    surroundings = _Surroundings(profile)
+    endpoint = _endpoint(region, surroundings.settings)
+    ready = surroundings.ready or surroundings.botocore().credentials(endpoint.region)
     if role_arn:
-        session = session or _botocore(profile)
-        ready = session.assume_role(
+        ready = surroundings.botocore().assume_role(
             ready,
             role_arn,
             region=endpoint.region,
@@ -112,15 +96,42 @@ def sign(
     return Token(PREFIX + encoded.decode(), expiration)
 
 
-def _settings(name: str | None, files: profiles.SharedFiles) -> "profiles.Section":
-    settings = files.merged(name or "default")
-    if settings is None and name:
-        known = ", ".join(files.names()) or "none"
-        raise ClientError(
-            f"there is no AWS profile {name!r} (known: {known}); correct AWS_PROFILE or add the"
-            f" profile to {profiles.config_path(os.environ)}"
+class _Surroundings:
+    """What the environment and the shared files say, and botocore where that is not all."""
+
+    __slots__ = ("_profile", "_session", "ready", "settings")
+
+    def __init__(self, profile: str | None) -> None:
+        self._profile = profile
+        self._session: BotocoreSession | None = None
+        self.ready: credentials.Credentials | None = None
+        environ = os.environ
+        name = profile or environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE")
+        try:
+            files = profiles.SharedFiles.read(environ)
+        except profiles.NotPlainError:
+            self.settings = self.botocore().settings()
+            return
+        settings = files.merged(name or "default")
+        if settings is None and name:
+            raise ClientError(profiles.unknown(name, files.names(), environ))
+        self.settings = settings or {}
+        self.ready = credentials.ready(
+            environ, files, profile=name or "default", explicit=profile is not None
         )
-    return settings or {}
+
+    def botocore(self) -> "BotocoreSession":
+        """Return botocore's session for the profile, imported and made when first needed."""
+        if self._session is None:
+            try:
+                from .botocore_credentials import BotocoreSession  # noqa: PLC0415 - takes 200 ms
+            except ModuleNotFoundError as error:
+                raise ClientError(
+                    f"these credentials need botocore ({error}); run `pip install botocore`, or"
+                    " put keys in the environment"
+                ) from error
+            self._session = BotocoreSession(self._profile)
+        return self._session
 
 
 def _endpoint(region: str | None, settings: "profiles.Section") -> endpoints.Endpoint:
@@ -148,14 +159,3 @@ def _option(key: str, settings: "profiles.Section") -> str:
 def _text(settings: "profiles.Section", key: str) -> str:
     value = settings.get(key, "")
     return value if isinstance(value, str) else ""
-
-
-def _botocore(profile: str | None) -> "BotocoreSession":
-    try:
-        from .botocore_credentials import BotocoreSession  # noqa: PLC0415 - 200 ms, rarely needed
-    except ModuleNotFoundError as error:
-        raise ClientError(
-            f"these credentials need botocore ({error}); run `pip install botocore`, or put keys in"
-            " the environment"
-        ) from error
-    return BotocoreSession(profile)

@@ -51,7 +51,8 @@ class Sts:
                 403,
                 f"<ErrorResponse><Error><Type>Sender</Type><Code>{self.refusal}</Code><Message>"
                 "User: arn:aws:iam::111122223333:user/eve is not authorized to perform:\n"
-                f"sts:AssumeRole on resource: {ROLE}</Message></Error></ErrorResponse>",
+                f"sts:AssumeRole on resource: {ROLE}\n\nThe request was:"
+                " x-amz-security-token:hidden</Message></Error></ErrorResponse>",
             )
         content = {
             "AssumeRole": "<Credentials><AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>s"
@@ -157,6 +158,7 @@ class TestAssumedRole:
         assert line.startswith(f"cannot assume {ROLE} with the credentials from the environment: ")
         assert "user/eve is not authorized to perform: sts:AssumeRole" in line
         assert "trust policy" in line
+        assert "hidden" not in line
 
     @pytest.mark.parametrize(
         ("line", "message"),
@@ -430,9 +432,7 @@ def test_half_a_key_in_the_environment(run: Run, monkeypatch: pytest.MonkeyPatch
 
 
 def test_says_that_botocore_is_missing(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "botocore", None)
     monkeypatch.delitem(sys.modules, "client.botocore_credentials", raising=False)
-    monkeypatch.delitem(sys.modules, "client.botocore_faults", raising=False)
     monkeypatch.setitem(sys.modules, "botocore.session", None)
 
     assert "pip install botocore" in run().refusal()

@@ -106,7 +106,7 @@ BAD_LINES = {
     "unknown short flag": ("-i c -x", "unknown flag -x"),
     "value missing": ("-i", "-i needs a value"),
     "switch with another value": ("-i c --cache=maybe", "--cache=maybe"),
-    "stray word": ("-i c word", "'word'"),
+    "stray word": ("-i c word", "expected flags, got 'word'"),
     "two session names": ("-i c -s x --forward-session-name", "exclude each other"),
     "no cluster": ("--token-only", "no cluster id"),
     "empty cluster": ("--cluster-id=", "no cluster id"),
