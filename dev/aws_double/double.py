@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
+from types import MappingProxyType
 from typing import final
 
 from dev.aws_double.calls import Calls
@@ -20,7 +21,9 @@ from dev.aws_double.faults import Faults
 from dev.aws_double.hosts import Service
 from dev.aws_double.principals import Principal, Principals
 from dev.aws_double.proxy import Proxy
+from dev.aws_double.sso import Sso, SsoSession
 from dev.aws_double.sts import Sts
+from dev.aws_double.trust import Role
 from dev.aws_double.tunnel import Backend
 from dev.aws_double.wire import MAX_HEAD
 
@@ -40,6 +43,10 @@ class AwsDouble:
 
     Args:
         principals: who has keys.
+        roles: what AssumeRole and AssumeRoleWithWebIdentity give sessions of.
+        mfa_codes: the code that each MFA device shows, by its serial number or ARN.
+        web_identities: the subject of each web identity token that is accepted.
+        sso_sessions: who is logged in at IAM Identity Center.
         clock: seconds since the epoch; what signatures and credentials are judged by.
         state_dir: where the certificates go; a temporary directory when it is left out.
 
@@ -53,14 +60,21 @@ class AwsDouble:
         self,
         principals: Iterable[Principal] = (),
         *,
+        roles: Iterable[Role] = (),
+        mfa_codes: Mapping[str, str] = MappingProxyType({}),
+        web_identities: Mapping[str, str] = MappingProxyType({}),
+        sso_sessions: Iterable[SsoSession] = (),
         clock: Callable[[], float] = time.time,
         state_dir: Path | None = None,
     ) -> None:
         self.principals = Principals(principals)
         self.faults = Faults(clock)
         self.calls = Calls()
+        by_arn = {role.arn: role for role in roles}
+        sts = Sts(self.principals, clock, by_arn, mfa_codes, web_identities)
+        sso = Sso(sso_sessions, self.principals, clock)
         self._backend = Backend(
-            {Service.STS: Sts(self.principals, clock).answer},
+            {Service.STS: sts, Service.SSO: sso, Service.SSO_OIDC: sso},
             self.principals,
             self.faults,
             self.calls,

@@ -8,18 +8,30 @@ import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
+from typing import Protocol
 
-from dev.aws_double.answers import AwsError, error_response
+from dev.aws_double.answers import AwsError
 from dev.aws_double.calls import Call, Calls
 from dev.aws_double.faults import FAILURES, Delay, Dribble, Fail, Faults, Redirect, Reset, Rubbish
 from dev.aws_double.hosts import Endpoint, Service
 from dev.aws_double.principals import Principals
 from dev.aws_double.rubbish import rubbish_response
 from dev.aws_double.signature import read_claim
-from dev.aws_double.sts import read_parameters
 from dev.aws_double.wire import Request, Response, WireError, read_request
 
-Answerer = Callable[[Request, Endpoint], Response]
+
+class Answerer(Protocol):
+    """A service behind the double's hosts."""
+
+    def action(self, request: Request) -> str:
+        """Give the name of the action that a request asks for, "" when it names none."""
+
+    def answer(self, request: Request, endpoint: Endpoint) -> Response:
+        """Answer a request that was received at an endpoint. Raises AwsError to refuse it."""
+
+    def error(self, request: Request, error: AwsError) -> Response:
+        """Give a refusal in the form of this service."""
+
 
 # On, after 0 seconds: closing then sends RST instead of FIN (socket(7), SO_LINGER).
 _LINGER_RESET = struct.pack("ii", 1, 0)
@@ -69,16 +81,18 @@ class Tunnel:
                 return
 
     async def _serve_one(self, request: Request) -> None:
-        action = read_parameters(request).get("Action", "")
+        action = self._service.action(request)
         access_key_id = _claimed_key(request)
         self.backend.calls.arrive(action, access_key_id)
         response, outcome = await self._decide(request, access_key_id)
-        if self.backend.faults.take(Reset) is not None:
-            outcome = "reset"
+        reset = self.backend.faults.take(Reset) is not None
+        call = Call(self.host, action, access_key_id, "reset" if reset else outcome, request)
+        # Before the response: whoever has got it finds it counted.
+        self.backend.calls.finish(call)
+        if reset:
             self._reset_within(response)
         else:
             await self._send(response)
-        self.backend.calls.finish(Call(self.host, action, access_key_id, outcome, request))
 
     async def _decide(self, request: Request, access_key_id: str) -> tuple[Response, str]:
         """Give the response, and what to count it as."""
@@ -92,9 +106,9 @@ class Tunnel:
             await asyncio.sleep(delay.seconds)
         try:
             self._refuse(access_key_id)
-            return self._mislead() or (self._answer(request), "ok")
+            return self._mislead() or (self._service.answer(request, self.endpoint), "ok")
         except AwsError as error:
-            return error_response(request, error), error.code
+            return self._service.error(request, error), error.code
 
     def _refuse(self, access_key_id: str) -> None:
         """Raise the AwsError of the faults that refuse, if one is in force."""
@@ -117,8 +131,9 @@ class Tunnel:
             return rubbish_response(rubbish.kind), "rubbish"
         return None
 
-    def _answer(self, request: Request) -> Response:
-        return self.backend.services[self.endpoint.service](request, self.endpoint)
+    @property
+    def _service(self) -> Answerer:
+        return self.backend.services[self.endpoint.service]
 
     async def _send(self, response: Response) -> None:
         message = self._encode(response)

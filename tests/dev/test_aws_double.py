@@ -60,8 +60,11 @@ def through_the_double(aws: AwsDouble, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
+SESSION = botocore.session.Session()
+
+
 def sts(principal: Principal = ALICE, region: str = REGION) -> BaseClient:
-    return botocore.session.Session().create_client(
+    return SESSION.create_client(
         "sts",
         region_name=region,
         aws_access_key_id=principal.access_key_id,
