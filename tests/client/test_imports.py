@@ -26,13 +26,27 @@ ALLOWED = {
 }
 PROGRAM = """
 import sys
-before = {*sys.modules}
-from client.command import main
-code = main(["-i", "my-cluster"])
-loaded = sorted({*sys.modules} - before)
+before = {{*sys.modules}}
+from {module} import main
+sys.argv[1:] = {arguments}
+code = main({parameter})
+loaded = sorted({{*sys.modules}} - before)
 import json
 print(json.dumps([code, loaded]), file=sys.stderr)
 """
+# How the program starts, and what it loads besides.
+STARTS: dict[str, tuple[str, set[str]]] = {
+    "the client alone": (
+        PROGRAM.format(module="client.command", arguments=[], parameter=["-i", "my-cluster"]),
+        set(),
+    ),
+    "the whole command": (
+        PROGRAM.format(
+            module="authenticator.__main__", arguments=["token", "-i", "my-cluster"], parameter=""
+        ),
+        {"authenticator", "authenticator.__main__"},
+    ),
+}
 KUBECTL = (
     '{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1",'
     '"spec":{"interactive":true}}'
@@ -40,9 +54,11 @@ KUBECTL = (
 
 
 @pytest.mark.parametrize("kind", ["environment", "profile", "profile with settings"])
+@pytest.mark.parametrize("start", STARTS.values(), ids=STARTS.keys())
 def test_loads_nothing_but_the_pinned_modules(
-    kind: str, home: Path, monkeypatch: pytest.MonkeyPatch
+    start: tuple[str, set[str]], kind: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    program, besides = start
     monkeypatch.setenv("KUBERNETES_EXEC_INFO", KUBECTL)
     if kind == "environment":
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
@@ -57,12 +73,12 @@ def test_loads_nothing_but_the_pinned_modules(
             "[default]\nsso_session = x\n\n[profile me]\nregion = eu-west-1\ns3 =\n  a = b\n"
         )
 
-    outcome = python("-c", PROGRAM)
+    outcome = python("-c", program)
 
     code, loaded = json.loads(outcome.err)
     assert code == 0
     assert "k8s-aws-v1." in outcome.out
-    assert set(loaded) == ALLOWED
+    assert set(loaded) == ALLOWED | besides
 
 
 def test_a_library_import_loads_no_more_than_its_name() -> None:
