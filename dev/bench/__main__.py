@@ -66,10 +66,12 @@ def _again(name: str, arguments: argparse.Namespace) -> str:
 
 
 def _sized(scenario: Scenario, arguments: argparse.Namespace) -> Scenario:
+    seconds = arguments.duration or scenario.seconds
     return replace(
         scenario,
         runs=arguments.runs or scenario.runs,
-        seconds=arguments.duration or scenario.seconds,
+        seconds=seconds,
+        outage=scenario.outage * seconds / scenario.seconds,
     )
 
 

@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+_BUILD_INFO = b"\xff Go buildinf:"
+
 
 @dataclass(frozen=True, slots=True)
 class Machine:
@@ -47,6 +49,14 @@ def cpu_model(cpuinfo: str) -> str:
 
 
 def built_with(program: bytes) -> str:
-    """Find the version of Go in its build information (Go's debug/buildinfo, 1.18 and later)."""
-    found = re.search(rb"\xff Go buildinf:.{17,18}?go(\d+\.\d+(?:\.\d+)?)", program, re.DOTALL)
-    return found[1].decode() if found else "unknown"
+    """Find the version of Go in a program's build information (Go 1.18 and later).
+
+    The layout is that of Go's debug/buildinfo: 32 bytes that begin with a magic string, then
+    the version with its length before it.
+    """
+    header = program.find(_BUILD_INFO)
+    if header < 0:
+        return "unknown"
+    start = header + 32
+    version = program[start + 1 : start + 1 + program[start]]
+    return version.decode().removeprefix("go")

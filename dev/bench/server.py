@@ -46,7 +46,11 @@ class Load:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One window on one server. `looks` are its processes over time, the first one at rest."""
+    """One window on one server.
+
+    `loads` are by stream, the one that matters first; `looks` are the server's processes over
+    time, the first one at rest; `cpu_beside` is the CPU time of load generator and double.
+    """
 
     loads: dict[str, Load]
     sts: Counts
@@ -127,7 +131,7 @@ def _load(server: webhook.Webhook, scenario: Scenario, case: Case, rig: Rig) -> 
         raise LoadError(complaint.strip() or "the load generator gave up without a word")
     result: dict[str, Any] = json.loads(text)
     return Sample(
-        loads={name: _read(load) for name, load in result["streams"].items()},
+        loads={load.pop("name"): _read(load) for load in result["streams"]},
         sts=rig.double.counts(),
         looks=tuple(looks),
         seconds=seconds,

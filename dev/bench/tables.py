@@ -148,10 +148,11 @@ def recovery(load: Load, outage: float) -> float | None:
         for index, outcomes in enumerate(load.timeline)
         if index >= first and set(outcomes) - {"authenticated"}
     ]
+    last = len(load.timeline) - 1
+    if last < first or last in wrong:
+        return None
     if not wrong:
         return 0.0
-    if wrong[-1] == len(load.timeline) - 1:
-        return None
     return (wrong[-1] + 1 - first) * load.slice_ms / 1000
 
 

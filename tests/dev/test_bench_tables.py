@@ -51,8 +51,16 @@ def sample(per_second: float) -> Sample:
         ([BAD] * 4 + [GOOD, BAD, GOOD, GOOD], 0.5),
         ([BAD] * 8, None),
         ([GOOD] * 8, 0.0),
+        ([BAD] * 4, None),
     ],
-    ids=["at once", "after two slices", "a relapse counts", "never", "nothing happened"],
+    ids=[
+        "at once",
+        "after two slices",
+        "a relapse counts",
+        "never",
+        "nothing happened",
+        "nothing after",
+    ],
 )
 def test_recovery_counts_from_the_end_of_the_outage(
     timeline: list[dict[str, int]], seconds: float | None

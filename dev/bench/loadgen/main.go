@@ -72,17 +72,11 @@ func (w window) end() time.Time             { return w.start.Add(w.length) }
 func (w window) begin() time.Time           { return w.start.Add(-w.warmup) }
 func (w window) counts(sent time.Time) bool { return !sent.Before(w.start) && sent.Before(w.end()) }
 
-func run(streams []stream, dial *dialer, cluster string, window window) map[string]summary {
-	summaries := make(map[string]summary, len(streams))
-	var lock sync.Mutex
+func run(streams []stream, dial *dialer, cluster string, window window) []summary {
+	summaries := make([]summary, len(streams))
 	var all sync.WaitGroup
-	for _, s := range streams {
-		all.Go(func() {
-			result := s.run(dial, cluster, window)
-			lock.Lock()
-			defer lock.Unlock()
-			summaries[s.name] = result
-		})
+	for i, s := range streams {
+		all.Go(func() { summaries[i] = s.run(dial, cluster, window) })
 	}
 	all.Wait()
 	return summaries
@@ -105,7 +99,7 @@ func (s stream) run(dial *dialer, cluster string, window window) summary {
 		})
 	}
 	workers.Wait()
-	return summarise(records, window)
+	return summarise(s.name, records, window)
 }
 
 func newDialer(url, ca string) (*dialer, error) {

@@ -39,11 +39,12 @@ func (r *record) add(window window, due, done time.Time, outcome string) {
 
 // report is what the benchmark reads. Latencies are in milliseconds.
 type report struct {
-	CPUSeconds float64            `json:"cpu_s"` // of this program
-	Streams    map[string]summary `json:"streams"`
+	CPUSeconds float64   `json:"cpu_s"` // of this program
+	Streams    []summary `json:"streams"`
 }
 
 type summary struct {
+	Name      string           `json:"name"`
 	Total     int              `json:"total"` // with those of the warm-up
 	Reviews   int              `json:"reviews"`
 	PerSecond float64          `json:"per_second"`
@@ -56,8 +57,8 @@ type summary struct {
 	Timeline  []map[string]int `json:"timeline"`
 }
 
-func summarise(records []record, window window) summary {
-	result := summary{Outcomes: map[string]int{}, SliceMs: slice.Milliseconds()}
+func summarise(name string, records []record, window window) summary {
+	result := summary{Name: name, Outcomes: map[string]int{}, SliceMs: slice.Milliseconds()}
 	var latencies []time.Duration
 	inTime := 0
 	for _, r := range records {
