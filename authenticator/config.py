@@ -28,10 +28,12 @@ class Loaded:
 
     Attributes:
         settings: the settings.
+        file: the config file, if there is one.
         warnings: sentences about keys that mean nothing.
     """
 
     settings: Settings
+    file: Path | None
     warnings: tuple[str, ...]
 
 
@@ -64,7 +66,7 @@ def load(
         problems.extend(_sentence(item, found) for item in error.errors(include_url=False))
     if problems:
         raise ConfigError(tuple(problems))
-    return Loaded(settings, tuple(warnings))
+    return Loaded(settings, file, tuple(warnings))
 
 
 def _sentence(item: ErrorDetails, found: Mapping[str, tuple[str, Any]]) -> str:

@@ -105,7 +105,7 @@ class HttpsPool:
             if len(body) > MAX_ANSWER_BYTES:
                 raise StsUnavailable(f"{host} answered with more than {MAX_ANSWER_BYTES} bytes")
             if response.length:
-                # http.client gives what came before the end without a word when a size is asked for.
+                # Asked for a size, http.client gives what came before the end without a word.
                 raise ConnectionResetError(ECONNRESET, "the answer was cut short")
             done = response.isclosed() and not response.will_close
         finally:

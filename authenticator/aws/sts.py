@@ -60,14 +60,14 @@ class Fetches(Protocol):
 class ObservesSts(Protocol):
     """Counts STS's answers, for the metrics."""
 
-    def sts_answered(self, code: str, region: str) -> None:
-        """Count one answer: an HTTP status and the region of the host that gave it."""
+    def sts_response(self, code: int, region: str) -> None:
+        """Count an answer: its HTTP status, and the region of the host that gave it."""
 
     def sts_throttled(self, region: str) -> None:
-        """Count one refusal for quota."""
+        """Count a refusal for quota."""
 
-    def sts_unreachable(self, region: str) -> None:
-        """Count one call without an answer."""
+    def sts_connection_failed(self, region: str) -> None:
+        """Count a call without an answer."""
 
 
 class Sts:
@@ -91,9 +91,9 @@ class Sts:
         try:
             status, body = self._fetch(host.name, request.target, self._headers)
         except StsUnavailable:
-            self._observer.sts_unreachable(host.region)
+            self._observer.sts_connection_failed(host.region)
             raise
-        self._observer.sts_answered(str(status), host.region)
+        self._observer.sts_response(status, host.region)
         try:
             return read_answer(request, status, body)
         except StsThrottled:

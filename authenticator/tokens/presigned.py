@@ -85,9 +85,9 @@ _PARAMETERS = {
 }
 # Every check, in the order in which they are made.
 CHECKS = (
-    ("prefix", "size", "base64", "url", "host", "parameters", "escapes")
-    + tuple(shape.check for shape in _PARAMETERS.values())
-    + ("scope", "date-exists", "not-yet", "expired")
+    *("prefix", "size", "base64", "url", "host", "parameters", "escapes"),
+    *(shape.check for shape in _PARAMETERS.values()),
+    *("scope", "date-exists", "not-yet", "expired"),
 )
 
 # Long-lived keys have no session token; everything else is always there.

@@ -1,0 +1,189 @@
+"""`make demo`: the main job, from a caller's keys to the API server's answer, without AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from dev.aws_double import AwsDouble, Principal
+from dev.aws_double.principals import assumed_role, user
+from dev.cluster import ControlPlane, Options, Webhook, binaries
+from dev.server import COMMAND, Server
+
+ACCOUNT = "111122223333"
+ALICE = user(ACCOUNT, "alice")
+BOB = assumed_role(ACCOUNT, "Developer", "bob@example.com")
+MALLORY = user("444455556666", "mallory")
+_EDIT_SECONDS = 10.0
+
+
+def config(groups: str) -> str:
+    """The server's config file; the role's groups are what the demo edits."""
+    return f"""\
+clusterID: demo
+server:
+  mapUsers:
+  - userarn: {ALICE.arn}
+    username: alice
+    groups: [system:masters]
+  mapRoles:
+  - rolearn: arn:aws:iam::{ACCOUNT}:role/teams/web/Developer
+    username: dev:{{{{SessionName}}}}
+    groups: [{groups}]
+"""
+
+
+class Stage:
+    """Says what happens; in colour on a terminal only."""
+
+    def __init__(self) -> None:
+        self._colour = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        self._step = 0
+
+    def step(self, title: str) -> None:
+        """Announce the next step."""
+        self._step += 1
+        print(f"\n{self._paint('1', f'{self._step}. {title}')}", flush=True)
+
+    def show(self, text: str, *, good: bool | None = None) -> None:
+        """Show what came out of it."""
+        code = {True: "32", False: "31", None: "0"}[good]
+        for line in text.splitlines():
+            print(f"   {self._paint(code, line)}", flush=True)
+
+    def _paint(self, code: str, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self._colour else text
+
+
+def mint(principal: Principal, aws: AwsDouble) -> str:
+    """A token by the installed client with `principal`'s keys."""
+    environment = {
+        **os.environ,
+        **aws.environment(),
+        **principal.environment(),
+        "AWS_REGION": "us-west-2",
+    }
+    done = subprocess.run(
+        [COMMAND, "token", "-i", "demo"], env=environment, stdout=subprocess.PIPE, check=True
+    )
+    token: str = json.loads(done.stdout)["status"]["token"]
+    return token
+
+
+def main() -> int:
+    """Play the demo."""
+    started = time.monotonic()
+    stage = Stage()
+    print("An API server asks who is calling; AWS knows; nobody's secret travels.")
+    with (
+        tempfile.TemporaryDirectory(prefix="authenticator-demo-") as folder,
+        AwsDouble([ALICE, BOB, MALLORY]) as aws,
+    ):
+        directory = Path(folder)
+        mappings = directory / "config.yaml"
+        mappings.write_text(config("viewers"))
+        server = Server(directory, mappings, aws.environment())
+        stage.step("Start the webhook server beside a stand-in for AWS STS that checks signatures")
+        server.start()
+        stage.show(f"listening; the API server will trust it by {server.kubeconfig.name}")
+        try:
+            play(stage, server, aws, mappings)
+            if "--no-cluster" not in sys.argv:
+                with_kubectl(stage, server, directory)
+        finally:
+            server.stop()
+    print(f"\nDone in {time.monotonic() - started:.1f} s.")
+    return 0
+
+
+def play(stage: Stage, server: Server, aws: AwsDouble, mappings: Path) -> None:
+    """Log in, edit a mapping, be refused."""
+    stage.step("alice (an IAM user) runs kubectl, which runs `aws-iam-authenticator token -i demo`")
+    token = mint(ALICE, aws)
+    stage.show(f"{token[:60]}... ({len(token)} characters: a signed request, not a secret key)")
+
+    stage.step("The API server posts the token to the webhook in a TokenReview; the answer:")
+    status = server.review(token)
+    stage.show(json.dumps(shortened(status), indent=2), good=status["authenticated"])
+
+    stage.step("bob comes through a role; its mapping gives the group `viewers`")
+    stage.show(whom(server.review(mint(BOB, aws))), good=True)
+
+    stage.step("The administrator edits the mapping while the server runs: `viewers` to `editors`")
+    mappings.write_text(config("editors"))
+    status = wait_for(
+        lambda: server.review(mint(BOB, aws)), lambda found: "editors" in found["user"]["groups"]
+    )
+    stage.show(whom(status), good=True)
+
+    stage.step(
+        "mallory has valid AWS keys and no mapping; kubectl sees no more than `Unauthorized`"
+    )
+    status = server.review(mint(MALLORY, aws))
+    stage.show(json.dumps(status), good=status["authenticated"])
+    stage.show("and the audit log gives the reason:")
+    record = wait_for(lambda: list(server.audit())[-1], lambda found: found["decision"] == "deny")
+    stage.show(f"{record['reason']} (denial {record['denial_id']})", good=False)
+
+
+def with_kubectl(stage: Stage, server: Server, directory: Path) -> None:
+    """The same through a real API server, where it has been built."""
+    try:
+        programs = binaries.find()
+    except binaries.MissingBinariesError:
+        stage.show(
+            "\n(`make test` builds a real Kubernetes API server, which this demo then uses.)"
+        )
+        return
+    stage.step("The same with a real kube-apiserver, etcd and kubectl: `kubectl auth whoami`")
+    cluster = directory / "cluster"
+    cluster.mkdir()
+    with ControlPlane(programs, cluster, Options(webhook=Webhook(server.kubeconfig))) as plane:
+        exec_plugin = {
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "command": str(COMMAND),
+            "args": ["token", "-i", "demo"],
+            "interactiveMode": "Never",
+        }
+        kubeconfig = plane.kubeconfig("user", {"exec": exec_plugin})
+        for principal, good in ((ALICE, True), (BOB, True), (MALLORY, False)):
+            environment = {**principal.environment(), "AWS_REGION": "us-west-2"}
+            done = plane.kubectl(
+                "auth", "whoami", kubeconfig=kubeconfig, env=environment, check=False
+            )
+            stage.show(f"\n$ kubectl auth whoami   # {principal.arn}")
+            stage.show((done.stdout or done.stderr).strip(), good=good)
+
+
+def whom(status: dict[str, Any]) -> str:
+    """The user of a review's status in a line."""
+    return f"user {status['user']['username']}, groups {', '.join(status['user']['groups'])}"
+
+
+def shortened(status: dict[str, Any]) -> dict[str, Any]:
+    """A review's status without the less telling half of its extras."""
+    user = {**status["user"], "extra": {"arn": status["user"]["extra"]["arn"]}}
+    return {**status, "user": user}
+
+
+def wait_for(
+    look: Callable[[], dict[str, Any]], good: Callable[[dict[str, Any]], bool]
+) -> dict[str, Any]:
+    """Look until what is seen is good."""
+    deadline = time.monotonic() + _EDIT_SECONDS
+    while not good(found := look()):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"demo: gave up waiting; last seen: {found}")
+        time.sleep(0.1)
+    return found
+
+
+if __name__ == "__main__":
+    sys.exit(main())
