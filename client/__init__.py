@@ -1,5 +1,10 @@
 """The exec plugin and the token library: AWS credentials in, a bearer token out.
 
+kubectl runs the plugin for every command and waits, so what runs when credentials are ready imports
+next to nothing: no re, json, typing, dataclasses or hashlib, and no ``__future__``; values are
+plain classes with slots. ``tests/client/test_imports.py`` pins the list. What starts with
+``botocore_`` runs only when botocore has to, and may import what it likes.
+
 >>> token = client.mint("my-cluster", region="eu-west-1")
 >>> token.value, token.expiration
 """

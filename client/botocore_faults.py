@@ -41,7 +41,6 @@ _REFUSALS = {
     "InvalidClientTokenId": "check the access key that asks: AWS does not know it",
     "RegionDisabledException": "enable STS for the region in the account, or choose another one",
     "SignatureDoesNotMatch": "check the secret access key that asks, and this computer's clock",
-    "UnauthorizedException": "run `aws sso login --profile {profile}`",
     "ForbiddenException": "check sso_account_id and sso_role_name in profile {profile}",
 }
 _DEFAULT_REFUSAL = "see AWS's reason"
