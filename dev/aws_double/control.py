@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, fields
 from email.utils import formatdate
 
 from dev.aws_double.calls import Call, Calls
-from dev.aws_double.faults import KINDS, Faults
+from dev.aws_double.faults import KINDS, Fault, Faults
 from dev.aws_double.wire import Request, Response, WireError, read_request
 
 
@@ -53,9 +53,9 @@ class Control:
             case "PUT", ["faults", kind]:
                 values = json.loads(request.body or b"{}")
                 times = values.pop("times", None)
-                self.faults.start(KINDS[kind](**values), times=times)
+                self.faults.start(_kind(kind)(**values), times=times)
             case "DELETE", ["faults", kind]:
-                self.faults.stop(KINDS[kind])
+                self.faults.stop(_kind(kind))
             case "DELETE", ["faults"]:
                 self.faults.stop_all()
             case "GET", ["calls"]:
@@ -72,8 +72,15 @@ class Control:
         return {}
 
 
+def _kind(name: str) -> type[Fault]:
+    if name not in KINDS:
+        raise LookupError(f"no such fault; there are {', '.join(KINDS)}")
+    return KINDS[name]
+
+
 def _describe(call: Call) -> dict[str, object]:
-    return {**asdict(call), "request": {**asdict(call.request), "body": call.request.body.decode()}}
+    body = call.request.body.decode(errors="replace")
+    return {**asdict(call), "request": {**asdict(call.request), "body": body}}
 
 
 def _json(status: int, document: object) -> Response:

@@ -5,6 +5,7 @@ Set from a test's own thread or through the control endpoint; read by the server
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -13,16 +14,26 @@ from typing import TypeVar, cast
 
 from dev.aws_double.rubbish import RUBBISH
 
+_HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*", re.ASCII)
+
 FAILURES = {500: "InternalFailure", 502: "BadGateway", 503: "ServiceUnavailable"}
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
-    """Answer 400 Throttling beyond a quota of each signer account and Region, as STS's is."""
+    """Answer 400 Throttling beyond a quota of each signer account and Region, as STS's is.
+
+    Attributes:
+        rate: calls that the quota grows by in a second.
+        burst: calls that it holds at most, and at first.
+    """
 
     rate: float
     burst: int
+
+    def __post_init__(self) -> None:
+        _check_not_negative(rate=self.rate, burst=self.burst)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +41,9 @@ class Delay:
     """Answer after this many seconds."""
 
     seconds: float
+
+    def __post_init__(self) -> None:
+        _check_not_negative(seconds=self.seconds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +96,19 @@ class Dribble:
 
     seconds: float = 0.01
 
+    def __post_init__(self) -> None:
+        _check_not_negative(seconds=self.seconds)
+
 
 @dataclass(frozen=True, slots=True)
 class WrongName:
     """Show a certificate of another name, of the same authority."""
 
     name: str = "wrong.example"
+
+    def __post_init__(self) -> None:
+        if _HOST.fullmatch(self.name) is None:
+            raise ValueError("name: a host name is expected")
 
 
 Fault = Throttle | Delay | Hang | Fail | Redirect | Rubbish | Reset | Dribble | WrongName
@@ -105,6 +126,13 @@ KINDS: dict[str, type[Fault]] = {
     "dribble": Dribble,
     "wrong-name": WrongName,
 }
+
+
+def _check_not_negative(**values: float) -> None:
+    """Raise ValueError for a value below 0, TypeError for what is no number."""
+    for name, value in values.items():
+        if value < 0:
+            raise ValueError(f"{name}: 0 or more is expected")
 
 
 @dataclass(slots=True)
@@ -129,6 +157,7 @@ class Faults:
 
     def start(self, fault: Fault, *, times: int | None = None) -> None:
         """Put a fault in force in place of one of its kind, for good or for the next `times`."""
+        _check_not_negative(times=times or 0)
         self.stop(type(fault))
         with self._lock:
             self._active[type(fault)] = _Active(fault, times)

@@ -13,10 +13,9 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-# botocore is not typed and brings no stubs.
-from botocore.auth import SigV4Auth, SigV4QueryAuth  # type: ignore[import-untyped]
-from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
-from botocore.credentials import Credentials  # type: ignore[import-untyped]
+from botocore.auth import SigV4Auth, SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 from dev.aws_double.answers import AwsError
 from dev.aws_double.hosts import Endpoint
@@ -206,7 +205,7 @@ def _check_signature(
     signer = kind(keys, endpoint.service.value, endpoint.region)
     signed = AWSRequest(
         method=request.method,
-        url=f"https://{request.header('host')}{request.path}",
+        url=f"https://{endpoint.service.value}{request.path}",  # The host is among the headers.
         params=[(name, value) for name, value in request.query if name != "X-Amz-Signature"],
         data=request.body,
     )

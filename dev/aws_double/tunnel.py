@@ -81,6 +81,8 @@ class Tunnel:
                 return
 
     async def _serve_one(self, request: Request) -> None:
+        if not request.target.startswith("/"):
+            raise WireError("the target is not a path")
         action = self._service.action(request)
         access_key_id = _claimed_key(request)
         self.backend.calls.arrive(action, access_key_id)

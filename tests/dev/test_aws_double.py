@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import select
+import shlex
 import signal
 import socket
 import subprocess
@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import takewhile
 from pathlib import Path
 
 import botocore.session
@@ -207,8 +208,9 @@ def test_the_last_requests_can_be_looked_at(aws: AwsDouble, http: urllib3.ProxyM
         b"CONNECT sts.amazonaws.com:443 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n",
         b"CONNECT sts.amazonaws.com:443 HTTP/1.1\r\nContent-Length: 99999999\r\n\r\n",
         b"A" * 100_000,
+        b"CONNECT sts.amazonaws.com:443 HTTP/1.1\r\nContent-Length: 1_0\r\n\r\n",
     ],
-    ids=["tls", "http-2", "no-colon", "chunked", "too-long", "endless-head"],
+    ids=["tls", "http-2", "no-colon", "chunked", "too-long", "endless-head", "length"],
 )
 def test_garbage_is_answered_400(aws: AwsDouble, garbage: bytes) -> None:
     address = urllib3.util.parse_url(aws.proxy_url)
@@ -230,34 +232,32 @@ def test_hundreds_of_connections_at_once(aws: AwsDouble, http: urllib3.ProxyMana
 
 
 def test_as_a_process_of_its_own(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dev.aws_double", "--state-dir", str(tmp_path)],
-        stdout=subprocess.PIPE,
-        text=True,
+    command = [sys.executable, "-m", "dev.aws_double", "--state-dir", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert select.select([process.stdout], [], [], 60)[0]
+            lines = iter(process.stdout.readline, "")
+            exports = "".join(takewhile(lambda line: line.startswith("export "), lines))
+            control = next(lines).removeprefix("# Control: ").strip()
+            assert who_am_i(exports, profile="bob") == f"arn:aws:iam::{ACCOUNT}:user/team/bob"
+            counts = json.loads(urllib3.request("GET", f"{control}/calls").data)
+            assert counts["by_outcome"] == {"ok": 1}
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=30) == 0
+
+
+def who_am_i(exports: str, profile: str) -> str:
+    """Ask in a shell in which the double's output has been evaluated."""
+    program = (
+        "import botocore.session; "
+        f"sts = botocore.session.Session().create_client('sts', '{REGION}'); "
+        "print(sts.get_caller_identity()['Arn'])"
     )
-    try:
-        assert process.stdout is not None
-        assert select.select([process.stdout], [], [], 60)[0]
-        exports = []
-        while not (line := process.stdout.readline()).startswith("# Control: "):
-            exports.append(line)
-        control = line.removeprefix("# Control: ").strip()
-        command = (
-            f"{''.join(exports)}AWS_PROFILE=bob {sys.executable} -c '"
-            "import botocore.session as b;"
-            f'print(b.Session().create_client("sts", "{REGION}").get_caller_identity()["Arn"])\''
-        )
-        shell = subprocess.run(
-            ["/bin/sh", "-c", command],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-            env={"PATH": os.environ["PATH"]},
-        )
-        assert shell.stdout.strip() == f"arn:aws:iam::{ACCOUNT}:user/team/bob", shell.stderr
-        counts = json.loads(urllib3.request("GET", f"{control}/calls").data)
-        assert counts["by_outcome"] == {"ok": 1}
-    finally:
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=30) == 0
+    script = f"{exports}export AWS_PROFILE={profile}\n{shlex.join([sys.executable, '-c', program])}"
+    shell = subprocess.run(
+        ["/bin/sh", "-c", script], capture_output=True, text=True, check=False, timeout=60, env={}
+    )
+    assert shell.returncode == 0, shell.stderr
+    return shell.stdout.strip()

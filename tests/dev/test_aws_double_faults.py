@@ -260,6 +260,12 @@ def test_the_control_endpoint_tells_and_forgets_calls(aws: AwsDouble, client: Cl
         ("PUT", "/faults/rubbish", {"kind": "unknown"}, 400),
         ("PUT", "/faults/redirect", {"location": "/", "status": 200}, 400),
         ("PUT", "/faults/delay", [], 400),
+        ("PUT", "/faults/delay", {"seconds": "1"}, 400),
+        ("PUT", "/faults/delay", {"seconds": -1}, 400),
+        ("PUT", "/faults/hang", {"times": -1}, 400),
+        ("PUT", "/faults/throttle", {"rate": 1, "burst": -1}, 400),
+        ("PUT", "/faults/dribble", {"seconds": -1}, 400),
+        ("PUT", "/faults/wrong-name", {"name": "../wrong"}, 400),
     ],
 )
 def test_the_control_endpoint_refuses(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Callable
 from datetime import datetime, timezone
@@ -275,11 +274,20 @@ def test_no_other_signature_is_accepted(position: int, digit: str) -> None:
         assert refusal(forged, now=dated(SIGNED)) == ("SignatureDoesNotMatch", 403)
 
 
-@given(st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=126)), st.binary())
-def test_no_request_raises_anything_but_refusals(query: str, body: bytes) -> None:
-    authorization = base64.b64encode(body).decode()
-    request = Request(
-        "POST", f"/?{query}", (("host", HOST), ("authorization", authorization)), body
-    )
+PRINTABLE = st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=126))
+
+
+@given(query=PRINTABLE, host=PRINTABLE, authorization=PRINTABLE, body=st.binary())
+def test_no_request_raises_anything_but_refusals(
+    query: str, host: str, authorization: str, body: bytes
+) -> None:
+    headers = (("host", host), ("authorization", authorization))
     with pytest.raises((AwsError, WireError)):
-        verify(request, endpoint(), KNOWN, time.time())
+        verify(Request("POST", f"/?{query}", headers, body), endpoint(), KNOWN, time.time())
+
+
+@given(path=PRINTABLE, host=PRINTABLE)
+def test_a_path_or_host_that_was_not_signed_is_refused(path: str, host: str) -> None:
+    target = f"/{path.replace('?', '')}{SIGNED.target.removeprefix('/')}"
+    request = Request("GET", target, (("host", host),))
+    assert refusal(request, now=dated(SIGNED)) == ("SignatureDoesNotMatch", 403)
