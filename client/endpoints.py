@@ -7,8 +7,9 @@ real region and every combination of FIPS, dual-stack and legacy endpoints.
 
 from .errors import ClientError
 
-GLOBAL_HOST = "sts.amazonaws.com"
-GLOBAL_REGION = "us-east-1"
+# Stands in for a region that nobody named, as in the reference; the global endpoint is there too.
+_DEFAULT_REGION = "us-east-1"
+_GLOBAL_HOST = "sts.amazonaws.com"
 
 # First match wins: (prefix of the region, suffix of its hosts, suffix of its dual-stack hosts).
 # AWS grows regions with new prefixes in the commercial partition only, so that one comes last.
@@ -59,21 +60,20 @@ class Endpoint:
 def resolve(
     region: str | None, *, legacy: bool = False, fips: bool = False, dual_stack: bool = False
 ) -> Endpoint:
-    """Return the STS endpoint for ``region``.
+    """Return the STS endpoint for ``region``, or for us-east-1 if there is none.
 
-    Without a region it is the global one, as the reference has it; where a FIPS or dual-stack
-    host is wanted, which the global endpoint lacks, that of us-east-1.
+    The global endpoint is what ``aws-global`` means, and ``legacy`` for the oldest regions; it has
+    no FIPS or dual-stack host, so that these options call for the region's own.
 
     Raises:
         ClientError: the region is not the name of a region.
     """
-    if region == "aws-global":
-        region = None
-    if region is not None:
-        _check(region)
-    if not fips and not dual_stack and (region is None or (legacy and region in _LEGACY_REGIONS)):
-        return Endpoint(GLOBAL_HOST, GLOBAL_REGION)
-    region = region or GLOBAL_REGION
+    regional = fips or dual_stack or not (legacy or region == "aws-global")
+    if region in {None, "aws-global"}:
+        region = _DEFAULT_REGION
+    _check(region)
+    if not regional and region in _LEGACY_REGIONS:
+        return Endpoint(_GLOBAL_HOST, _DEFAULT_REGION)
     plain, dual = next(suffixes for prefix, *suffixes in _PARTITIONS if region.startswith(prefix))
     # GovCloud's ordinary hosts are FIPS hosts already.
     named_fips = fips and (dual_stack or not region.startswith("us-gov-"))

@@ -16,7 +16,8 @@ try:
     if sys.version_info >= (3, 12):
         from _sha2 import sha256
     else:
-        from _sha256 import sha256
+        # The type checker has no notes on this one.
+        from _sha256 import sha256  # type: ignore[import-not-found]
 except ImportError:  # builds without CPython's own implementation
     from hashlib import sha256
 

@@ -49,7 +49,7 @@ def mint(
     Args:
         cluster_id: the cluster's id, which its webhook must know it by.
         region: whose STS endpoint to sign for; AWS_REGION, AWS_DEFAULT_REGION and the profile
-            come next, then the global endpoint.
+            come next, then us-east-1.
         profile: a profile of the shared files, even if the environment has credentials.
         role_arn: a role to assume first.
         external_id: what the role's trust policy may ask for.

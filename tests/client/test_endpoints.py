@@ -8,25 +8,24 @@ from client import endpoints
 from client.errors import ClientError
 
 
-@pytest.mark.parametrize("region", [None, "aws-global"])
-def test_no_region_means_the_global_endpoint(region: str | None) -> None:
-    endpoint = endpoints.resolve(region)
-
-    assert (endpoint.host, endpoint.region) == ("sts.amazonaws.com", "us-east-1")
-
-
 @pytest.mark.parametrize(
-    ("options", "host"),
+    ("region", "options", "host"),
     [
-        ({"fips": True}, "sts-fips.us-east-1.amazonaws.com"),
-        ({"dual_stack": True}, "sts.us-east-1.api.aws"),
-        ({"fips": True, "dual_stack": True, "legacy": True}, "sts-fips.us-east-1.api.aws"),
+        (None, {}, "sts.us-east-1.amazonaws.com"),
+        (None, {"legacy": True}, "sts.amazonaws.com"),
+        (None, {"fips": True}, "sts-fips.us-east-1.amazonaws.com"),
+        ("aws-global", {}, "sts.amazonaws.com"),
+        ("aws-global", {"legacy": True}, "sts.amazonaws.com"),
+        ("aws-global", {"dual_stack": True}, "sts.us-east-1.api.aws"),
+        ("aws-global", {"fips": True, "legacy": True}, "sts-fips.us-east-1.amazonaws.com"),
     ],
 )
-def test_no_region_with_options_the_global_endpoint_lacks(
-    options: dict[str, bool], host: str
+def test_without_a_region_it_is_us_east_1s_or_the_global_host(
+    region: str | None, options: dict[str, bool], host: str
 ) -> None:
-    assert endpoints.resolve(None, **options).host == host
+    endpoint = endpoints.resolve(region, **options)
+
+    assert (endpoint.host, endpoint.region) == (host, "us-east-1")
 
 
 def test_a_region_newer_than_this_program_is_commercial() -> None:

@@ -16,7 +16,7 @@ from dev.aws_double import AwsDouble, Principal
 from dev.aws_double.principals import assumed_role, user
 
 NOW = 1_000_000.0
-GLOBAL = endpoints.resolve(None)
+ENDPOINT = endpoints.resolve("eu-west-1")
 
 
 def url_of(minted: client.Token) -> str:
@@ -38,12 +38,12 @@ class TestExpiry:
     ) -> None:
         ready = credentials(expiration=None if end is None else NOW + end)
 
-        assert token.sign(ready, "c", GLOBAL, now=NOW).expiration == NOW + expected
+        assert token.sign(ready, "c", ENDPOINT, now=NOW).expiration == NOW + expected
 
     @pytest.mark.parametrize("end", [0, -1, -1e6])
     def test_no_token_for_credentials_that_have_expired(self, end: float) -> None:
         with pytest.raises(ClientError, match=r"from a test expired at 1970-01-.*; renew them"):
-            token.sign(credentials(expiration=NOW + end), "c", GLOBAL, now=NOW)
+            token.sign(credentials(expiration=NOW + end), "c", ENDPOINT, now=NOW)
 
     def test_the_environment_can_tell_the_end(
         self, keys: None, monkeypatch: pytest.MonkeyPatch
@@ -56,17 +56,22 @@ class TestExpiry:
 
 def test_the_token_is_url_safe_base64_without_padding() -> None:
     for length in range(1, 5):
-        minted = token.sign(credentials(), "c" * length, GLOBAL, now=NOW)
+        minted = token.sign(credentials(), "c" * length, ENDPOINT, now=NOW)
 
         assert minted.value.replace("k8s-aws-v1.", "").replace("-", "").replace("_", "").isalnum()
         assert url_of(minted) == sigv4.presign(
-            credentials(), host=GLOBAL.host, region=GLOBAL.region, cluster_id="c" * length, now=NOW
+            credentials(),
+            host=ENDPOINT.host,
+            region=ENDPOINT.region,
+            cluster_id="c" * length,
+            now=NOW,
         )
 
 
 # Environment, profile's settings in the config file, the host signed for.
 HOSTS: dict[str, tuple[dict[str, str], str, str]] = {
-    "nothing": ({}, "", "sts.amazonaws.com"),
+    "nothing": ({}, "", "sts.us-east-1.amazonaws.com"),
+    "the global one": ({"AWS_REGION": "aws-global"}, "", "sts.amazonaws.com"),
     "profile": ({}, "region = eu-west-1", "sts.eu-west-1.amazonaws.com"),
     "AWS_DEFAULT_REGION before the profile": (
         {"AWS_DEFAULT_REGION": "eu-west-2"},
@@ -165,7 +170,7 @@ def test_a_named_profile_leaves_the_environment_out(
 
 def test_secrets_are_in_no_representation() -> None:
     assert "secret" not in repr(credentials())
-    assert "k8s-aws" not in repr(token.sign(credentials(), "c", GLOBAL, now=NOW))
+    assert "k8s-aws" not in repr(token.sign(credentials(), "c", ENDPOINT, now=NOW))
 
 
 PRINCIPALS: dict[str, Callable[[], Principal]] = {

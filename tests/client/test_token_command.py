@@ -40,13 +40,13 @@ class TestOutput:
             "status": {},
         }
         assert 13 * 60 < seconds - time.time() <= 14 * 60
-        assert (url.scheme, url.netloc, url.path) == ("https", "sts.amazonaws.com", "/")
+        assert (url.scheme, url.netloc, url.path) == ("https", "sts.us-east-1.amazonaws.com", "/")
         assert parse_qs(url.query)["X-Amz-Expires"] == ["60"]
 
     def test_prints_the_bare_token(self, run: Run) -> None:
         outcome = run("--token-only -i c")
 
-        assert signed_url(outcome.out.removesuffix("\n")).startswith("https://sts.amazonaws.com/?")
+        assert signed_url(outcome.out.removesuffix("\n")).startswith("https://sts.us-east-1.")
         assert (outcome.code, outcome.err) == (0, "")
 
     @pytest.mark.parametrize("version", ["v1", "v1beta1", "v1alpha1"])
