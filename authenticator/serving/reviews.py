@@ -104,7 +104,7 @@ class Reviews:
             answer = plain(error.status)
             self._explain(record, "fault", error)
         except Exception as error:  # noqa: BLE001 (a fault of ours must not take the worker along)
-            _log_fault(error)
+            log_fault("a review", error)
             answer = plain(InternalFault.status)
             self._explain(record, "fault", InternalFault(type(error).__name__))
         seconds = self._timer() - started
@@ -151,7 +151,7 @@ def plain(status: int) -> Answer:
     return Answer(status, HTTPStatus(status).phrase.encode() + b"\n")
 
 
-def _log_fault(error: Exception) -> None:
-    """Log where a fault of ours happened. Not its message: it could quote the token."""
+def log_fault(what: str, error: Exception) -> None:
+    """Log where a fault of ours happened in `what`. Not its message: it could quote the token."""
     where = "".join(traceback.format_tb(error.__traceback__))
-    _LOG.error("a review failed with %s:\n%s", type(error).__name__, where)
+    _LOG.error("%s failed with %s:\n%s", what, type(error).__name__, where)

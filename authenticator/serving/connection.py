@@ -1,0 +1,177 @@
+"""One client's connection, as the worker keeps it. Only one thread touches it at a time."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+import time
+from contextlib import suppress
+from enum import Enum, auto
+from typing import TYPE_CHECKING
+
+from authenticator.serving.framing import RequestReader
+
+if TYPE_CHECKING:
+    from gunicorn.config import Config
+
+    from authenticator.serving.loop import Listener
+
+# A client that works needs milliseconds for each of these.
+HANDSHAKE_SECONDS = 5.0
+HEAD_SECONDS = 5.0
+BODY_SECONDS = 5.0
+WRITE_SECONDS = 5.0
+# Longer than the 90 s for which the API server keeps a connection that it does not use: were we the
+# first to close one, a review that is on its way would be lost, and with it a login.
+IDLE_SECONDS = 120.0
+# For the client to read the last answer and close (RFC 9112 section 9.6).
+DRAIN_SECONDS = 2.0
+_RECORD = 16 * 1024  # a TLS record, the most that one read gives
+
+
+class State(Enum):
+    """What a connection is doing; all but `ANSWERING` are the poller's."""
+
+    HANDSHAKE = auto()
+    IDLE = auto()
+    READING = auto()
+    ANSWERING = auto()
+    WRITING = auto()
+    DRAINING = auto()
+    CLOSED = auto()
+
+
+# Which connections to give up first when there are too many: those that have shown least.
+PATIENCE = {State.HANDSHAKE: 0, State.READING: 1, State.WRITING: 1, State.DRAINING: 1}
+
+
+class Connection:
+    """A connection and where it stands.
+
+    Attributes:
+        sock: non-blocking; TLS, but for the health port.
+        listener: where it came from.
+        peer, local: the addresses of its two ends.
+        state: what it is doing.
+        deadline: by `time.monotonic()`, when it is given up in this state.
+        served: whether it has had an answer already.
+        keep: whether it goes on after the answer that is being written.
+        reader: what has arrived on it.
+        parked: the poller does not watch it.
+        lock: held where `state` passes between the poller and a thread that answers.
+    """
+
+    __slots__ = (
+        "_outgoing",
+        "deadline",
+        "keep",
+        "listener",
+        "local",
+        "lock",
+        "parked",
+        "peer",
+        "reader",
+        "served",
+        "sock",
+        "state",
+    )
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        peer: tuple[str, int],
+        local: tuple[str, int],
+        config: Config,
+        listener: Listener,
+    ) -> None:
+        self.sock = sock
+        self.listener = listener
+        self.peer = peer
+        self.local = local
+        self.reader = RequestReader(config, peer)
+        self.state = State.HANDSHAKE if listener.tls else State.READING
+        self.deadline = time.monotonic() + HANDSHAKE_SECONDS
+        self.served = False
+        self.parked = False
+        self.keep = True
+        self.lock = threading.Lock()
+        self._outgoing = memoryview(b"")
+
+    def enter(self, state: State, seconds: float) -> None:
+        """Go to `state`, and be given up after `seconds` in it."""
+        self.state = state
+        self.deadline = time.monotonic() + seconds
+
+    @property
+    def patience(self) -> tuple[int, float]:
+        """A key that sorts first what should be given up first: unused, then longest unused."""
+        return PATIENCE.get(self.state, 3 if self.served else 2), self.deadline
+
+    def shake_hands(self) -> None:
+        """Go on with the TLS handshake, and return when it is done.
+
+        A server's part of it fits into any socket's buffer, so only reading can have to wait.
+
+        Raises:
+            ssl.SSLWantReadError: the client has to say more.
+            OSError: the connection broke.
+        """
+        if isinstance(self.sock, ssl.SSLSocket):
+            self.sock.do_handshake()
+
+    def receive(self) -> bool:
+        """Read what has arrived; False if the client has closed.
+
+        Raises:
+            BlockingIOError, ssl.SSLWantReadError: nothing has.
+            OSError: the connection broke.
+        """
+        data = self.sock.recv(_RECORD)
+        if not data:
+            return False
+        self.reader.feed(data)
+        # What OpenSSL has decrypted already makes no socket readable.
+        while isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
+            self.reader.feed(self.sock.recv(_RECORD))
+        return True
+
+    def send(self, data: bytes, *, keep: bool) -> bool:
+        """Begin a response; True if all of it is on its way. `keep`: the connection goes on."""
+        self.keep = keep
+        self._outgoing = memoryview(data)
+        return self.send_rest()
+
+    def send_rest(self) -> bool:
+        """Go on with the response; True if all of it is on its way.
+
+        Raises:
+            OSError: the connection broke.
+        """
+        try:
+            while self._outgoing:
+                self._outgoing = self._outgoing[self.sock.send(self._outgoing) :]
+        except (BlockingIOError, ssl.SSLWantWriteError):
+            return False
+        return True
+
+    def shut(self) -> None:
+        """Say that nothing more comes from us; the client may still be sending.
+
+        Raises:
+            OSError: the connection broke.
+        """
+        if isinstance(self.sock, ssl.SSLSocket):
+            # It sends our close_notify, and would then wait for the client's.
+            with suppress(OSError, ValueError):
+                self.sock.unwrap()
+        self.sock.shutdown(socket.SHUT_WR)
+
+    def discard_input(self) -> bool:
+        """Throw away what the client still sends; False if it has closed.
+
+        Raises:
+            BlockingIOError: nothing has arrived.
+            OSError: the connection broke.
+        """
+        return bool(self.sock.recv(64 * 1024))

@@ -1,0 +1,143 @@
+"""Cuts the bytes of one connection into requests, without waiting for any of them.
+
+gunicorn's parser reads from a socket, and so blocks a thread for as long as a client likes. Here it
+is given a head only when all of it has arrived, so that there is one parser, and it never waits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from gunicorn.http.errors import (
+    LimitRequestHeaders,
+    LimitRequestLine,
+    NoMoreData,
+    ParseException,
+)
+from gunicorn.http.message import Request
+from gunicorn.http.unreader import IterUnreader
+
+from authenticator.serving.app import MAX_BODY_BYTES
+
+if TYPE_CHECKING:
+    from gunicorn.config import Config
+
+MAX_HEAD_BYTES = 16 * 1024
+_END_OF_HEAD = b"\r\n\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedRequest:
+    """A request of which everything has arrived.
+
+    Attributes:
+        head: method, target and headers, as gunicorn parsed them.
+        body: the whole body.
+    """
+
+    head: Request
+    body: bytes
+
+
+class RefusedRequestError(Exception):
+    """The connection cannot go on: what comes next on it is not known or not wanted.
+
+    Attributes:
+        status: the HTTP status to answer with before closing.
+    """
+
+    def __init__(self, status: HTTPStatus) -> None:
+        super().__init__(status.phrase)
+        self.status = status
+
+
+class RequestReader:
+    """What has arrived on one connection and has not been answered."""
+
+    __slots__ = ("_buffer", "_config", "_head", "_length", "_peer", "_searched")
+
+    def __init__(self, config: Config, peer: tuple[str, int]) -> None:
+        self._config = config
+        self._peer = peer
+        self._buffer = bytearray()
+        self._searched = 0
+        self._head: Request | None = None
+        self._length = 0
+
+    @property
+    def started(self) -> bool:
+        """Whether a part of a request is here."""
+        return bool(self._buffer) or self._head is not None
+
+    @property
+    def in_body(self) -> bool:
+        """Whether a head is complete and its body is not."""
+        return self._head is not None
+
+    def feed(self, data: bytes) -> None:
+        """Take what was received."""
+        self._buffer += data
+
+    def next(self) -> ReceivedRequest | None:
+        """Give the next complete request, or None until more is fed.
+
+        Raises:
+            RefusedRequestError: it is no HTTP/1 request, or not one that we read.
+        """
+        if self._head is None:
+            data = self._take_head()
+            if data is None:
+                return None
+            self._head = _parse(self._config, data, self._peer)
+            self._length = _body_length(self._head)
+        if len(self._buffer) < self._length:
+            return None
+        head, self._head = self._head, None
+        body = bytes(self._buffer[: self._length])
+        del self._buffer[: self._length]
+        return ReceivedRequest(head, body)
+
+    def _take_head(self) -> bytes | None:
+        found = self._buffer.find(_END_OF_HEAD, self._searched)
+        size = found + len(_END_OF_HEAD) if found >= 0 else len(self._buffer)
+        if size > MAX_HEAD_BYTES:
+            raise RefusedRequestError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        if found < 0:
+            # Fed a byte at a time, it is still searched through but once.
+            self._searched = max(0, size - len(_END_OF_HEAD) + 1)
+            return None
+        self._searched = 0
+        head = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        return head
+
+
+def _parse(config: Config, head: bytes, peer: tuple[str, int]) -> Request:
+    try:
+        return Request(config, IterUnreader([head]), peer)
+    except LimitRequestLine as error:
+        raise RefusedRequestError(HTTPStatus.REQUEST_URI_TOO_LONG) from error
+    except LimitRequestHeaders as error:
+        raise RefusedRequestError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE) from error
+    except (ParseException, NoMoreData, StopIteration) as error:
+        raise RefusedRequestError(HTTPStatus.BAD_REQUEST) from error
+
+
+def _body_length(request: Request) -> int:
+    """Give the length of the body; gunicorn has refused lengths that are doubled or no numbers.
+
+    Raises:
+        RefusedRequestError: it is unknown, too large, or awaits a 100 Continue (no API server's
+            does).
+    """
+    headers = dict(request.headers)
+    if "TRANSFER-ENCODING" in headers:
+        raise RefusedRequestError(HTTPStatus.LENGTH_REQUIRED)
+    if "EXPECT" in headers:
+        raise RefusedRequestError(HTTPStatus.EXPECTATION_FAILED)
+    length = int(headers.get("CONTENT-LENGTH", "0"))
+    if length > MAX_BODY_BYTES:
+        raise RefusedRequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+    return length

@@ -1,0 +1,353 @@
+"""All connections of a worker: polled by one thread, answered by several.
+
+The poller accepts, shakes hands, and reads until a request is complete, all without blocking and
+with a deadline for each step. Only complete requests go to the threads that answer them, so that no
+client can occupy a thread by being slow.
+
+A connection stays registered with the poller while it is answered: the client has nothing to say
+then, and a request costs no system call but its own poll, read and write.
+"""
+
+from __future__ import annotations
+
+import errno
+import heapq
+import os
+import queue
+import selectors
+import ssl
+import threading
+import time
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+
+from authenticator.serving.connection import (
+    BODY_SECONDS,
+    DRAIN_SECONDS,
+    HEAD_SECONDS,
+    IDLE_SECONDS,
+    WRITE_SECONDS,
+    Connection,
+    State,
+)
+from authenticator.serving.framing import ReceivedRequest, RefusedRequestError
+from authenticator.serving.responding import refusal
+from authenticator.serving.reviews import log_fault
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+    from gunicorn.config import Config
+
+# How often deadlines are looked at.
+_SWEEP_SECONDS = 0.5
+# How long a stopping worker keeps unused connections for a request that may be on its way.
+_LINGER_SECONDS = 2.0
+# What to give up at once when there are too many connections, as a part of the limit.
+_SHED = 16
+_WAIT = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+_OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Where connections come from, and who answers them.
+
+    Attributes:
+        sock: listening and non-blocking.
+        tls: what to shake hands with; None for a plain port, which is answered by the poller
+            itself, so that probes are answered while all threads are busy.
+        answer: gives the response to a request, and whether the connection may go on.
+    """
+
+    sock: socket.socket
+    tls: ssl.SSLContext | None
+    answer: Callable[[ReceivedRequest, Connection], tuple[bytes, bool]]
+
+
+class Loop:
+    """The connections of one worker."""
+
+    def __init__(
+        self,
+        listeners: list[Listener],
+        config: Config,
+        wake: tuple[int, int],
+        alive: Callable[[], bool],
+    ) -> None:
+        """Set up.
+
+        Args:
+            listeners: where connections come from.
+            config: gunicorn's: `threads`, `worker_connections`, and the limits of its parser.
+            wake: the ends of a non-blocking pipe, to which a byte is written when `alive` changes.
+            alive: whether to go on; asked at least every half second.
+        """
+        self._listeners = listeners
+        self._config = config
+        self._wake = wake
+        self._alive = alive
+        self._stopping = False
+        self._poller = selectors.DefaultSelector()
+        self._connections: set[Connection] = set()
+        self._complete: queue.SimpleQueue[tuple[Connection, ReceivedRequest] | None] = (
+            queue.SimpleQueue()
+        )
+        self._deferred: deque[Callable[[], None]] = deque()
+        self._swept = 0.0
+        self._going_on = True
+
+    def run(self, graceful_seconds: float) -> None:
+        """Serve until `alive` is false; then answer what has begun, for `graceful_seconds`."""
+        threads = [
+            threading.Thread(target=self._answer_all, name=f"answer-{number}", daemon=True)
+            for number in range(self._config.threads)
+        ]
+        for thread in threads:
+            thread.start()
+        self._poller.register(self._wake[0], selectors.EVENT_READ, self._run_deferred)
+        for listener in self._listeners:
+            accept = partial(self._accept, listener)
+            self._poller.register(listener.sock, selectors.EVENT_READ, accept)
+        while self._going_on:
+            self._turn()
+        self._stop(time.monotonic() + graceful_seconds)
+        for _ in threads:
+            self._complete.put(None)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether answers should end their connections."""
+        return self._stopping
+
+    def _stop(self, end: float) -> None:
+        """Answer what has begun, and what is on its way on connections that are kept alive."""
+        self._stopping = True
+        for listener in self._listeners:
+            self._poller.unregister(listener.sock)
+            # What the kernel has accepted for us would be reset by closing.
+            while self._accept(listener):
+                pass
+            listener.sock.close()
+        soon = time.monotonic() + _LINGER_SECONDS
+        for connection in self._connections:
+            if connection.state is State.IDLE:
+                connection.deadline = min(connection.deadline, soon)
+        while self._connections and time.monotonic() < end:
+            self._turn()
+
+    def _turn(self) -> None:
+        """Wait for something to happen, and deal with it."""
+        for key, _ in self._poller.select(_SWEEP_SECONDS):
+            key.data()
+        now = time.monotonic()
+        if now - self._swept >= _SWEEP_SECONDS:
+            self._swept = now
+            self._going_on = self._alive()
+            for connection in [found for found in self._connections if found.deadline <= now]:
+                self._close(connection)
+
+    # Connections come and go.
+
+    def _accept(self, listener: Listener) -> bool:
+        """Take one connection and no more, to share with other workers; False if there is none."""
+        try:
+            sock, peer = listener.sock.accept()
+        except OSError as error:
+            if error.errno in _OUT_OF_FILES:
+                self._shed()
+            return False
+        if len(self._connections) >= self._config.worker_connections:
+            self._shed()
+        try:
+            sock.setblocking(False)
+            if listener.tls:
+                sock = listener.tls.wrap_socket(
+                    sock, server_side=True, do_handshake_on_connect=False
+                )
+            local = listener.sock.getsockname()
+            connection = Connection(sock, peer[:2], local[:2], self._config, listener)
+            self._poller.register(sock, selectors.EVENT_READ, partial(self._advance, connection))
+        except OSError:
+            sock.close()  # the client has gone already
+        else:
+            self._connections.add(connection)
+        return True
+
+    def _shed(self) -> None:
+        """Give up some connections for newer ones: what is slow and unused before what is used."""
+        idle = [found for found in self._connections if found.state is not State.ANSWERING]
+        count = max(1, self._config.worker_connections // _SHED)
+        for connection in heapq.nsmallest(count, idle, key=lambda found: found.patience):
+            self._close(connection)
+
+    def _close(self, connection: Connection) -> None:
+        if connection.state is State.CLOSED:
+            return
+        connection.state = State.CLOSED
+        self._connections.discard(connection)
+        if not connection.parked:
+            self._poller.unregister(connection.sock)
+        with suppress(OSError):
+            connection.sock.close()
+
+    # What the poller does with a connection that is ready, by its state.
+
+    def _advance(self, connection: Connection) -> None:
+        with connection.lock:
+            if connection.state is State.ANSWERING:
+                # More arrives, or the end: nothing to do before the answer is out.
+                self._poller.unregister(connection.sock)
+                connection.parked = True
+                return
+            step = _STEPS.get(connection.state)
+        if step is None:
+            return  # it was closed by what became ready together with it
+        try:
+            step(self, connection)
+        except _WAIT:
+            pass
+        except OSError:
+            self._close(connection)
+
+    def _shake_hands(self, connection: Connection) -> None:
+        connection.shake_hands()
+        connection.enter(State.IDLE, self._idle_seconds)
+        # A client may have sent its request right behind.
+        self._read(connection)
+
+    def _read(self, connection: Connection) -> None:
+        if connection.receive():
+            self._take(connection)
+        else:
+            self._close(connection)
+
+    def _take(self, connection: Connection) -> None:
+        """Hand over a request if one is complete."""
+        reader = connection.reader
+        was_in_body = reader.in_body
+        try:
+            request = reader.next()
+        except RefusedRequestError as error:
+            connection.enter(State.ANSWERING, float("inf"))
+            self._send(connection, refusal(error.status), keep=False)
+            return
+        if request is not None:
+            connection.enter(State.ANSWERING, float("inf"))
+            if connection.listener.tls:
+                self._complete.put((connection, request))
+            else:
+                self._answer(connection, request)
+        elif reader.in_body and not was_in_body:
+            connection.enter(State.READING, BODY_SECONDS)
+        elif connection.state is State.IDLE:
+            connection.enter(State.READING, HEAD_SECONDS)
+
+    def _write(self, connection: Connection) -> None:
+        if connection.send_rest():
+            self._watch(connection, selectors.EVENT_READ)
+            self._sent(connection)
+
+    def _drain(self, connection: Connection) -> None:
+        if not connection.discard_input():
+            self._close(connection)
+
+    @property
+    def _idle_seconds(self) -> float:
+        return _LINGER_SECONDS if self._stopping else IDLE_SECONDS
+
+    # What the threads do: each owns the connection that it answers.
+
+    def _answer_all(self) -> None:
+        while (complete := self._complete.get()) is not None:
+            self._answer(*complete)
+
+    def _answer(self, connection: Connection, request: ReceivedRequest) -> None:
+        try:
+            data, keep = connection.listener.answer(request, connection)
+        except Exception as error:  # noqa: BLE001 (one request must not take the thread along)
+            log_fault("a response", error)
+            data, keep = refusal(HTTPStatus.INTERNAL_SERVER_ERROR), False
+        self._send(connection, data, keep=keep)
+
+    def _send(self, connection: Connection, data: bytes, *, keep: bool) -> None:
+        try:
+            done = connection.send(data, keep=keep)
+        except OSError:
+            self._defer(partial(self._close, connection))
+            return
+        if done:
+            self._sent(connection)
+        else:
+            self._defer(partial(self._go_on_writing, connection))
+
+    def _sent(self, connection: Connection) -> None:
+        """Give a connection back to the poller, which hears of it only if there is more to do."""
+        if not connection.keep:
+            self._defer(partial(self._shut, connection))
+            return
+        connection.served = True
+        with connection.lock:
+            more = connection.parked or connection.reader.started
+            connection.enter(State.IDLE, self._idle_seconds)
+        if more:
+            self._defer(partial(self._resume, connection))
+
+    def _defer(self, callback: Callable[[], None]) -> None:
+        """Have the poller call `callback`."""
+        self._deferred.append(callback)
+        with suppress(BlockingIOError):  # a full pipe wakes it as well
+            os.write(self._wake[1], b"\0")
+
+    # What the poller does for them.
+
+    def _run_deferred(self) -> None:
+        with suppress(BlockingIOError):
+            os.read(self._wake[0], 4096)
+        self._going_on = self._alive()
+        while self._deferred:
+            self._deferred.popleft()()
+
+    def _resume(self, connection: Connection) -> None:
+        if connection.state is State.IDLE:
+            self._watch(connection, selectors.EVENT_READ)
+            if connection.reader.started:
+                self._take(connection)
+
+    def _go_on_writing(self, connection: Connection) -> None:
+        if connection.state is not State.CLOSED:
+            connection.enter(State.WRITING, WRITE_SECONDS)
+            self._watch(connection, selectors.EVENT_WRITE)
+
+    def _shut(self, connection: Connection) -> None:
+        if connection.state is State.CLOSED:
+            return
+        try:
+            connection.shut()
+        except OSError:
+            self._close(connection)
+            return
+        connection.enter(State.DRAINING, DRAIN_SECONDS)
+        self._watch(connection, selectors.EVENT_READ)
+
+    def _watch(self, connection: Connection, events: int) -> None:
+        """Have the poller tell of `events`, and nothing else, on a connection."""
+        if connection.parked:
+            connection.parked = False
+            self._poller.register(connection.sock, events, partial(self._advance, connection))
+        elif self._poller.get_key(connection.sock).events != events:
+            self._poller.modify(connection.sock, events, partial(self._advance, connection))
+
+
+_STEPS: dict[State, Callable[[Loop, Connection], None]] = {
+    State.HANDSHAKE: Loop._shake_hands,
+    State.IDLE: Loop._read,
+    State.READING: Loop._read,
+    State.WRITING: Loop._write,
+    State.DRAINING: Loop._drain,
+}

@@ -1,0 +1,231 @@
+"""Runs the webhook under gunicorn: two processes or more, one set of ports, one set of metrics.
+
+gunicorn starts, watches and replaces the workers; nothing is read from its own configuration files,
+command line or environment variables.
+
+    SIGTERM  finish what has begun, and end        SIGHUP  the same, in new workers, with the
+    SIGINT   end at once                                   certificate read again
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import resource
+import socket
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+from gunicorn.glogging import Logger
+
+from authenticator.errors import ConfigError
+from authenticator.serving import metrics
+from authenticator.serving.connection import IDLE_SECONDS
+from authenticator.serving.tls import server_context
+from authenticator.serving.worker import ReviewWorker
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Iterable
+
+    from gunicorn.config import Config
+    from gunicorn.workers.base import Worker
+
+_LOG = logging.getLogger(__name__)
+_BACKLOG = 1024
+_CONNECTIONS = 1000
+_FILES = 4096
+# Below the 30 s that Kubernetes gives a pod to end.
+_GRACEFUL_SECONDS = 25
+# A worker whose poller has not come round for so long is replaced.
+_STUCK_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeOptions:
+    """How to serve.
+
+    Attributes:
+        address: the IP address to listen on.
+        port: the TCP port of HTTPS.
+        health_port: the TCP port of plain `/healthz`; 0 for none.
+        certificate: the PEM file of the certificate chain.
+        key: the PEM file of its key.
+        workers: processes.
+        threads: reviews that each worker can have waiting for STS.
+    """
+
+    address: str
+    port: int
+    health_port: int
+    certificate: Path
+    key: Path
+    workers: int
+    threads: int = 32
+
+
+class Service(Protocol):
+    """What is served. Made before the workers are forked: it starts no thread in its making."""
+
+    wsgi: Callable[..., Iterable[bytes]]
+
+    def start(self) -> None:
+        """Start what runs beside the requests, in each worker."""
+        ...
+
+    def stop(self) -> None:
+        """Stop it, and write what waits to be written."""
+        ...
+
+
+def default_workers() -> int:
+    """Give the number of workers for this machine's cores: 2 to 4."""
+    return max(2, min(4, len(os.sched_getaffinity(0))))
+
+
+def serve(options: ServeOptions, build: Callable[[], Service]) -> NoReturn:
+    """Serve until told to stop.
+
+    Args:
+        options: how.
+        build: makes what is served; called once, when counting in several processes is set up.
+
+    Raises:
+        ConfigError: the port is taken, or the certificate cannot be used.
+        SystemExit: at the end.
+    """
+    context = server_context(options.certificate, options.key)
+    listeners = [_listen(options.address, options.port)]
+    if options.health_port:
+        listeners += _listen_if_free(options.address, options.health_port)
+    _allow_files()
+    directory, master = metrics.share_between_workers(), os.getpid()
+    try:
+        Arbiter(_Application(options, context, listeners, build())).run()
+    finally:
+        # The workers, forked in there, come by here as well.
+        if os.getpid() == master:
+            metrics.discard(directory)
+    raise SystemExit(0)
+
+
+def _listen(address: str, port: int) -> int:
+    """Give the descriptor of a listening socket."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            sock.bind((address, port))
+            sock.listen(_BACKLOG)
+        except OSError as error:
+            problem = (
+                f"cannot listen on {address} port {port}: {error.strerror or error};"
+                " choose others with --address and --port, or stop what listens there"
+            )
+            raise ConfigError((problem,)) from error
+        return sock.detach()
+
+
+def _listen_if_free(address: str, port: int) -> list[int]:
+    try:
+        return [_listen(address, port)]
+    except ConfigError as error:
+        _LOG.warning("serving without the health port: %s", error)
+        return []
+
+
+def _allow_files() -> None:
+    """Let every worker have its connections; many systems start with 1,024 files."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+class _Log(Logger):
+    """gunicorn's messages, in the log and the format of everything else."""
+
+    def setup(self, cfg: Config) -> None:
+        super().setup(cfg)
+        self.error_log.propagate = True
+
+
+class _Application(BaseApplication):
+    """gunicorn's view of the service, and all of its settings."""
+
+    def __init__(
+        self,
+        options: ServeOptions,
+        context: ssl.SSLContext,
+        listeners: list[int],
+        service: Service,
+    ) -> None:
+        self._options = options
+        self._context = context
+        self._listeners = listeners
+        self._service = service
+        super().__init__()
+
+    def load_config(self) -> None:
+        memory = "/dev/shm"  # noqa: S108 (gunicorn's own file there is made by mkstemp)
+        settings = {
+            "bind": [f"fd://{descriptor}" for descriptor in self._listeners],
+            "workers": self._options.workers,
+            "threads": self._options.threads,
+            "worker_class": ReviewWorker,
+            "worker_connections": _CONNECTIONS,
+            "worker_tmp_dir": memory if os.access(memory, os.W_OK) else None,
+            "keepalive": int(IDLE_SECONDS),
+            "timeout": _STUCK_SECONDS,
+            "graceful_timeout": _GRACEFUL_SECONDS,
+            "certfile": str(self._options.certificate),
+            "keyfile": str(self._options.key),
+            # One context for all workers, so that a TLS session resumes in any of them.
+            "ssl_context": lambda _config, _default: self._context,
+            "preload_app": True,
+            "control_socket_disable": True,
+            # Nobody stands between the API server and us.
+            "forwarded_allow_ips": "",
+            "proc_name": "aws-iam-authenticator",
+            "logger_class": _Log,
+            "errorlog": None,
+            "when_ready": _freeze,
+            "post_worker_init": self._start,
+            "worker_exit": self._stop,
+            "child_exit": _mark_dead,
+        }
+        for name, value in settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Callable[..., Iterable[bytes]]:
+        return self._service.wsgi
+
+    def reload(self) -> None:
+        """Read the certificate again; one that cannot be used leaves the one in use."""
+        try:
+            self._context = server_context(self._options.certificate, self._options.key)
+        except ConfigError as error:
+            _LOG.error("keeping the certificate in use: %s", error)
+        super().reload()
+
+    def _start(self, _worker: Worker) -> None:
+        self._service.start()
+
+    def _stop(self, _arbiter: Arbiter, worker: Worker) -> None:
+        # gunicorn calls this in the master too, for a worker that it finds gone.
+        if int(worker.pid) == os.getpid():
+            self._service.stop()
+
+
+def _freeze(_arbiter: Arbiter) -> None:
+    """Leave what is there before the fork out of collections, which would unshare its memory."""
+    gc.collect()
+    gc.freeze()
+
+
+def _mark_dead(_arbiter: Arbiter, worker: Worker) -> None:
+    metrics.mark_dead(int(worker.pid))

@@ -1,0 +1,107 @@
+"""Requests are cut out of a connection's bytes however these arrive, and never waited for."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from http import HTTPStatus
+
+import pytest
+from gunicorn.config import Config
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authenticator.serving.app import MAX_BODY_BYTES
+from authenticator.serving.framing import (
+    MAX_HEAD_BYTES,
+    ReceivedRequest,
+    RefusedRequestError,
+    RequestReader,
+)
+
+CONFIG = Config()
+POST = b"POST /authenticate?timeout=30s HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello"
+
+
+def reader() -> RequestReader:
+    return RequestReader(CONFIG, ("127.0.0.1", 1))
+
+
+def feed(data: bytes, step: int = 1) -> list[ReceivedRequest]:
+    found = []
+    reading = reader()
+    for start in range(0, len(data), step):
+        reading.feed(data[start : start + step])
+        while request := reading.next():
+            found.append(request)
+    return found
+
+
+@given(step=st.integers(1, 200), bodies=st.lists(st.binary(max_size=100), max_size=4))
+def test_requests_come_out_whole_however_they_arrive(step: int, bodies: list[bytes]) -> None:
+    data = b"".join(
+        b"POST /authenticate HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s"
+        % (len(body), body)
+        for body in bodies
+    )
+    found = feed(data, step)
+    assert [request.body for request in found] == bodies
+    assert all(request.head.path == "/authenticate" for request in found)
+
+
+@pytest.mark.parametrize("prefix", [b"", POST, POST[:-7], b"POST / HTTP/1.1\r\n"])
+@given(data=st.binary(max_size=300), step=st.integers(1, 50))
+def test_no_bytes_raise_anything_but_a_refusal(prefix: bytes, data: bytes, step: int) -> None:
+    with suppress(RefusedRequestError):
+        feed(prefix + data, step)
+
+
+def test_a_request_is_not_handed_over_before_its_last_byte() -> None:
+    reading = reader()
+    reading.feed(POST[:-1])
+    assert reading.next() is None
+    assert reading.in_body
+    reading.feed(POST[-1:])
+    assert reading.next() is not None
+    assert not reading.started
+
+
+def head(*lines: str) -> bytes:
+    return "\r\n".join(("POST /authenticate HTTP/1.1", "Host: x", *lines, "", "")).encode()
+
+
+@pytest.mark.parametrize(
+    ("data", "status"),
+    [
+        (head("Transfer-Encoding: chunked"), 411),
+        (head("Transfer-Encoding: gzip, chunked"), 411),
+        (head("Transfer-Encoding: chunked", "Content-Length: 5"), 400),
+        (head("Transfer-Encoding: nonsense"), 400),
+        (head("Content-Length: 5", "Content-Length: 5"), 400),
+        (head("Content-Length: -1"), 400),
+        (head("Content-Length: +5"), 400),
+        (head("Content-Length: 5_0"), 400),
+        (head("Content-Length: \xb2"), 400),
+        (head("Content-Length: " + "9" * 5000), 400),
+        (head(f"Content-Length: {MAX_BODY_BYTES + 1}"), 413),
+        (head("Expect: 100-continue", "Content-Length: 5"), 417),
+        (head("Content-Length : 5"), 400),
+        (head("X: a", " folded"), 400),
+        (head("X: \x00"), 400),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+        (b"POST / HTTP/3.0\r\n\r\n", 400),
+        (b"\x16\x03\x01 TLS\r\n\r\n", 400),
+        (b"\r\n\r\n", 400),
+        (b"GET /" + b"a" * 5000 + b" HTTP/1.1\r\n\r\n", 414),
+        (head(*(f"X-{number}: a" for number in range(200))), 431),
+        (head("X: " + "a" * 9000), 431),
+        (head(*(f"X-{number}: {'a' * 5000}" for number in range(4))), 431),
+        (b"a" * (MAX_HEAD_BYTES + 1), 431),
+    ],
+    ids=lambda value: repr(value)[-40:] if isinstance(value, bytes) else None,
+)
+def test_what_is_not_read_is_refused(data: bytes, status: int) -> None:
+    reading = reader()
+    reading.feed(data)
+    with pytest.raises(RefusedRequestError) as raised:
+        reading.next()
+    assert raised.value.status == HTTPStatus(status)

@@ -1,0 +1,81 @@
+"""A whole server, with a use case of its own: `python webhook.py DIRECTORY PORT HEALTH_PORT`.
+
+The token `fast` is answered at once, `gate` when the file DIRECTORY/gate is there.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from types import SimpleNamespace
+
+from authenticator.aws.arns import CallerIdentity, PrincipalArn
+from authenticator.errors import ConfigError, TokenRefused
+from authenticator.review import Decision
+from authenticator.serving.app import build_app
+from authenticator.serving.audit import AuditLog, as_json
+from authenticator.serving.certificates import load_or_create
+from authenticator.serving.metrics import Metrics
+from authenticator.serving.reviews import Reviews
+from authenticator.serving.server import ServeOptions, serve
+
+DIRECTORY = Path(sys.argv[1])
+
+
+def decide(token: str) -> Decision:
+    if token == "gate":
+        (DIRECTORY / f"waiting.{os.getpid()}.{time.monotonic_ns()}").touch()
+        while not (DIRECTORY / "gate").exists():
+            time.sleep(0.01)
+    elif token != "fast":
+        raise TokenRefused("prefix", "not one of ours")
+    identity = CallerIdentity(
+        PrincipalArn.parse("arn:aws:iam::111122223333:user/bob"), "AIDA1", "AKIA1"
+    )
+    match = SimpleNamespace(origin="test")
+    return Decision(f"worker-{os.getpid()}", (), identity, match)  # type: ignore[arg-type]
+
+
+class Service:
+    def __init__(self) -> None:
+        metrics = Metrics()
+        descriptor = os.open(DIRECTORY / "audit", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._audit = AuditLog(descriptor, as_json, dropped=metrics.audit_dropped)
+        reviews = Reviews(decide=decide, metrics=metrics, audit=self._audit.add)
+        self.wsgi = build_app(reviews.answer, metrics.render)
+
+    def start(self) -> None:
+        self._audit.start()
+        (DIRECTORY / f"started.{os.getpid()}").touch()
+
+    def stop(self) -> None:
+        self._audit.stop()
+        (DIRECTORY / f"stopped.{os.getpid()}").touch()
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO)
+    pair = load_or_create(
+        DIRECTORY, hostname="localhost", address="127.0.0.1", now=datetime.now(timezone.utc)
+    )
+    options = ServeOptions(
+        address="127.0.0.1",
+        port=int(sys.argv[2]),
+        health_port=int(sys.argv[3]),
+        certificate=pair.certificate,
+        key=pair.key,
+        workers=2,
+        threads=4,
+    )
+    try:
+        serve(options, Service)
+    except ConfigError as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
