@@ -12,11 +12,11 @@ from typing import Protocol
 
 from dev.aws_double.answers import AwsError
 from dev.aws_double.calls import Call, Calls
+from dev.aws_double.claim import read_claim
 from dev.aws_double.faults import FAILURES, Delay, Dribble, Fail, Faults, Redirect, Reset, Rubbish
 from dev.aws_double.hosts import Endpoint, Service
 from dev.aws_double.principals import Principals
 from dev.aws_double.rubbish import rubbish_response
-from dev.aws_double.signature import read_claim
 from dev.aws_double.wire import Request, Response, WireError, read_request
 
 
