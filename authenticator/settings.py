@@ -220,9 +220,9 @@ class Settings(BaseModel):
         description="Beginnings of usernames that a source may not give:"
         " a list of `{backendmode, usernamePrefixReserveList}`.",
     )
-    scrubbed_accounts: Annotated[
-        tuple[str, ...], AfterValidator(_account_ids), Place("scrubbedAccounts")
-    ] = Field((), description="Accounts whose ids appear in no answer, log line or metric.")
+    scrubbed_accounts: Annotated[Items, AfterValidator(_account_ids), Place("scrubbedAccounts")] = (
+        Field((), description="Accounts whose ids appear in no answer, log line or metric.")
+    )
     ec2_describe_instances_role_arn: Annotated[str, Place("ec2DescribeInstancesRoleARN")] = Field(
         "", description="The role to assume to look up the names of EC2 instances."
     )

@@ -1,4 +1,4 @@
-"""Makes docs/settings.md from the table in `authenticator.settings`: `python -m dev.settings_page`."""
+"""Makes docs/settings.md from `authenticator.settings`: `python -m dev.settings_page`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ _HEAD = """\
 
 A setting can be given as a flag, as an environment variable or in the config file (`--config`); a
 flag wins over a variable, and that over the file. Keys are read in any case. Every problem is
-reported at once, and an unknown key with the nearest known one. The mappings stand in the same file,
-under `server`: `mapRoles`, `mapUsers` and `mapAccounts` ([guide](mappings.md)).
+reported at once, and an unknown key with the nearest known one. The mappings stand in the same
+file, under `server`: `mapRoles`, `mapUsers` and `mapAccounts` ([guide](mappings.md)).
 
 | key | flag | variable | default | meaning |
 |---|---|---|---|---|
