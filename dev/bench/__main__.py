@@ -9,46 +9,58 @@ from pathlib import Path
 
 from dev.bench import installed, report, sections
 from dev.bench.scenarios import SCENARIOS, Scenario
+from dev.bench.sections import STARTUP
 from dev.bench.server import LoadError
 from dev.bench.startup import StartupError
 from dev.gotools import GoBuildError
 
-_STARTUP = "startup"
-_NAMES = (_STARTUP, *(scenario.name for scenario in SCENARIOS))
 _ROUNDS = 50
 
 
 def main() -> int:
     """Run the scenarios named, or the routine ones."""
-    arguments = _parser().parse_args()
+    arguments = parser().parse_args()
+    waiting = sections.not_taken()
     if arguments.list:
-        print("\n".join([_STARTUP, *(f"{each.name}: {each.title}" for each in SCENARIOS)]))
+        print("\n".join(waiting))
         return 0
-    routine = (_STARTUP, *(scenario.name for scenario in SCENARIOS if scenario.routine))
     try:
-        for name in arguments.scenario or routine:
+        for name in arguments.scenario or routine():
             text = _measured(name, arguments)
-            report.save(arguments.output, _NAMES, {name: text})
+            report.save(arguments.output, waiting, {name: text})
     except (GoBuildError, installed.InstallError, StartupError, LoadError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m dev.bench", description=__doc__)
-    parser.add_argument("scenario", nargs="*", choices=_NAMES, metavar="SCENARIO", default=[])
-    parser.add_argument("--list", action="store_true", help="name the scenarios and stop")
-    parser.add_argument("--runs", type=int, help="windows for each server, or rounds of startup")
-    parser.add_argument("--duration", type=float, help="seconds of a window")
-    parser.add_argument("--connections", type=int, nargs="+", default=[], help="instead of 8 64")
-    parser.add_argument("--baseline", default="HEAD~", help="commit of our earlier build")
-    parser.add_argument("--output", type=Path, default=installed.ROOT / "docs" / "benchmarks.md")
-    return parser
+def routine() -> list[str]:
+    """Name what `make bench` measures."""
+    return [STARTUP, *(scenario.name for scenario in SCENARIOS if scenario.routine)]
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe the command line."""
+    made = argparse.ArgumentParser(prog="python -m dev.bench", description=__doc__)
+    made.add_argument("scenario", nargs="*", type=_known, metavar="SCENARIO", help="see --list")
+    made.add_argument("--list", action="store_true", help="name the scenarios and stop")
+    made.add_argument("--runs", type=int, help="windows for each server, or rounds of startup")
+    made.add_argument("--duration", type=float, help="seconds of a window")
+    made.add_argument("--connections", type=int, nargs="+", default=[], help="instead of 8 64")
+    made.add_argument("--baseline", default="HEAD~", help="commit of our earlier build")
+    made.add_argument("--output", type=Path, default=installed.ROOT / "docs" / "benchmarks.md")
+    return made
+
+
+def _known(name: str) -> str:
+    # Not `choices`: before Python 3.12 argparse refuses to be given none of them.
+    if name not in sections.not_taken():
+        raise argparse.ArgumentTypeError(f"no scenario is called {name!r}; see --list")
+    return name
 
 
 def _measured(name: str, arguments: argparse.Namespace) -> str:
-    if name == _STARTUP:
+    if name == STARTUP:
         rounds = arguments.runs or _ROUNDS
         return sections.startup_section(rounds, arguments.baseline, _again(name, arguments))
     scenario = next(each for each in SCENARIOS if each.name == name)

@@ -99,6 +99,6 @@ def _prune(installs: Path) -> None:
 def _run(command: list[str]) -> bytes:
     result = subprocess.run(command, cwd=ROOT, capture_output=True, check=False)
     if result.returncode:
-        told = result.stderr.decode(errors="replace").strip()
-        raise InstallError(f"{' '.join(command[:4])} ... failed: {told[-800:]}")
+        told = result.stderr.decode(errors="replace").strip().splitlines()[-1:]
+        raise InstallError(f"{Path(command[0]).name} {command[1]} failed: {' '.join(told)}")
     return result.stdout

@@ -34,10 +34,12 @@ def servers() -> dict[str, str]:
 
 def token_commands() -> list[Command]:
     """Return the ways to get a token. Raises installed.InstallError and gotools.GoBuildError."""
+    python = str(Path(sys.executable).resolve())
     aws = ("eks", "get-token", "--cluster-name", _CLUSTER)
     return [
         Command("reference", (str(reference.reference_binary()), *_TOKEN)),
         Command("ours", (str(installed.install() / _NAME), *_TOKEN)),
+        Command("`python -I -S`", (python, "-I", "-S", "-c", ""), bare=True),
         Command("AWS CLI", (str(_BIN / "aws"), *aws), few=True),
     ]
 

@@ -6,7 +6,6 @@ import re
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
 _INTRODUCTION = """\
@@ -32,19 +31,17 @@ over all processes of the server.
 """
 
 
-def updated(document: str, order: Sequence[str], sections: dict[str, str]) -> str:
+def updated(document: str, defaults: dict[str, str], sections: dict[str, str]) -> str:
     """Return the document with these sections in place of the old ones of the same name.
 
-    `order` is that of all known sections; one that is no longer known is dropped.
+    `defaults` holds all known sections in their order, as they are before they are first
+    measured; a section that is not among them is dropped.
     """
-    kept = existing(document) | sections
-    parts = [_INTRODUCTION]
-    parts += [
-        f"<!-- begin {name} -->\n{kept[name].strip()}\n<!-- end {name} -->\n"
-        for name in order
-        if name in kept
+    kept = defaults | existing(document) | sections
+    parts = [
+        f"<!-- begin {name} -->\n{kept[name].strip()}\n<!-- end {name} -->\n" for name in defaults
     ]
-    return "\n".join(parts)
+    return "\n".join([_INTRODUCTION, *parts])
 
 
 def existing(document: str) -> dict[str, str]:
@@ -54,12 +51,18 @@ def existing(document: str) -> dict[str, str]:
     return {match["name"]: match["text"].strip() for match in found}
 
 
-def section(*, title: str, about: str, taken: str, body: str) -> str:
+def section(*, title: str, about: str, taken: str, body: str = "") -> str:
     """Write one section; `taken` says when, where and how."""
-    return "\n\n".join([f"## {title}", about, taken, body])
+    return "\n\n".join(part for part in (f"## {title}", about, taken, body) if part)
 
 
-def save(path: Path, order: Sequence[str], sections: dict[str, str]) -> None:
+def not_taken(*, name: str, title: str, about: str) -> str:
+    """Write a section that waits for its first figures."""
+    taken = f"Not taken yet; `python -m dev.bench {name}` does."
+    return section(title=title, about=about, taken=taken)
+
+
+def save(path: Path, defaults: dict[str, str], sections: dict[str, str]) -> None:
     """Update the file, or make it."""
     document = path.read_text(encoding="utf-8") if path.exists() else ""
-    path.write_text(updated(document, order, sections), encoding="utf-8")
+    path.write_text(updated(document, defaults, sections), encoding="utf-8")

@@ -11,6 +11,7 @@ from dev.bench import installed, programs, report, startup, tables
 from dev.bench.double import sts_double
 from dev.bench.machine import this_machine
 from dev.bench.progress import progress
+from dev.bench.scenarios import SCENARIOS
 from dev.bench.server import Rig, measure_in_turns
 
 if TYPE_CHECKING:
@@ -18,13 +19,26 @@ if TYPE_CHECKING:
 
     from dev.bench.scenarios import Scenario
 
+STARTUP = "startup"
+
 _STARTUP_TITLE = "Cold start of `token`"
 _STARTUP_ABOUT = (
     "What every kubectl command waits for. The commands take turns; each run is a fresh process "
     "(posix_spawn), and its times and peak memory are those that the kernel gives (wait4). Ours "
     "is a regular wheel in a clean environment, as it is now and as it was at an earlier commit. "
-    "The credentials are ready, and nothing asks the network."
+    "The credentials are ready, and nothing asks the network. `python -I -S` makes no token: it "
+    "is what the interpreter alone takes."
 )
+
+
+def not_taken() -> dict[str, str]:
+    """Return every section by name, in order, as it is before the first measurement."""
+    heads = {STARTUP: (_STARTUP_TITLE, _STARTUP_ABOUT)}
+    heads |= {each.name: (each.title, each.about) for each in SCENARIOS}
+    return {
+        name: report.not_taken(name=name, title=title, about=about)
+        for name, (title, about) in heads.items()
+    }
 
 
 def startup_section(rounds: int, baseline: str, command: str) -> str:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 # How often memory is read while the load is on; reading it costs the server a little.
 _LOOK_EVERY = 5.0
 
+# A server that answers its health check may still be starting its other workers.
+_SETTLE = 1.0
+
 
 class LoadError(Exception):
     """The load generator failed; the message is its own."""
@@ -109,6 +112,7 @@ def measure(command: str, scenario: Scenario, case: Case, rig: Rig) -> Sample:
 
 
 def _load(server: webhook.Webhook, scenario: Scenario, case: Case, rig: Rig) -> Sample:
+    time.sleep(_SETTLE)
     looks = [usage(server.pid)]
     double_before = usage(rig.double.pid).cpu
     started = time.monotonic()

@@ -30,11 +30,15 @@ _ACCESS_KEY = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A way to get a token. `few` runs it in the first rounds only."""
+    """A way to get a token; `few` runs it in the first rounds only.
+
+    With `bare` it gets none, and shows what its interpreter takes.
+    """
 
     name: str
     arguments: tuple[str, ...]
     few: bool = False
+    bare: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +90,8 @@ def fault(command: Command, environment: dict[str, str]) -> str | None:
         done = subprocess.run(
             command.arguments, env=environment, capture_output=True, text=True, check=False
         )
+        if command.bare and not done.returncode:
+            return None
         token = json.loads(done.stdout)["status"]["token"] if not done.returncode else ""
     except (OSError, ValueError, KeyError, TypeError) as error:
         return f"{type(error).__name__}: {error}"
