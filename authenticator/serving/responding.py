@@ -1,14 +1,12 @@
-"""Runs the WSGI application on a request that is in memory, and gives the response as bytes.
-
-Head and body are one piece, since each write is a TLS record, a system call and a packet.
-"""
+"""Runs the WSGI application on a request that is in memory, and gives the response as bytes."""
 
 from __future__ import annotations
 
 import io
 from typing import TYPE_CHECKING, cast
 
-from gunicorn.http.wsgi import Response, create
+from gunicorn.http.wsgi import create
+from gunicorn.util import http_date
 
 from authenticator.serving.reviews import plain
 
@@ -22,21 +20,33 @@ if TYPE_CHECKING:
     from authenticator.serving.framing import ReceivedRequest
 
 
-class _Collected:
-    """What gunicorn takes for the socket that it writes to."""
+class _Response:
+    """Stands where gunicorn has a response that writes to the socket, piece by piece.
 
-    def __init__(self) -> None:
+    Head and body become one piece here, since each write is a TLS record, a system call and a
+    packet; and it does not tell what software made it.
+    """
+
+    def __init__(self, *_: object) -> None:
+        self.headers_sent = True  # there are no early hints
+        self.status = ""
+        self.headers: list[tuple[str, str]] = []
         self.pieces: list[bytes] = []
 
-    def sendall(self, data: bytes) -> None:
-        self.pieces.append(data)
+    def start_response(
+        self, status: str, headers: list[tuple[str, str]], _exc_info: object = None
+    ) -> Callable[[bytes], None]:
+        self.status = status
+        self.headers = headers
+        return self.pieces.append
 
-
-class _Nameless(Response):
-    """A response that does not tell what software made it."""
-
-    def default_headers(self) -> list[str]:
-        return [line for line in super().default_headers() if not line.startswith("Server:")]
+    def to_bytes(self, *, keep: bool, with_body: bool) -> bytes:
+        """Give all of it. Whatever the client's, our HTTP version is 1.1 (RFC 9110 section 2.5)."""
+        connection = "keep-alive" if keep else "close"
+        lines = [f"HTTP/1.1 {self.status}", f"Date: {http_date()}", f"Connection: {connection}"]
+        lines += [f"{name}: {value}" for name, value in self.headers]
+        head = "\r\n".join((*lines, "", "")).encode("latin-1")
+        return b"".join((head, *self.pieces)) if with_body else head
 
 
 def respond(
@@ -51,7 +61,7 @@ def respond(
     """Answer one request.
 
     Args:
-        wsgi: the application.
+        wsgi: the application; it gives every response a Content-Length.
         request: the request.
         peer: the client's address.
         local: the server's address.
@@ -61,30 +71,26 @@ def respond(
     Returns:
         the whole response, and whether the connection may go on.
     """
-    collected = _Collected()
-    response, environ = create(
-        request.head, cast("socket", collected), peer, local, config, _Nameless
-    )
-    environ["wsgi.input"] = io.BytesIO(request.body)
+    head = request.head
+    response, environ = create(head, cast("socket", None), peer, local, config, _Response)
     environ["wsgi.multithread"] = True
-    if closing:
-        response.force_close()
+    environ["wsgi.input"] = io.BytesIO(request.body)
     body = wsgi(environ, response.start_response)
     try:
-        for piece in body:
-            response.write(piece)
-        response.close()
+        response.pieces.extend(body)
     finally:
         if hasattr(body, "close"):
             body.close()
-    return b"".join(collected.pieces), not response.should_close()
+    keep = not closing and not head.should_close()
+    return response.to_bytes(keep=keep, with_body=head.method != "HEAD"), keep
 
 
 def refusal(status: HTTPStatus) -> bytes:
     """Give the constant response to what never reached the application."""
     body = plain(status).body
-    head = (
-        f"HTTP/1.1 {status} {status.phrase}\r\nContent-Type: text/plain\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
-    )
-    return head.encode() + body
+    response = _Response()
+    response.start_response(
+        f"{status} {status.phrase}",
+        [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))],
+    )(body)
+    return response.to_bytes(keep=False, with_body=True)
