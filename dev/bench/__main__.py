@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _known(name: str) -> str:
-    # Not `choices`: before Python 3.12 argparse refuses to be given none of them.
+    # Not `choices`: argparse would check the absence of names against them too.
     if name not in sections.not_taken():
         raise argparse.ArgumentTypeError(f"no scenario is called {name!r}; see --list")
     return name

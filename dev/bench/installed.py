@@ -15,6 +15,8 @@ from dev.gotools import CACHE
 
 ROOT = Path(__file__).resolve().parents[2]
 
+_CONSTRAINTS = ROOT / "dev" / "constraints.txt"
+
 # Installs kept in .cache; each is 30 MB, and every change of the sources makes one.
 _KEPT = 4
 
@@ -64,7 +66,7 @@ def _copy_sources(ref: str | None, target: Path) -> None:
 
 
 def _digest(sources: Path) -> str:
-    digest = hashlib.sha256(sys.version.encode())
+    digest = hashlib.sha256(sys.version.encode() + _CONSTRAINTS.read_bytes())
     for path in sorted(sources.rglob("*")):
         if path.is_file():
             digest.update(f"{path.relative_to(sources)}\0".encode())
@@ -77,12 +79,11 @@ def _install_wheel(sources: Path, environment: Path) -> None:
     wheels = sources.parent / "wheels"
     build = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels)]
     _run([*pip, *build, str(sources)])
-    constraints = str(ROOT / "dev" / "constraints.txt")
     environment.parent.mkdir(parents=True, exist_ok=True)
     # Scripts carry the path of their interpreter: the environment is made where it stays.
     try:
         _run([sys.executable, "-m", "venv", "--without-pip", str(environment)])
-        target = ["--python", str(environment), "install", "--constraint", constraints]
+        target = ["--python", str(environment), "install", "--constraint", str(_CONSTRAINTS)]
         _run([*pip, *target, *map(str, wheels.iterdir())])
     except BaseException:
         shutil.rmtree(environment, ignore_errors=True)

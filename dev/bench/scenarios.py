@@ -82,7 +82,7 @@ SCENARIOS = (
     Scenario(
         name="foreign",
         title="Not our token at all",
-        about="Expired ServiceAccount tokens (JWTs of 0.9 KiB), which every API server passes on "
+        about="Expired ServiceAccount tokens (JWTs of 1 KiB), which every API server passes on "
         "to its webhook. All must be refused, without a call to STS.",
         streams=("name=others,tokens=foreign,connections={connections}",),
         connections=(8,),

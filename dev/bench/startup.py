@@ -93,7 +93,10 @@ def fault(command: Command, environment: dict[str, str]) -> str | None:
         if command.bare and not done.returncode:
             return None
         token = json.loads(done.stdout)["status"]["token"] if not done.returncode else ""
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        # Without the path, which is this machine's.
+        return error.strerror
+    except (ValueError, KeyError, TypeError) as error:
         return f"{type(error).__name__}: {error}"
     if token.startswith("k8s-aws-v1."):
         return None
@@ -127,7 +130,7 @@ def measure(
 
 def results(runs: dict[str, list[Run]]) -> str:
     """Write the table of one kind of credentials."""
-    base = runs[REFERENCE]
+    base = runs.get(REFERENCE, [])
     rows = [_row(name, measured, base) for name, measured in runs.items() if measured]
     head = ("command", "wall, ms", "CPU, ms", "peak memory, MiB", "runs")
     compared = ("wall / reference", "CPU / reference", "memory / reference")

@@ -35,7 +35,7 @@ def test_a_command_that_prints_a_token_is_fit() -> None:
         (printing("[]"), "TypeError"),
         (printing("hello"), "JSONDecodeError"),
         (Command("fails", ("/bin/sh", "-c", "echo no region >&2; exit 1")), "no region"),
-        (Command("missing", ("/nonexistent/command",)), "FileNotFoundError"),
+        (Command("missing", ("/nonexistent/command",)), "No such file or directory"),
     ],
     ids=["no status", "another kind", "not JSON", "fails with a reason", "missing"],
 )

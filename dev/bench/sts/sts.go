@@ -18,7 +18,7 @@ const (
 	Account = "111122223333"
 	Region  = "us-east-1"
 	Host    = "sts.us-east-1.amazonaws.com"
-	// Roles that the callers take turns to come with; dev/bench/contenders.py maps as many.
+	// Roles that the callers take turns to come with; dev/bench/webhook.py maps as many.
 	Roles = 20
 
 	ClusterHeader = "x-k8s-aws-id"
