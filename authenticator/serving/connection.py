@@ -15,7 +15,7 @@ from authenticator.serving.framing import RequestReader
 if TYPE_CHECKING:
     from gunicorn.config import Config
 
-    from authenticator.serving.loop import Listener
+    from authenticator.serving.listening import Listener
 
 # A client that works needs milliseconds for each of these.
 HANDSHAKE_SECONDS = 5.0
@@ -43,7 +43,7 @@ class State(Enum):
 
 
 # Which connections to give up first when there are too many: those that have shown least.
-PATIENCE = {State.HANDSHAKE: 0, State.READING: 1, State.WRITING: 1, State.DRAINING: 1}
+_PATIENCE = {State.HANDSHAKE: 0, State.READING: 1, State.WRITING: 1, State.DRAINING: 1}
 
 
 class Connection:
@@ -106,7 +106,7 @@ class Connection:
     @property
     def patience(self) -> tuple[int, float]:
         """A key that sorts first what should be given up first: unused, then longest unused."""
-        return PATIENCE.get(self.state, 3 if self.served else 2), self.deadline
+        return _PATIENCE.get(self.state, 3 if self.served else 2), self.deadline
 
     def shake_hands(self) -> None:
         """Go on with the TLS handshake, and return when it is done.

@@ -20,7 +20,6 @@ import threading
 import time
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -34,15 +33,19 @@ from authenticator.serving.connection import (
     Connection,
     State,
 )
-from authenticator.serving.framing import ReceivedRequest, RefusedRequestError
+from authenticator.serving.framing import RefusedRequestError
 from authenticator.serving.responding import refusal
 from authenticator.serving.reviews import log_fault
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
 
     from gunicorn.config import Config
+
+    from authenticator.serving.framing import ReceivedRequest
+    from authenticator.serving.listening import Listener
+
+    _Complete = tuple[Connection, ReceivedRequest]
 
 # How often deadlines are looked at.
 _SWEEP_SECONDS = 0.5
@@ -52,22 +55,6 @@ _LINGER_SECONDS = 2.0
 _SHED = 16
 _WAIT = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
-
-
-@dataclass(frozen=True, slots=True)
-class Listener:
-    """Where connections come from, and who answers them.
-
-    Attributes:
-        sock: listening and non-blocking.
-        tls: what to shake hands with; None for a plain port, which is answered by the poller
-            itself, so that probes are answered while all threads are busy.
-        answer: gives the response to a request, and whether the connection may go on.
-    """
-
-    sock: socket.socket
-    tls: ssl.SSLContext | None
-    answer: Callable[[ReceivedRequest, Connection], tuple[bytes, bool]]
 
 
 class Loop:
@@ -95,9 +82,7 @@ class Loop:
         self._stopping = False
         self._poller = selectors.DefaultSelector()
         self._connections: set[Connection] = set()
-        self._complete: queue.SimpleQueue[tuple[Connection, ReceivedRequest] | None] = (
-            queue.SimpleQueue()
-        )
+        self._complete: queue.SimpleQueue[_Complete | None] = queue.SimpleQueue()
         self._deferred: deque[Callable[[], None]] = deque()
         self._swept = 0.0
         self._going_on = True
@@ -157,26 +142,18 @@ class Loop:
     def _accept(self, listener: Listener) -> bool:
         """Take one connection and no more, to share with other workers; False if there is none."""
         try:
-            sock, peer = listener.sock.accept()
+            connection = listener.accept(self._config)
         except OSError as error:
             if error.errno in _OUT_OF_FILES:
                 self._shed()
             return False
+        if connection is None:
+            return True
         if len(self._connections) >= self._config.worker_connections:
             self._shed()
-        try:
-            sock.setblocking(False)
-            if listener.tls:
-                sock = listener.tls.wrap_socket(
-                    sock, server_side=True, do_handshake_on_connect=False
-                )
-            local = listener.sock.getsockname()
-            connection = Connection(sock, peer[:2], local[:2], self._config, listener)
-            self._poller.register(sock, selectors.EVENT_READ, partial(self._advance, connection))
-        except OSError:
-            sock.close()  # the client has gone already
-        else:
-            self._connections.add(connection)
+        self._connections.add(connection)
+        advance = partial(self._advance, connection)
+        self._poller.register(connection.sock, selectors.EVENT_READ, advance)
         return True
 
     def _shed(self) -> None:

@@ -13,7 +13,8 @@ from gunicorn.sock import ssl_context
 from gunicorn.workers.base import Worker
 
 from authenticator.serving.health import health
-from authenticator.serving.loop import Listener, Loop
+from authenticator.serving.listening import Listener
+from authenticator.serving.loop import Loop
 from authenticator.serving.responding import respond
 
 if TYPE_CHECKING:
