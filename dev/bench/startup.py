@@ -27,6 +27,12 @@ _FEW = 10
 
 _ACCESS_KEY = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
 
+# As kubectl writes it.
+_EXEC_INFO = (
+    '{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1beta1",'
+    '"spec":{"interactive":false}}'
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Command:
@@ -63,17 +69,12 @@ def environments(home: Path) -> dict[str, dict[str, str]]:
     (folder / "credentials").write_text(
         f"[bench]\naws_access_key_id = {key}\naws_secret_access_key = {secret}\n"
     )
-    asked = {
-        "kind": "ExecCredential",
-        "apiVersion": "client.authentication.k8s.io/v1beta1",
-        "spec": {"interactive": False},
-    }
     common = {
         "HOME": str(home),
         "PATH": "/usr/bin:/bin",
         "LANG": "C.UTF-8",
         "AWS_EC2_METADATA_DISABLED": "true",
-        "KUBERNETES_EXEC_INFO": json.dumps(asked),
+        "KUBERNETES_EXEC_INFO": _EXEC_INFO,
     }
     keys = {
         "AWS_ACCESS_KEY_ID": key,
