@@ -44,11 +44,14 @@ if TYPE_CHECKING:
 
     from authenticator.serving.framing import ReceivedRequest
     from authenticator.serving.listening import Listener
+    from authenticator.serving.sharing import Share
 
     _Complete = tuple[Connection, ReceivedRequest]
 
 # How often deadlines are looked at.
 _SWEEP_SECONDS = 0.5
+# How long a connection is left to a worker that has fewer; should it be stuck, we take it.
+_LEAVE_SECONDS = 0.005
 # How long a stopping worker keeps unused connections for a request that may be on its way.
 _LINGER_SECONDS = 2.0
 # What to give up at once when there are too many connections, as a part of the limit.
@@ -66,6 +69,7 @@ class Loop:
         config: Config,
         wake: tuple[int, int],
         alive: Callable[[], bool],
+        share: Share,
     ) -> None:
         """Set up.
 
@@ -74,11 +78,15 @@ class Loop:
             config: gunicorn's: `threads`, `worker_connections`, and the limits of its parser.
             wake: the ends of a non-blocking pipe, to which a byte is written when `alive` changes.
             alive: whether to go on; asked at least every half second.
+            share: this worker's share of the connections.
         """
         self._listeners = listeners
         self._config = config
         self._wake = wake
         self._alive = alive
+        self._share = share
+        self._left: list[Listener] = []
+        self._left_until = 0.0
         self._stopping = False
         self._poller = selectors.DefaultSelector()
         self._connections: set[Connection] = set()
@@ -96,9 +104,9 @@ class Loop:
         for thread in threads:
             thread.start()
         self._poller.register(self._wake[0], selectors.EVENT_READ, self._run_deferred)
+        self._share.have(0)
         for listener in self._listeners:
-            accept = partial(self._accept, listener)
-            self._poller.register(listener.sock, selectors.EVENT_READ, accept)
+            self._listen(listener)
         while self._going_on:
             self._turn()
         self._stop(time.monotonic() + graceful_seconds)
@@ -113,12 +121,15 @@ class Loop:
     def _stop(self, end: float) -> None:
         """Answer what has begun, and what is on its way on connections that are kept alive."""
         self._stopping = True
+        self._share.leave()
         for listener in self._listeners:
-            self._poller.unregister(listener.sock)
+            if listener not in self._left:
+                self._poller.unregister(listener.sock)
             # What the kernel has accepted for us would be reset by closing.
             while self._accept(listener):
                 pass
             listener.sock.close()
+        self._left.clear()
         soon = time.monotonic() + _LINGER_SECONDS
         for connection in self._connections:
             if connection.state is State.IDLE:
@@ -128,9 +139,11 @@ class Loop:
 
     def _turn(self) -> None:
         """Wait for something to happen, and deal with it."""
-        for key, _ in self._poller.select(_SWEEP_SECONDS):
+        for key, _ in self._poller.select(_LEAVE_SECONDS if self._left else _SWEEP_SECONDS):
             key.data()
         now = time.monotonic()
+        if self._left and now >= self._left_until:
+            self._take_left()
         if now - self._swept >= _SWEEP_SECONDS:
             self._swept = now
             self._going_on = self._alive()
@@ -139,8 +152,28 @@ class Loop:
 
     # Connections come and go.
 
+    def _listen(self, listener: Listener) -> None:
+        ready = partial(self._take_or_leave, listener)
+        self._poller.register(listener.sock, selectors.EVENT_READ, ready)
+
+    def _take_or_leave(self, listener: Listener) -> None:
+        """Take one connection, or leave it for a moment to a worker that has fewer."""
+        if self._share.is_least():
+            self._accept(listener)
+        else:
+            self._poller.unregister(listener.sock)
+            self._left.append(listener)
+            self._left_until = time.monotonic() + _LEAVE_SECONDS
+
+    def _take_left(self) -> None:
+        """Take what no other worker has taken meanwhile, however many we have."""
+        for listener in self._left:
+            self._accept(listener)
+            self._listen(listener)
+        self._left.clear()
+
     def _accept(self, listener: Listener) -> bool:
-        """Take one connection and no more, to share with other workers; False if there is none."""
+        """Take one connection; False if there is none."""
         try:
             connection = listener.accept(self._config)
         except OSError as error:
@@ -152,9 +185,14 @@ class Loop:
         if len(self._connections) >= self._config.worker_connections:
             self._shed()
         self._connections.add(connection)
+        self._count()
         advance = partial(self._advance, connection)
         self._poller.register(connection.sock, selectors.EVENT_READ, advance)
         return True
+
+    def _count(self) -> None:
+        if not self._stopping:
+            self._share.have(len(self._connections))
 
     def _shed(self) -> None:
         """Give up some connections for newer ones: what is slow and unused before what is used."""
@@ -168,6 +206,7 @@ class Loop:
             return
         connection.state = State.CLOSED
         self._connections.discard(connection)
+        self._count()
         if not connection.parked:
             self._poller.unregister(connection.sock)
         with suppress(OSError):

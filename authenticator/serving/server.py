@@ -196,7 +196,7 @@ class _Application(BaseApplication):
             "when_ready": _freeze,
             "post_worker_init": self._start,
             "worker_exit": self._stop,
-            "child_exit": _mark_dead,
+            "child_exit": _bury,
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
@@ -227,5 +227,7 @@ def _freeze(_arbiter: Arbiter) -> None:
     gc.freeze()
 
 
-def _mark_dead(_arbiter: Arbiter, worker: Worker) -> None:
+def _bury(_arbiter: Arbiter, worker: Worker) -> None:
+    """Do for a worker what it may not have lived to do."""
+    ReviewWorker.shares.of(worker.age).leave()
     metrics.mark_dead(int(worker.pid))

@@ -275,6 +275,13 @@ def test_a_kept_connection_outlives_the_deadline_of_a_head(shared: Server) -> No
     review(client)
 
 
+def test_connections_that_are_kept_are_shared_between_the_workers(own: Server) -> None:
+    """Left to the kernel, one worker may take nearly all of them."""
+    clients = [own.client() for _ in range(40)]
+    users = [review(client) for client in clients]
+    assert sorted(users.count(user) // 10 for user in set(users)) in ([1, 2], [2, 2])
+
+
 def test_metrics_are_the_sum_of_both_workers(own: Server) -> None:
     asked: dict[str, int] = {}
     while len(asked) < 2:
