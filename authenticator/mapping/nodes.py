@@ -144,6 +144,25 @@ def _refusal(error: yaml.MarkedYAMLError) -> DocumentError:
     return DocumentError(" ".join(filter(None, words)), mark.line + 1 if mark else 0)
 
 
+def from_value(value: object) -> Node:
+    """The tree of a value that came as JSON; it has no lines.
+
+    Raises:
+        DocumentError: it is nested deeper than `MAX_DEPTH`.
+    """
+    return _node(value, MAX_DEPTH)
+
+
+def _node(value: object, depth: int) -> Node:
+    if depth == 0:
+        raise DocumentError(f"it is nested deeper than {MAX_DEPTH} levels")
+    if isinstance(value, dict):
+        return Fields(0, {str(key): _node(item, depth - 1) for key, item in value.items()})
+    if isinstance(value, list):
+        return Items(0, [_node(item, depth - 1) for item in value])
+    return Text(0, None if value is None else str(value))
+
+
 class _Builder:
     """Makes a tree of the events of one document."""
 

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from authenticator.mapping.entries import Entry, IdentityEntry, RoleEntry, UserEntry
 from authenticator.mapping.guards import Guard
-from authenticator.mapping.nodes import Items, Node, Text
+from authenticator.mapping.nodes import Items, Node, Text, from_value
 from authenticator.mapping.problems import Origin, Problem
 from authenticator.mapping.reading import EntryReader
 from authenticator.mapping.rules import CANONICAL_ARN, Match, Rule
@@ -83,12 +83,12 @@ class SectionReader:
                 problems.append(Problem(origin, str(error)))
         return Section(name, tuple(rules), tuple(accounts), tuple(problems))
 
-    def identity(self, name: str, spec: Node) -> Section:
-        """Read the `spec` of the IAMIdentityMapping called `name`."""
+    def identity(self, name: str, spec: object) -> Section:
+        """Read the `spec` of the IAMIdentityMapping called `name`, as it came in JSON."""
         origin = Origin(self.source, name)
         problems: list[Problem] = []
         try:
-            rule = self._rule(IdentityEntry, spec, origin, problems)
+            rule = self._rule(IdentityEntry, from_value(spec), origin, problems)
         except ValueError as error:
             return Section(name, problems=(Problem(origin, str(error)),))
         return Section(name, (rule,), problems=tuple(problems))

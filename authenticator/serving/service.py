@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -16,19 +15,16 @@ from authenticator.aws.sts_hosts import StsHost, sts_hosts
 from authenticator.errors import NamesUnavailable
 from authenticator.login import Login
 from authenticator.mapping.guards import Guard
-from authenticator.mapping.sections import SectionReader
 from authenticator.serving.app import build_app
 from authenticator.serving.audit import AuditLog, as_json, as_text
 from authenticator.serving.metrics import Metrics
 from authenticator.serving.reviews import Reviews
 from authenticator.settings import Settings
-from authenticator.sources.base import Source
-from authenticator.sources.chain import MappingStore, StoreStatus
-from authenticator.sources.file import FileSource
+from authenticator.sources.mappings import Mappings, SourceOptions
+from authenticator.sources.modes import MODES
 from authenticator.tokens import presigned
 from authenticator.tokens.presigned import PresignedRequest
 
-_LOG = logging.getLogger(__name__)
 # Well below the 30 s after which the API server gives up, so that it gets an answer.
 _STS_SECONDS = 10.0
 
@@ -53,11 +49,11 @@ class ReviewService:
         pool = HttpsPool(
             timeout=_STS_SECONDS, context=verifying_context(), proxy=Proxy.from_environment()
         )
-        self._store = MappingStore(_sources(settings, config), on_change=_report)
+        self._mappings = Mappings(_source_options(settings, config))
         login = Login(
             check=partial(_check, hosts=hosts),
             prove=Sts(settings.cluster_id, pool, metrics).prove,
-            rules=self._store.current,
+            rules=self._mappings.current,
             name_instance=_no_names,
             clock=time.time,
         )
@@ -74,11 +70,11 @@ class ReviewService:
     def start(self) -> None:
         """Start what runs beside the requests; called in each worker."""
         self._audit.start()
-        self._store.start()
+        self._mappings.start()
 
     def stop(self) -> None:
         """Stop it, and write what waits to be written."""
-        self._store.stop()
+        self._mappings.stop()
         self._audit.stop()
 
 
@@ -86,19 +82,26 @@ def _check(token: str, *, hosts: Mapping[str, StsHost]) -> PresignedRequest:
     return presigned.check(token, now=time.time(), hosts=hosts)
 
 
-def _sources(settings: Settings, config: Path | None) -> list[Source]:
-    sources: list[Source] = []
-    for mode in settings.backend_mode:
-        if mode == "MountedFile" and config is not None:
-            sources.append(FileSource(SectionReader(mode, Guard()), config, under="server"))
-    return sources
+def _source_options(settings: Settings, config: Path | None) -> SourceOptions:
+    def path(text: str) -> Path | None:
+        return Path(text) if text else None
 
-
-def _report(status: StoreStatus) -> None:
-    for state in status.sources:
-        for fault in state.faults:
-            _LOG.warning("%s", fault)
-    _LOG.info("%d mappings are in force", status.size)
+    return SourceOptions(
+        modes=settings.backend_mode,
+        state_dir=settings.state_dir,
+        config=config,
+        modes_file=path(settings.dynamic_backend_mode_path),
+        dynamic_file=path(settings.dynamic_file_path),
+        user_id_strict=settings.dynamic_file_user_id_strict,
+        kubeconfig=path(settings.kubeconfig),
+        master=settings.master,
+        guards={
+            MODES.get(reserved.backendmode.lower(), reserved.backendmode): Guard(
+                reserved.usernameprefixreservelist
+            )
+            for reserved in settings.reserved_prefixes
+        },
+    )
 
 
 def _no_names(_identity: CallerIdentity) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from authenticator.mapping.problems import Problem
@@ -29,7 +31,7 @@ class SourceState:
     sections: tuple[Section, ...] = ()
     problems: tuple[Problem, ...] = ()
     synced: bool = False
-    revision: str = ""
+    revision: str = field(default="", compare=False)
 
     @property
     def rules(self) -> tuple[Rule, ...]:
@@ -84,6 +86,77 @@ class Source(Protocol):
         ...
 
 
+class SourceMetrics(Protocol):
+    """What the sources count."""
+
+    def failed(self, source: str) -> None:
+        """A watch, a list or a file of `source` failed."""
+        ...
+
+    def applied(self, source: str, seconds: float) -> None:
+        """A document that says when it was written is in force `seconds` later."""
+        ...
+
+
+class Uncounted:
+    """`SourceMetrics` for commands that serve no metrics."""
+
+    def failed(self, source: str) -> None:
+        """See `SourceMetrics.failed`."""
+
+    def applied(self, source: str, seconds: float) -> None:
+        """See `SourceMetrics.applied`."""
+
+
+class LastGood(Protocol):
+    """Keeps what was last in force over a restart."""
+
+    def load(self, source: str) -> Kept | None:
+        """What was kept of `source`; None if nothing that can be used."""
+        ...
+
+    def save(self, source: str, texts: Callable[[], Mapping[str, str]]) -> None:
+        """Keep what `texts` gives, soon and from another thread; a failure is only logged."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What every source is given beside its own place.
+
+    Attributes:
+        last_good: what the last run had.
+        metrics: what is counted.
+        clock: Unix time.
+        monotonic: seconds that never go back.
+        random: numbers from 0 to 1.
+    """
+
+    last_good: LastGood
+    metrics: SourceMetrics
+    clock: Callable[[], float] = time.time
+    monotonic: Callable[[], float] = time.monotonic
+    random: Callable[[], float] = random.random
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What was kept of a source.
+
+    Attributes:
+        texts: its documents by name: the source knows what they are.
+        saved_at: the Unix time at which they were last known to hold.
+    """
+
+    texts: Mapping[str, str]
+    saved_at: float
+
+
+def stale(sections: Iterable[Section], since: float) -> tuple[Section, ...]:
+    """Mark sections of the last run as such."""
+    return tuple(replace(section, stale_since=since) for section in sections)
+
+
 def keep_last_good(
     fresh: Iterable[Section], last: Mapping[str, Section], now: float
 ) -> tuple[Section, ...]:
@@ -104,4 +177,8 @@ def keep_last_good(
 
 def _stand_in(broken: Section, last: Section, now: float) -> Section:
     since = now if last.stale_since is None else last.stale_since
-    return replace(last, problems=broken.problems, broken=True, stale_since=since)
+    problems = tuple(
+        replace(problem, reason=f"{problem.reason}; its last good version stays in force")
+        for problem in broken.problems
+    )
+    return replace(last, problems=problems, broken=True, stale_since=since)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -10,18 +12,22 @@ from authenticator.mapping.rules import Match, Rule
 from authenticator.mapping.ruleset import RuleSet
 from authenticator.sources.base import Source, SourceState
 
+_LOG = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class StoreStatus:
-    """What is in force, for readiness, metrics and the log.
+    """What is in force, for readiness, metrics and `explain`.
 
     Attributes:
         sources: the state of each source of the chain in order, the break-glass file last.
         size: how many mappings are in force.
+        switching_to: the names of a chain that waits to be read before it takes over.
     """
 
     sources: tuple[SourceState, ...]
     size: int
+    switching_to: tuple[str, ...] = ()
 
     @property
     def ready(self) -> bool:
@@ -34,37 +40,55 @@ class MappingStore:
 
     def __init__(
         self,
-        sources: Sequence[Source],
+        chain: Sequence[Source],
         *,
         administrators: Sequence[Rule] = (),
         break_glass: Source | None = None,
-        on_change: Callable[[StoreStatus], None],
+        on_change: Callable[[StoreStatus], None] | None = None,
     ) -> None:
         """Prepare to run the sources.
 
         Args:
-            sources: the chain; earlier ones win.
+            chain: the sources; earlier ones win.
             administrators: rules before all others.
             break_glass: a source after all others.
             on_change: told of each change, one call at a time.
         """
-        self._sources = (*sources, *((break_glass,) if break_glass else ()))
+        self._chain = tuple(chain)
+        self._next: tuple[Source, ...] = ()
         self._administrators = tuple(administrators)
-        self._break_glass = break_glass
+        self._last = (break_glass,) if break_glass else ()
         self._on_change = on_change
         self._lock = threading.RLock()
-        self._states = {source.name: SourceState(source.name) for source in self._sources}
+        sources = (*self._last, *self._chain)
+        self._states = {source: SourceState(source.name) for source in sources}
         self._rules = RuleSet((self._administrators,))
 
     def start(self) -> None:
         """Start every source. Files have been read when this returns; clusters may not have."""
-        for source in self._sources:
-            source.start(self._take)
+        for source in tuple(self._states):
+            source.start(functools.partial(self._take, source))
 
     def stop(self) -> None:
         """Stop every source."""
-        for source in self._sources:
+        for source in tuple(self._states):
             source.stop()
+
+    def switch(self, chain: Sequence[Source]) -> None:
+        """Put another chain in the place of this one, as soon as all of it has been read.
+
+        Until then the present chain stays in force, so that nobody is refused in between.
+
+        Args:
+            chain: the sources: some of the present chain's, or new ones that are not started.
+        """
+        with self._lock:
+            self._next = tuple(chain)
+            fresh = [source for source in chain if source not in self._states]
+            self._states |= {source: SourceState(source.name) for source in fresh}
+        for source in fresh:
+            source.start(functools.partial(self._take, source))
+        self._settle()
 
     def current(self) -> RuleSet:
         """The rules in force now."""
@@ -73,22 +97,53 @@ class MappingStore:
     def status(self) -> StoreStatus:
         """What is in force now, source by source."""
         with self._lock:
-            states = tuple(self._states[source.name] for source in self._sources)
-            return StoreStatus(states, self._rules.size)
+            states = tuple(self._states[source] for source in (*self._chain, *self._last))
+            waiting = tuple(source.name for source in self._next)
+            return StoreStatus(states, self._rules.size, waiting)
 
-    def _take(self, state: SourceState) -> None:
+    def _take(self, source: Source, state: SourceState) -> None:
         with self._lock:
-            self._states[state.name] = state
+            if source not in self._states:
+                return
+            _log_difference(self._states[source], state)
+            self._states[source] = state
+        self._settle()
+
+    def _settle(self) -> None:
+        """Let the next chain take over if it can, and put in force what is there now."""
+        with self._lock:
+            if self._next and all(self._states[source].synced for source in self._next):
+                self._chain, self._next = self._next, ()
+                _LOG.info("mappings now come from %s", ", ".join(s.name for s in self._chain))
+            wanted = {*self._chain, *self._next, *self._last}
+            gone = [source for source in self._states if source not in wanted]
+            for source in gone:
+                del self._states[source]
             self._rules = self._combined()
-            self._on_change(self.status())
+            if self._on_change is not None:
+                self._on_change(self.status())
+        # Without the lock, for which the thread of a source that ends may be waiting.
+        for source in gone:
+            source.stop()
 
     def _combined(self) -> RuleSet:
-        chain: list[Rule] = []
-        last: list[Rule] = []
+        chain = [self._states[source] for source in self._chain]
+        last = [self._states[source] for source in self._last]
         accounts: dict[str, Match] = {}
-        for source in self._sources:
-            state = self._states[source.name]
-            (last if source is self._break_glass else chain).extend(state.rules)
+        for state in (*chain, *last):
             for account_id, match in state.accounts:
                 accounts.setdefault(account_id, match)
-        return RuleSet((self._administrators, chain, last), accounts)
+        tiers = ([rule for state in states for rule in state.rules] for states in (chain, last))
+        return RuleSet((self._administrators, *tiers), accounts)
+
+
+def _log_difference(old: SourceState, new: SourceState) -> None:
+    """Log what has gone wrong or been put right."""
+    before, after = set(old.faults), set(new.faults)
+    for problem in new.faults:
+        if problem not in before:
+            _LOG.warning("%s", problem)
+    if before and not after:
+        _LOG.info("%s has no more problems", new.name)
+    if new.synced and not old.synced:
+        _LOG.info("%s has been read: %d mappings", new.name, len(new.rules) + len(new.accounts))

@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Callable
+import logging
+import re
 from pathlib import Path
 
 from authenticator.mapping.documents import read_file
 from authenticator.mapping.problems import Origin, Problem
-from authenticator.mapping.sections import Section, SectionReader
-from authenticator.sources.base import Publish, SourceState, keep_last_good
+from authenticator.mapping.sections import SectionReader
+from authenticator.sources.base import Context, Publish, SourceState, keep_last_good, stale
 from authenticator.sources.poll import INTERVAL, FilePoll
 
-
-def _to_nobody(_: SourceState) -> None:
-    """What a source publishes to before it is started."""
+_LOG = logging.getLogger(__name__)
+_DOCUMENT = "document"
+# The reference's dynamic file says when it was written, in Unix seconds.
+_WRITTEN_AT = re.compile(rb'"LastUpdatedDateTime"\s*:\s*"?([0-9]{1,12})\b', re.IGNORECASE)
 
 
 class FileSource:
     """A `Source` that follows one file.
 
     A file that vanishes keeps what it said: that is how a mount or an editor fails, and nobody's
-    way to say "nobody". An `optional` file may be absent, and its removal empties it.
+    way to say "nobody". An `optional` file may be absent, and removing it empties it.
     """
 
     def __init__(
         self,
         reader: SectionReader,
         path: Path,
+        context: Context,
         *,
         under: str = "",
         optional: bool = False,
-        clock: Callable[[], float] = time.time,
         interval: float = INTERVAL,
     ) -> None:
         """Prepare to follow a file.
@@ -40,19 +41,19 @@ class FileSource:
         Args:
             reader: reads the sections and names the source.
             path: the file.
+            context: what every source is given.
             under: the key of the map that holds the sections; "" for the file itself.
             optional: whether the file may be absent.
-            clock: Unix time.
             interval: seconds between two looks at the file.
         """
         self._reader = reader
+        self._path = path
+        self._context = context
         self._under = under
         self._optional = optional
-        self._clock = clock
-        self._poll = FilePoll(path, self._changed, interval)
-        self._path = path
         self._state = SourceState(reader.source)
         self._publish: Publish = _to_nobody
+        self._poll = FilePoll(path, self._changed, interval)
 
     @property
     def name(self) -> str:
@@ -62,6 +63,11 @@ class FileSource:
     def start(self, publish: Publish) -> None:
         """See `Source.start`; the file has been read once when this returns."""
         self._publish = publish
+        kept = self._context.last_good.load(self.name)
+        if kept is not None:
+            text = kept.texts.get(_DOCUMENT, "")
+            sections = read_file(text.encode(), self._reader, self._under)
+            self._state = SourceState(self.name, stale(sections, kept.saved_at))
         self._poll.start()
 
     def stop(self) -> None:
@@ -75,16 +81,28 @@ class FileSource:
     def _changed(self, content: bytes | OSError) -> None:
         self._state = self._read(content)
         self._publish(self._state)
+        if self._state.problems or any(section.broken for section in self._state.sections):
+            self._context.metrics.failed(self.name)
+        elif isinstance(content, bytes):
+            text = content.decode("utf-8-sig")
+            self._context.last_good.save(self.name, lambda: {_DOCUMENT: text})
+            if written_at := _WRITTEN_AT.search(content):
+                seconds = self._context.clock() - int(written_at[1])
+                self._context.metrics.applied(self.name, max(seconds, 0.0))
 
     def _read(self, content: bytes | OSError) -> SourceState:
         if isinstance(content, FileNotFoundError) and self._optional:
             return SourceState(self.name, synced=True, revision="absent")
         if isinstance(content, OSError):
-            problem = Problem(Origin(self.name, str(self._path)), f"{content.strerror}")
-            sections = self._state.sections
-            return SourceState(self.name, sections, (problem,), synced=True, revision="unreadable")
-        last: dict[str, Section] = {section.name: section for section in self._state.sections}
+            reason = f"it cannot be read ({content.strerror}); what it said last stays in force"
+            problem = Problem(Origin(self.name, str(self._path)), reason)
+            return SourceState(self.name, self._state.sections, (problem,), synced=True)
+        last = {section.name: section for section in self._state.sections}
         fresh = read_file(content, self._reader, self._under)
-        sections = keep_last_good(fresh, last, self._clock())
+        sections = keep_last_good(fresh, last, self._context.clock())
         revision = hashlib.sha256(content).hexdigest()[:12]
         return SourceState(self.name, sections, synced=True, revision=revision)
+
+
+def _to_nobody(_: SourceState) -> None:
+    """What a source publishes to before it is started."""

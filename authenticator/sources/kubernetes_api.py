@@ -1,0 +1,172 @@
+"""`Cluster` on the `kubernetes` client, of which connection, credentials and TLS are used.
+
+Not its models (20 MiB and 0.7 s to import), nor its `watch.Watch`: that reconnects without
+back-off, goes on from a version that is gone, and ends silently where nothing has been seen yet.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import urllib3
+import yaml
+from kubernetes.client.api_client import ApiClient
+from kubernetes.client.configuration import Configuration
+from kubernetes.client.exceptions import ApiException
+from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
+
+from authenticator.sources.cluster import ClusterError, Object
+
+_CONNECT_SECONDS = 5
+_READ_SECONDS = 15
+# The API server sends bookmarks about once a minute: silence for longer is a dead connection.
+_SILENCE_SECONDS = 90
+_MAX_LINE = 8 * 1024 * 1024
+_CONFIG_FAULTS = (ConfigException, OSError, ValueError, KeyError, TypeError, yaml.YAMLError)
+_WIRE_FAULTS = (urllib3.exceptions.HTTPError, ApiException, OSError)
+
+
+def configuration(kubeconfig: Path | None, master: str) -> Configuration:
+    """How to reach the API server.
+
+    Args:
+        kubeconfig: the kubeconfig file; None for the service account of the pod.
+        master: the API server's URL, in place of the kubeconfig's; "" to keep that.
+
+    Raises:
+        ClusterError: the files cannot be used (yet).
+    """
+    made = Configuration()
+    try:
+        if kubeconfig is None:
+            load_incluster_config(made)  # type: ignore[no-untyped-call]  # the package is partly typed
+        else:
+            load_kube_config(  # type: ignore[no-untyped-call]  # the package is partly typed
+                str(kubeconfig), client_configuration=made, persist_config=False
+            )
+    except _CONFIG_FAULTS as error:
+        place = str(kubeconfig) if kubeconfig else "the pod's service account"
+        raise ClusterError(0, f"{place} cannot be used: {error}") from error
+    if master:
+        made.host = master
+    # Retrying is the business of the caller, who counts and backs off.
+    made.retries = False
+    return made
+
+
+class KubernetesApi:
+    """One API server; see `authenticator.sources.cluster.Cluster`."""
+
+    def __init__(self, configure: Callable[[], Configuration]) -> None:
+        """Prepare to connect.
+
+        Args:
+            configure: called at the first request, and again after a 401 or a failure of its own,
+                so that credentials may appear later and change.
+        """
+        self._configure = configure
+        self._client: ApiClient | None = None
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Object | None = None,
+    ) -> Object:
+        """See `Cluster.request`."""
+        try:
+            response = self._send(method, path, query or {}, body, _READ_SECONDS)
+            return _object(response.data)
+        except _WIRE_FAULTS as error:
+            raise _unreachable(error) from error
+
+    @contextmanager
+    def watch(self, path: str, query: Mapping[str, str]) -> Iterator[_Stream]:
+        """See `Cluster.watch`."""
+        try:
+            response = self._send("GET", path, query, None, _SILENCE_SECONDS)
+        except _WIRE_FAULTS as error:
+            raise _unreachable(error) from error
+        try:
+            yield _Stream(response)
+        finally:
+            response.close()
+
+    def _send(
+        self, method: str, path: str, query: Mapping[str, str], body: Object | None, read: float
+    ) -> urllib3.BaseHTTPResponse:
+        client = self._client
+        if client is None:
+            client = self._client = ApiClient(self._configure())
+        headers = {"Accept": "application/json", "User-Agent": "aws-iam-authenticator"}
+        headers["Content-Type"] = (
+            "application/merge-patch+json" if method == "PATCH" else "application/json"
+        )
+        method, url, headers, content, _ = client.param_serialize(
+            method,
+            path,
+            query_params=list(query.items()),
+            header_params=headers,
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        sent = client.call_api(
+            method, url, headers, content, _request_timeout=(_CONNECT_SECONDS, read)
+        )
+        response: urllib3.BaseHTTPResponse = sent.response
+        if not 200 <= response.status < 300:  # noqa: PLR2004 (HTTP's range of success)
+            if response.status == 401:  # noqa: PLR2004 (HTTP: the credentials are no longer valid)
+                self._client = None
+            raise ClusterError(response.status, _message(response.data))
+        return response
+
+
+class _Stream:
+    """See `Watch`."""
+
+    def __init__(self, response: urllib3.BaseHTTPResponse) -> None:
+        self._response = response
+        self._interrupted = False
+
+    def __iter__(self) -> Iterator[Object]:
+        waiting = b""
+        try:
+            for chunk in self._response.stream(amt=None):
+                *lines, waiting = (waiting + chunk).split(b"\n")
+                yield from (_object(line) for line in lines if line.strip())
+                if len(waiting) > _MAX_LINE:
+                    raise ClusterError(0, "an event of the watch is too large")
+        except _WIRE_FAULTS as error:
+            if not self._interrupted:
+                raise _unreachable(error) from error
+
+    def interrupt(self) -> None:
+        self._interrupted = True
+        self._response.shutdown()
+
+
+def _object(data: bytes) -> Object:
+    try:
+        value: Any = json.loads(data)
+    except ValueError as error:
+        raise ClusterError(0, "the API server's answer is not JSON") from error
+    if not isinstance(value, dict):
+        raise ClusterError(0, "the API server's answer is not an object")
+    return value
+
+
+def _message(data: bytes) -> str:
+    """What a Status object says."""
+    try:
+        return str(_object(data).get("message", ""))[:500]
+    except ClusterError:
+        return "no Status object"
+
+
+def _unreachable(error: Exception) -> ClusterError:
+    return ClusterError(0, f"the API server cannot be reached: {error}"[:500])

@@ -1,0 +1,109 @@
+"""The last good mappings on disk, for a start while their source cannot be read."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import stat
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from authenticator.atomic import write_atomically
+from authenticator.sources.base import Kept
+
+_LOG = logging.getLogger(__name__)
+_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+# A burst of edits is written once.
+_PAUSE_SECONDS = 1.0
+
+
+class LastGoodFiles:
+    """One file for each source in the state directory, readable by the server alone.
+
+    A file's modification time says when its content was last known to hold. The workers write the
+    same files with the same content; whichever comes last is right.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        """Keep files in `directory`, which exists."""
+        self._directory = directory
+        self._waiting: dict[str, Callable[[], Mapping[str, str]]] = {}
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="last-good", daemon=True)
+
+    def start(self) -> None:
+        """Begin to write what is to be saved."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what waits, and end."""
+        self._stop.set()
+        if self._thread.ident is not None:
+            self._thread.join()
+        self.flush()
+
+    def load(self, source: str) -> Kept | None:
+        """See `LastGood.load`."""
+        path = self._path(source)
+        try:
+            content, saved_at = _read_own(path)
+            texts = json.loads(content)
+            if not isinstance(texts, dict) or not all(isinstance(t, str) for t in texts.values()):
+                raise ValueError("it is not of our form")  # noqa: TRY301 (one place warns)
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            _LOG.warning("ignoring the last good mappings in %s: %s", path, error)
+            return None
+        return Kept(texts, saved_at)
+
+    def save(self, source: str, texts: Callable[[], Mapping[str, str]]) -> None:
+        """See `LastGood.save`."""
+        with self._lock:
+            self._waiting[source] = texts
+
+    def flush(self) -> None:
+        """Write what waits now."""
+        with self._lock:
+            waiting, self._waiting = self._waiting, {}
+        for source, texts in waiting.items():
+            path = self._path(source)
+            try:
+                _write(path, json.dumps(texts(), sort_keys=True).encode())
+            except OSError as error:
+                _LOG.warning("cannot keep the last good mappings in %s: %s", path, error)
+
+    def _run(self) -> None:
+        while not self._stop.wait(_PAUSE_SECONDS):
+            self.flush()
+
+    def _path(self, source: str) -> Path:
+        return self._directory / f"last-good-{source}.json"
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        same = _read_own(path)[0] == content
+    except OSError:
+        same = False
+    if same:
+        os.utime(path)
+    else:
+        write_atomically(path, content)
+
+
+def _read_own(path: Path) -> tuple[bytes, float]:
+    """Read a file that nobody else can have written.
+
+    Raises:
+        OSError: it cannot be read, is a symbolic link, or can be written by others.
+    """
+    descriptor = os.open(path, _FLAGS)
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o022:
+            raise OSError("it belongs to somebody else, or others can write it")
+        return file.read(), status.st_mtime

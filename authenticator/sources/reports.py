@@ -1,0 +1,182 @@
+"""What the server writes to the cluster about mappings: Events and statuses.
+
+Every worker process follows every source, and one of them writes: whoever holds a lock on a file
+in the state directory. It is held as long as the process lives, so that no clock is involved.
+Several hosts may write the same; both the Events and the statuses are made so that this does not
+show.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import logging
+import os
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Protocol
+
+from authenticator.mapping.problems import Problem
+from authenticator.sources.cluster import Cluster, ClusterError, Object
+
+_LOG = logging.getLogger(__name__)
+# The API server refuses longer messages (core/v1 validation).
+_MESSAGE_LENGTH = 1024
+_WAITING = 1000
+_EVENTS = "/api/v1/namespaces/{namespace}/events"
+_CONFLICT = 409
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The object that a report is about.
+
+    Attributes:
+        api_version: such as "v1".
+        kind: such as "ConfigMap".
+        name: its name.
+        namespace: its namespace; "" if it has none.
+        uid: its uid, by which `kubectl describe` finds its Events.
+    """
+
+    api_version: str
+    kind: str
+    name: str
+    namespace: str
+    uid: str
+
+
+class Reports(Protocol):
+    """Takes reports, and delivers them when and if it can. Never raises, never waits."""
+
+    def problems(self, target: Target, problems: Sequence[Problem]) -> None:
+        """Say on `target` what is wrong with it; nothing if nothing is."""
+        ...
+
+    def status(self, path: str, status: Object) -> None:
+        """Merge `status` into that of the object at `path`."""
+        ...
+
+
+class ClusterReports:
+    """`Reports` to an API server, from a thread that the first report starts."""
+
+    def __init__(self, cluster: Cluster, lock: Path, clock: Callable[[], float]) -> None:
+        """Prepare to report.
+
+        Args:
+            cluster: the API server.
+            lock: the file that one process of this host locks.
+            clock: Unix time.
+        """
+        self._cluster = cluster
+        self._lock = lock
+        self._clock = clock
+        self._locked: int | None = None
+        self._starting = threading.Lock()
+        self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(_WAITING)
+        self._thread = threading.Thread(target=self._run, name="reports", daemon=True)
+
+    def stop(self) -> None:
+        """Drop what waits, finish what is under way, and let another process write."""
+        while not self._queue.empty():
+            self._queue.get_nowait()
+        if self._thread.ident is not None:
+            self._queue.put(None)
+            self._thread.join()
+        if self._locked is not None:
+            os.close(self._locked)
+
+    def problems(self, target: Target, problems: Sequence[Problem]) -> None:
+        """See `Reports.problems`."""
+        if problems:
+            self._put(lambda: self._post(target, tuple(problems)))
+
+    def status(self, path: str, status: Object) -> None:
+        """See `Reports.status`."""
+        self._put(lambda: self._patch(path, status))
+
+    def _put(self, job: Callable[[], None]) -> None:
+        with self._starting:
+            if self._thread.ident is None:
+                self._thread.start()
+        try:
+            self._queue.put_nowait(job)
+        except queue.Full:
+            _LOG.warning(
+                "too many reports are waiting; one is dropped, and made again at the next list"
+            )
+
+    def _run(self) -> None:
+        while (job := self._queue.get()) is not None:
+            if self._is_writer():
+                job()
+
+    def _is_writer(self) -> bool:
+        if self._locked is not None:
+            return True
+        descriptor = os.open(
+            self._lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
+        )
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        self._locked = descriptor
+        return True
+
+    def _post(self, target: Target, problems: tuple[Problem, ...]) -> None:
+        # Events of objects without a namespace belong in "default" (core/v1 validation).
+        namespace = target.namespace or "default"
+        try:
+            self._cluster.request(
+                "POST", _EVENTS.format(namespace=namespace), body=self._event(target, problems)
+            )
+        except ClusterError as error:
+            # The name says it all: this very report was made within the last hour.
+            if error.status != _CONFLICT:
+                _LOG.warning("cannot write an Event on %s %s: %s", target.kind, target.name, error)
+
+    def _patch(self, path: str, status: Object) -> None:
+        try:
+            self._cluster.request("PATCH", f"{path}/status", body={"status": status})
+        except ClusterError as error:
+            _LOG.warning("cannot write the status of %s: %s", path, error)
+
+    def _event(self, target: Target, problems: tuple[Problem, ...]) -> Object:
+        message = "\n".join(str(problem) for problem in problems)
+        digest = hashlib.sha256(f"{target.uid}\n{message}".encode()).hexdigest()[:16]
+        now = datetime.fromtimestamp(self._clock(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return {
+            "apiVersion": "v1",
+            "kind": "Event",
+            "metadata": {
+                "name": f"{target.name}.{digest}",
+                "namespace": target.namespace or "default",
+            },
+            "involvedObject": {
+                "apiVersion": target.api_version,
+                "kind": target.kind,
+                "name": target.name,
+                "namespace": target.namespace,
+                "uid": target.uid,
+            },
+            "type": "Warning",
+            "reason": "MappingProblem",
+            "message": _shortened(message),
+            "source": {"component": "aws-iam-authenticator"},
+            "firstTimestamp": now,
+            "lastTimestamp": now,
+            "count": 1,
+        }
+
+
+def _shortened(message: str) -> str:
+    if len(message.encode()) <= _MESSAGE_LENGTH:
+        return message
+    return message.encode()[: _MESSAGE_LENGTH - 3].decode(errors="ignore") + "..."
