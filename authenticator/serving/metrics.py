@@ -10,13 +10,18 @@ caller sends can make a new time series.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import sys
 import tempfile
+import time
+from contextlib import suppress
 from pathlib import Path
 
 _DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
+_PREFIX = "aws-iam-authenticator-metrics-"
+_ORPHAN_SECONDS = 60.0
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _NAMESPACE = "aws_iam_authenticator"
 RESULTS = (
@@ -46,11 +51,40 @@ def share_between_workers() -> Path:
     if "prometheus_client" in sys.modules:
         raise RuntimeError("prometheus_client was imported before its directory was known")
     memory = "/dev/shm"  # noqa: S108 (only the parent of a directory that mkdtemp makes for us)
-    parent = memory if os.access(memory, os.W_OK) else None
-    directory = tempfile.mkdtemp(prefix="aws-iam-authenticator-metrics-", dir=parent)
+    parent = memory if os.access(memory, os.W_OK) else tempfile.gettempdir()
+    _discard_orphans(Path(parent))
+    directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+    _lock(directory)
     # Whatever an operator's environment says: a directory of an earlier run holds its counters.
-    os.environ[_DIRECTORY_VARIABLE] = directory
-    return Path(directory)
+    os.environ[_DIRECTORY_VARIABLE] = str(directory)
+    return directory
+
+
+def _discard_orphans(parent: Path) -> None:
+    """Remove what servers left that were killed, or memory would fill up with their counters."""
+    for directory in parent.glob(f"{_PREFIX}*"):
+        # One that is in use is locked (OSError), and one just made is about to be.
+        with suppress(OSError):
+            if time.time() - directory.stat().st_mtime > _ORPHAN_SECONDS:
+                descriptor = _lock(directory)
+                discard(directory)
+                os.close(descriptor)
+
+
+def _lock(directory: Path) -> int:
+    """Lock `directory` for as long as this process, or one forked from it, lives.
+
+    Raises:
+        OSError: another has locked it, or it is not ours.
+    """
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(directory, flags)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def discard(directory: Path) -> None:

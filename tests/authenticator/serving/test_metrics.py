@@ -89,6 +89,32 @@ print("left", directory.exists())
     assert "mode 0o700\nleft False" in output
 
 
+def test_what_a_killed_server_left_is_removed_and_what_is_in_use_is_not() -> None:
+    output = run(
+        """
+import os, signal, subprocess, sys
+share = "import time; from authenticator.serving.metrics import share_between_workers as share;"
+share += "print(share(), flush=True);"
+def start(then):
+    process = subprocess.Popen([sys.executable, "-c", share + then], stdout=subprocess.PIPE)
+    path = process.stdout.readline().decode().strip()
+    os.utime(path, (0, 0))  # it was made long ago
+    return process, path
+killed, left = start("time.sleep(1000)")
+killed.kill()
+killed.wait()
+living, used = start("time.sleep(1000)")
+from authenticator.serving import metrics
+metrics.discard(metrics.share_between_workers())
+print(os.path.exists(left), os.path.exists(used))
+living.kill()
+living.wait()
+metrics.discard(used)
+"""
+    )
+    assert output == "False True\n"
+
+
 def test_sharing_after_prometheus_client_was_imported_is_refused() -> None:
     run(
         """
