@@ -27,8 +27,9 @@ class Behaviour:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What STS saw: calls, different tokens, the most calls in one second, answers by kind."""
+    """What STS saw: new connections, calls, different tokens, peak calls in a second, answers."""
 
+    connections: int
     calls: int
     tokens: int
     peak_per_second: int

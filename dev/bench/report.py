@@ -26,8 +26,10 @@ kube-apiserver does, over HTTPS/1.1 with keep-alive; an answer counts as authent
 it names the right user. STS is a double (`dev/bench/stsdouble`) that both servers reach through
 `HTTPS_PROXY` and that verifies each signature. Load generator, double and server share the
 machine's cores without pinning, so rates are those of all three together: what the first two
-take, the server does not get, and each section says how much that was. Memory is PSS, the sum
-over all processes of the server.
+take, the server does not get, and each section says how much that was. It is more beside a
+server that opens many connections to STS, since the double then pays for its half of the
+handshakes; the real STS pays for them elsewhere, and such a server gains. Memory is PSS, the
+sum over all processes of the server.
 """
 
 

@@ -7,7 +7,7 @@ from collections import Counter
 from statistics import median
 from typing import TYPE_CHECKING
 
-from dev.bench.figures import ratio_of_pairs, shares, table
+from dev.bench.figures import percent, ratio_of_pairs, shares, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,6 +27,7 @@ _LOAD_HEAD = (
     "answers",
     "STS calls a token",
     "most STS calls in 1 s",
+    "STS calls throttled",
     "CPU a review, µs",
     "memory at rest and after, MiB",
 )
@@ -74,6 +75,7 @@ def _load_rows(label: str, server: str, samples: Sequence[Sample]) -> list[tuple
             shares(_sum(load.outcomes for load in loads)),
             f"{median(_calls_a_token(sample) for sample in samples):.2f}",
             f"{max(sample.sts.peak_per_second for sample in samples):,}",
+            _throttled(samples),
             f"{median(sample.cpu_per_review for sample in samples):,.0f}",
             _memory(samples),
         )
@@ -93,8 +95,10 @@ def _comparison(label: str, servers: dict[str, list[Sample]]) -> str:
         )
     )
     beside = ", ".join(f"{_beside(samples)} beside {name}" for name, samples in servers.items())
+    opened = ", ".join(f"{_connections(samples)} by {name}" for name, samples in servers.items())
     return (
         f"Ours / reference, {label}: reviews/s {rate}; p50 {p50}; p99 {p99}; memory {memory}. "
+        f"New connections for 100 calls to STS: {opened}. "
         f"The load generator and the STS double took of the machine: {beside}."
     )
 
@@ -158,6 +162,16 @@ def recovery(load: Load, outage: float) -> float | None:
 
 def _calls_a_token(sample: Sample) -> float:
     return sample.sts.calls / max(1, sample.sts.tokens)
+
+
+def _connections(samples: Sequence[Sample]) -> str:
+    each = (100 * sample.sts.connections / max(1, sample.sts.calls) for sample in samples)
+    return f"{median(each):.0f}"
+
+
+def _throttled(samples: Sequence[Sample]) -> str:
+    answers = _sum(sample.sts.answers for sample in samples)
+    return percent(answers.get("Throttling", 0), sum(answers.values()))
 
 
 def _sum(many: Iterable[dict[str, int]]) -> dict[str, int]:

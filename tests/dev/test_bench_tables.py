@@ -36,7 +36,13 @@ def load(*timeline: dict[str, int], per_second: float = 100.0) -> Load:
 def sample(per_second: float) -> Sample:
     return Sample(
         loads={"users": load(per_second=per_second)},
-        sts=Counts(calls=30, tokens=10, peak_per_second=600, answers={}),
+        sts=Counts(
+            connections=3,
+            calls=30,
+            tokens=10,
+            peak_per_second=600,
+            answers={"identity": 20, "Throttling": 10},
+        ),
         looks=(Usage(memory=30, cpu=1.0, threads=4), Usage(memory=40, cpu=1.01, threads=9)),
         seconds=10,
         cpu_beside=1,
@@ -81,6 +87,7 @@ def test_a_load_row_shows_medians_and_sts_calls() -> None:
         "authenticated 100 %",
         "3.00",
         "600",
+        "33.3 %",
         "500",
         "30 → 40",
     ]
@@ -89,6 +96,11 @@ def test_a_load_row_shows_medians_and_sts_calls() -> None:
 def test_two_servers_are_compared_in_pairs() -> None:
     servers = {"reference": [sample(100), sample(10)], "ours": [sample(200), sample(20)]}
     assert "reviews/s 2.00 (2.00 to 2.00)" in results(PLAIN, {"8 connections": servers})
+
+
+def test_the_share_of_new_connections_to_sts_is_told() -> None:
+    servers = {"reference": [sample(100)], "ours": [sample(200)]}
+    assert "100 calls to STS: 10 by reference, 10 by ours" in results(PLAIN, {"x": servers})
 
 
 def test_a_server_alone_is_not_compared() -> None:

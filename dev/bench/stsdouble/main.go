@@ -48,6 +48,7 @@ func front(tunnels *tunnels, service *service) http.Handler {
 	control.HandleFunc("POST /behave", service.serveBehave)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodConnect {
+			service.connected()
 			tunnels.connect(w, r)
 			return
 		}

@@ -23,6 +23,7 @@ type behaviour struct {
 
 // counts is what came in since the last change of behaviour.
 type counts struct {
+	Connections   int            `json:"connections"`
 	Calls         int            `json:"calls"`
 	Tokens        int            `json:"tokens"`
 	PeakPerSecond int            `json:"peak_per_second"`
@@ -73,6 +74,12 @@ func (s *service) admit(signature string, now time.Time) (behaviour, bool) {
 	}
 	s.allowance--
 	return s.behaviour, true
+}
+
+func (s *service) connected() {
+	s.lock.Lock()
+	defer s.lock.Unlock()
+	s.counts.Connections++
 }
 
 func (s *service) answered(kind string) {
