@@ -6,7 +6,7 @@ import json
 import logging
 from collections.abc import Callable
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from flask.testing import FlaskClient
@@ -23,11 +23,15 @@ V1 = "authentication.k8s.io/v1"
 IDENTITY = CallerIdentity(
     PrincipalArn.parse("arn:aws:sts::111122223333:assumed-role/Dev/bob"), "AROAEXAMPLE:bob", "AKIA1"
 )
-DECISION = Decision(
-    "dev:bob",
-    ("dev",),
-    IDENTITY,
-    SimpleNamespace(origin="config.yaml: mapRoles[0]"),  # type: ignore[arg-type]
+DECISION = cast(
+    "Decision",
+    SimpleNamespace(
+        username="dev:bob",
+        groups=("dev",),
+        identity=IDENTITY,
+        match=SimpleNamespace(origin="config.yaml: mapRoles[0]"),
+        source=SimpleNamespace(value="sts"),
+    ),
 )
 
 

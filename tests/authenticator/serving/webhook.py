@@ -12,6 +12,7 @@ import time
 from datetime import datetime, timezone
 from pathlib import Path
 from types import SimpleNamespace
+from typing import cast
 
 from authenticator.aws.arns import CallerIdentity, PrincipalArn
 from authenticator.errors import ConfigError, TokenRefused
@@ -36,8 +37,14 @@ def decide(token: str) -> Decision:
     identity = CallerIdentity(
         PrincipalArn.parse("arn:aws:iam::111122223333:user/bob"), "AIDA1", "AKIA1"
     )
-    match = SimpleNamespace(origin="test")
-    return Decision(f"worker-{os.getpid()}", (), identity, match)  # type: ignore[arg-type]
+    decision = SimpleNamespace(
+        username=f"worker-{os.getpid()}",
+        groups=(),
+        identity=identity,
+        match=SimpleNamespace(origin="test"),
+        source=SimpleNamespace(value="sts"),
+    )
+    return cast("Decision", decision)
 
 
 class Service:
