@@ -52,10 +52,23 @@ def configuration(kubeconfig: Path | None, master: str) -> Configuration:
         place = str(kubeconfig) if kubeconfig else "the pod's service account"
         raise ClusterError(0, f"{place} cannot be used: {error}") from error
     if master:
-        made.host = master
+        _point_at(made, master)
     # Retrying is the business of the caller, who counts and backs off.
     made.retries = False
     return made
+
+
+def _point_at(made: Configuration, master: str) -> None:
+    """Use `master`, and go on doing so: reading a token again sets the pod's host again."""
+    refresh = made.refresh_api_key_hook
+
+    def refresh_and_point(refreshed: Configuration) -> None:
+        if refresh is not None:
+            refresh(refreshed)
+        refreshed.host = master
+
+    made.host = master
+    made.refresh_api_key_hook = refresh_and_point
 
 
 class KubernetesApi:

@@ -125,7 +125,7 @@ class Watcher:
             self._stop.wait(delay)
 
     def _list_and_watch(self) -> None:
-        path, query = self._resource.path, dict(self._resource.query)
+        path, query = self._resource.path, self._resource.query
         try:
             listed = self._cluster.request("GET", path, query)
             version = str(listed["metadata"]["resourceVersion"])
@@ -138,14 +138,15 @@ class Watcher:
             self._follower.failed(unreadable, listing=True)
             raise unreadable from error
         self._follower.listed(objects)
-        query |= {
+        watching = {
+            **query,
             "watch": "true",
             "resourceVersion": version,
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(int(_WATCH_SECONDS * (1 + self._random()))),
         }
         try:
-            self._follow(path, query)
+            self._follow(path, watching)
         except ClusterError as error:
             self._follower.failed(error, listing=False)
             raise
