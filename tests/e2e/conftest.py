@@ -1,4 +1,4 @@
-"""Real control planes for the end-to-end tests.
+"""Real control planes, a server for them to ask, and AWS behind it.
 
 Without the programs these tests fail; they are never skipped, lest a run without them look green.
 """
@@ -6,16 +6,22 @@ Without the programs these tests fail; they are never skipped, lest a run withou
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+import functools
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from dev.cluster import ControlPlane, Options, binaries
+from dev.aws_double import AwsDouble
+from dev.cluster import ControlPlane, Options, Webhook, binaries
+from tests.e2e import callers
+from tests.e2e.webhook import WebhookServer, write_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     StartControlPlane = Callable[[Options], ControlPlane]
+    Version = Literal["v1", "v1beta1"]
+    Planes = Callable[[Version], ControlPlane]
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +41,60 @@ def start_control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
             return running.enter_context(ControlPlane(programs, directory, options))
 
         yield start
+
+
+@pytest.fixture(scope="session")
+def session_aws() -> Iterator[AwsDouble]:
+    with AwsDouble(callers.PRINCIPALS, roles=[callers.DEPLOYER_ROLE]) as double:
+        yield double
+
+
+@pytest.fixture
+def aws(session_aws: AwsDouble) -> Iterator[AwsDouble]:
+    """AWS; what a test breaks of it is whole again for the next one."""
+    yield session_aws
+    session_aws.faults.stop_all()
+
+
+@pytest.fixture(scope="session")
+def server(
+    session_aws: AwsDouble, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[WebhookServer]:
+    """The server that the control planes ask, with the mappings of `callers`."""
+    config = write_config(tmp_path_factory.mktemp("server"), callers.configuration())
+    environment = session_aws.environment()
+    with WebhookServer(config, environment, arguments=("--log-format", "json")) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def planes(start_control_plane: StartControlPlane, server: WebhookServer) -> Planes:
+    """The control plane whose API server speaks one version of TokenReview, started when asked for.
+
+    That of v1 remembers answers for 2 minutes, as API servers do unless told otherwise; that of
+    v1beta1 remembers no denial.
+    """
+
+    @functools.cache
+    def start(version: Version) -> ControlPlane:
+        cache_ttl = "2m" if version == "v1" else "0s"
+        return start_control_plane(Options(Webhook(server.kubeconfig, version, cache_ttl)))
+
+    return start
+
+
+@pytest.fixture(params=["v1", "v1beta1"])
+def version(request: pytest.FixtureRequest) -> Version:
+    chosen: Version = request.param
+    return chosen
+
+
+@pytest.fixture
+def plane(planes: Planes, version: Version) -> ControlPlane:
+    """The control plane of each version in turn."""
+    return planes(version)
+
+
+@pytest.fixture
+def plane_v1(planes: Planes) -> ControlPlane:
+    return planes("v1")

@@ -1,0 +1,76 @@
+"""Posts reviews to a webhook, with what its kubeconfig says and nothing else."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import yaml
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from typing_extensions import Self
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the server answered."""
+
+    status: int
+    body: bytes
+
+    @property
+    def user(self) -> dict[str, Any] | None:
+        """Whom a TokenReview grants; None if it denies."""
+        status = json.loads(self.body)["status"]
+        return status["user"] if status["authenticated"] else None
+
+
+class Poster:
+    """One connection, which is kept for as long as the server keeps it, and then made anew."""
+
+    def __init__(self, kubeconfig: Path) -> None:
+        cluster = yaml.safe_load(kubeconfig.read_text())["clusters"][0]["cluster"]
+        authority = base64.b64decode(cluster["certificate-authority-data"]).decode()
+        context = ssl.create_default_context(cadata=authority)
+        url = urlsplit(cluster["server"])
+        self._path = url.path
+        self._connection = http.client.HTTPSConnection(url.netloc, timeout=30, context=context)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+    def review(self, token: str) -> Answer:
+        """Post a TokenReview as the API server does."""
+        document = {
+            "kind": "TokenReview",
+            "apiVersion": "authentication.k8s.io/v1",
+            "spec": {"token": token},
+        }
+        return self.post(json.dumps(document).encode())
+
+    def post(self, body: bytes) -> Answer:
+        """Post anything to the webhook's URL."""
+        return self._request("POST", f"{self._path}?timeout=30s", body)
+
+    def healthz(self) -> Answer:
+        """Ask whether the server is well."""
+        return self._request("GET", "/healthz")
+
+    def _request(self, method: str, path: str, body: bytes | None = None) -> Answer:
+        try:
+            self._connection.request(method, path, body)
+            response = self._connection.getresponse()
+            return Answer(response.status, response.read())
+        except BaseException:
+            self._connection.close()  # or else it would go on where it failed
+            raise

@@ -1,0 +1,175 @@
+"""What administrators do to a server that runs: edit its mappings, replace it, prepare it."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+from dev.aws_double.faults import Hang
+from tests.e2e import callers
+from tests.e2e.callers import ALICE, NEWCOMER
+from tests.e2e.logins import log_in, stream_of
+from tests.e2e.webhook import COMMAND, WebhookServer, write_config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from dev.aws_double import AwsDouble, Principal
+    from dev.cluster import ControlPlane
+    from tests.e2e.poster import Answer
+
+pytestmark = pytest.mark.cluster
+
+
+# So many that each worker has some of them.
+CONNECTIONS = 16
+
+
+@pytest.fixture
+def mappings(server: WebhookServer) -> Iterator[Mappings]:
+    """The server's mappings, to be edited; it has its own again afterwards."""
+    text = server.config.read_text()
+    yield Mappings(server, yaml.safe_load(text))
+    server.config.write_text(text)
+
+
+class Mappings:
+    """The config file of a server that runs."""
+
+    def __init__(self, server: WebhookServer, document: dict[str, Any]) -> None:
+        self._server = server
+        self._document = document
+        self.users: list[dict[str, str]] = document["server"]["mapUsers"]
+
+    def write(self) -> None:
+        self._server.config.write_text(yaml.safe_dump(self._document))
+
+    def break_users(self) -> None:
+        self._document["server"]["mapUsers"] = {"userARN": NEWCOMER.arn}
+        self.write()
+
+
+def log_in_afresh(plane: ControlPlane, principal: Principal = ALICE.principal) -> int:
+    return log_in(plane, callers.fresh_token(principal))
+
+
+def wait_for_answers(server: WebhookServer, principal: Principal, *, granted: bool) -> None:
+    """Wait until every worker grants, or denies, a user."""
+    with contextlib.ExitStack() as connections:
+        posters = [connections.enter_context(server.poster()) for _ in range(CONNECTIONS)]
+
+        def answered() -> bool:
+            answers = [poster.review(callers.fresh_token(principal)) for poster in posters]
+            return all((answer.user is not None) is granted for answer in answers)
+
+        server.poll_until(answered, f"it does not {'grant' if granted else 'deny'}")
+
+
+def test_a_mapping_counts_as_soon_as_it_is_edited(
+    plane_v1: ControlPlane, server: WebhookServer, mappings: Mappings
+) -> None:
+    assert log_in_afresh(plane_v1, NEWCOMER) == 401
+    mappings.users.append({"userARN": NEWCOMER.arn, "username": "newcomer"})
+    mappings.write()
+    wait_for_answers(server, NEWCOMER, granted=True)
+    assert log_in_afresh(plane_v1, NEWCOMER) == 201
+    mappings.users.pop()
+    mappings.write()
+    wait_for_answers(server, NEWCOMER, granted=False)
+    assert log_in_afresh(plane_v1, NEWCOMER) == 401
+    assert log_in_afresh(plane_v1) == 201
+
+
+def test_a_broken_edit_locks_nobody_out(
+    plane_v1: ControlPlane, server: WebhookServer, mappings: Mappings
+) -> None:
+    since = server.log.end
+    mappings.break_users()
+    server.wait_for_each_worker("mapUsers", since)
+    assert log_in_afresh(plane_v1) == 201
+
+
+def test_new_workers_take_over_and_no_login_is_lost(
+    plane_v1: ControlPlane, server: WebhookServer
+) -> None:
+    with stream_of(lambda: log_in_afresh(plane_v1)) as stream:
+        stream.wait_for_more()
+        since = server.log.end
+        server.signal(signal.SIGHUP)
+        server.wait_for_workers(since)
+        stream.wait_for_more()
+    assert set(stream.outcomes) == {201}, server.log.tail
+
+
+def test_a_login_under_way_is_finished_before_the_server_ends(
+    plane_v1: ControlPlane, server: WebhookServer, aws: AwsDouble
+) -> None:
+    aws.faults.start(Hang())
+    before = aws.calls.counts().total
+    with ThreadPoolExecutor() as pool:
+        login = pool.submit(log_in_afresh, plane_v1)
+        aws.calls.wait(lambda counts: counts.total > before)
+        server.signal(signal.SIGTERM)
+        server.wait_until_closed()
+        aws.faults.stop(Hang)
+        assert login.result() == 201, server.log.tail
+    server.wait_until_ended()
+    assert log_in_afresh(plane_v1) == 401
+    server.start()
+    # Same port and certificate: the API server need not be told.
+    assert log_in_afresh(plane_v1) == 201
+
+
+def test_no_review_that_was_posted_is_lost_in_a_restart(server: WebhookServer) -> None:
+    own = threading.local()
+    back = threading.Event()
+
+    def review() -> str:
+        if not hasattr(own, "poster"):
+            own.poster = server.poster()
+        try:
+            answer: Answer = own.poster.review(callers.fresh_token(ALICE.principal))
+        except ConnectionRefusedError:
+            back.wait()
+            return "nobody was there"
+        return "granted" if answer.user else "denied"
+
+    with stream_of(review) as stream:
+        stream.wait_for_more()
+        server.signal(signal.SIGTERM)
+        try:
+            server.wait_until_ended()
+            server.start()
+        finally:
+            back.set()
+        stream.wait_for_more()
+    assert set(stream.outcomes) == {"granted", "nobody was there"}, server.log.tail
+
+
+def test_init_prepares_what_the_server_then_uses(session_aws: AwsDouble, tmp_path: Path) -> None:
+    config = write_config(tmp_path, callers.configuration())
+    subprocess.run([COMMAND, "init", "--config", config], check=True, stdout=subprocess.DEVNULL)
+    prepared = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    assert {path.name for path in prepared} >= {"cert.pem", "key.pem", "webhook.kubeconfig"}
+    flags = ("--kubeconfig-pregenerated",)
+    with WebhookServer(config, session_aws.environment(), arguments=flags) as server:
+        with server.poster() as poster:
+            answer = poster.review(callers.fresh_token(ALICE.principal))
+        assert (answer.user or {})["username"] == ALICE.username
+    assert {path: path.read_bytes() for path in prepared} == prepared
+
+
+def test_init_writes_into_the_working_directory_unless_told_otherwise(tmp_path: Path) -> None:
+    command = [str(COMMAND), "init", "--cluster-id", callers.CLUSTER_ID]
+    subprocess.run(command, cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
+    written = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert set(written) == {"cert.pem", "key.pem", "aws-iam-authenticator.kubeconfig"}
+    assert written["key.pem"] == 0o600

@@ -1,0 +1,191 @@
+"""A webhook server as operators run it: the installed command, in a process of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import http
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from tests.e2e.log import Log
+from tests.e2e.poster import Poster
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from typing_extensions import Self
+
+COMMAND = Path(sys.executable).with_name("aws-iam-authenticator")
+
+_PATIENCE_SECONDS = 30
+# The setting's default. Each worker follows the config file for itself.
+_WORKERS = 2
+
+
+class WebhookServer:
+    """One server on loopback. Its port and its state outlive its processes.
+
+    Args:
+        config: the config file, with the port and the place of the webhook kubeconfig in it.
+        environment: all that it sees of ours, besides PATH.
+        command: the program.
+        arguments: flags besides `--config`.
+
+    Attributes:
+        log: what it writes.
+    """
+
+    def __init__(
+        self,
+        config: Path,
+        environment: Mapping[str, str],
+        *,
+        command: Path = COMMAND,
+        arguments: Sequence[str] = (),
+    ) -> None:
+        self.config = config
+        self.log = Log()
+        settings = yaml.safe_load(config.read_text())["server"]
+        self.kubeconfig = Path(settings["generateKubeconfig"])
+        self.port: int = settings["port"]
+        self._command = [str(command), "server", "--config", str(config), *arguments]
+        self._environment = {
+            **environment,
+            "PATH": os.environ["PATH"],
+            "HOME": str(config.parent),
+            # Not in the file, which the reference is to read as well.
+            "KUBERNETES_AWS_AUTHENTICATOR_HEALTH_PORT": str(free_port()),
+        }
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+
+    def start(self) -> None:
+        """Start it and wait until it serves. Raises AssertionError with the end of its log."""
+        self._process = subprocess.Popen(
+            self._command,
+            cwd=self.config.parent,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            # A group of its own, so that nothing of it stays behind.
+            start_new_session=True,
+        )
+        assert self._process.stdout is not None
+        self._reader = self.log.follow(self._process.stdout)
+        try:
+            self.poll_until(self._serves, "it does not serve")
+        except BaseException:
+            self.kill()
+            raise
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the main process, as a supervisor does."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def wait_until_closed(self) -> None:
+        """Wait until nobody listens on the port any more."""
+        self.poll_until(lambda: not self._listens(), "it goes on listening")
+
+    def wait_until_ended(self) -> None:
+        """Wait for the end of a server that has been told to end. Raises AssertionError."""
+        assert self._process is not None
+        try:
+            status = self._process.wait(_PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"it goes on and on; {self.log.tail}") from None
+        self.kill()
+        assert status == 0, self.log.tail
+
+    def wait_for_workers(self, since: int) -> None:
+        """Wait for a set of workers that know the mappings, by the log from line `since` on."""
+        self.wait_for_each_worker("MountedFile has been read", since)
+
+    def wait_for_each_worker(self, words: str, since: int) -> None:
+        """Wait until each worker has logged some words, from line `since` of the log on."""
+        self.log.wait_for(lambda line: line if words in line else None, since=since, count=_WORKERS)
+
+    def poll_until(self, condition: Callable[[], bool], complaint: str) -> None:
+        """Ask until the condition holds: for what the server gives no signal of."""
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not condition():
+            assert self._process is not None
+            ended = self._process.poll() is not None
+            assert not ended, f"it ended; {self.log.tail}"
+            assert time.monotonic() < deadline, f"{complaint}; {self.log.tail}"
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """End it and all that it started; harmless when it has ended."""
+        if self._process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._reader.join()
+        self._process = None
+
+    def poster(self) -> Poster:
+        """Connect to it as the webhook kubeconfig says."""
+        return Poster(self.kubeconfig)
+
+    def audited(self, since: int) -> dict[str, Any]:
+        """Wait for the first review in the audit log, from line `since` of the log on."""
+        return self.log.wait_for(_review, since=since)[0]
+
+    def _serves(self) -> bool:
+        try:
+            with self.poster() as poster:
+                return poster.healthz().status == http.HTTPStatus.OK
+        except OSError:  # not listening yet, or its kubeconfig not written yet
+            return False
+
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+
+def write_config(directory: Path, configuration: dict[str, Any]) -> Path:
+    """Write a config file whose server keeps all of its files in `directory`, on a free port."""
+    (directory / "state").mkdir()
+    configuration["server"] |= {
+        "port": free_port(),
+        "stateDir": str(directory / "state"),
+        "generateKubeconfig": str(directory / "webhook.kubeconfig"),
+    }
+    config = directory / "config.yaml"
+    config.write_text(yaml.safe_dump(configuration))
+    return config
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _review(line: str) -> dict[str, Any] | None:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) and record.get("event") == "review" else None
