@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import urllib3
 import yaml
@@ -60,7 +60,7 @@ def configuration(kubeconfig: Path | None, master: str) -> Configuration:
 
 def _point_at(made: Configuration, master: str) -> None:
     """Use `master`, and go on doing so: reading a token again sets the pod's host again."""
-    refresh = made.refresh_api_key_hook
+    refresh = cast("Callable[[Configuration], None] | None", made.refresh_api_key_hook)
 
     def refresh_and_point(refreshed: Configuration) -> None:
         if refresh is not None:
@@ -68,7 +68,7 @@ def _point_at(made: Configuration, master: str) -> None:
         refreshed.host = master
 
     made.host = master
-    made.refresh_api_key_hook = refresh_and_point
+    made.refresh_api_key_hook = refresh_and_point  # type: ignore[assignment]  # inferred from None
 
 
 class KubernetesApi:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import timedelta
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -36,8 +36,6 @@ class Server:
             def do_GET(self) -> None:
                 outer.seen.append((self.command, self.path, self.headers.get("Authorization")))
                 outer.answer(self)
-
-            do_PATCH = do_POST = do_GET
 
             def log_message(self, *_: object) -> None: ...
 
@@ -156,7 +154,7 @@ def test_a_rotated_service_account_token_is_used_by_the_next_request(
     api = KubernetesApi(configure)
     api.request("GET", "/things")
     token.write_text("second")
-    loader.token_expires_at = datetime.min  # a minute passes
+    loader.token_expires_at -= timedelta(minutes=2)  # a minute passes
     api.request("GET", "/things")
     assert [seen[2] for seen in server.seen] == ["bearer first", "bearer second"]
 
