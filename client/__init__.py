@@ -7,20 +7,43 @@ plain classes with slots. ``tests/client/test_imports.py`` pins the list. What s
 
 >>> token = client.mint("my-cluster", region="eu-west-1")
 >>> token.value, token.expiration
+>>> provider = client.TokenProvider(functools.partial(client.mint, "my-cluster"))
+>>> requests.get(url, auth=client.BearerAuth(provider))
 """
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from .adapters import BearerAuth, keep_authorized
     from .errors import ClientError
+    from .provider import TokenProvider
+    from .sessions import Role
     from .token import Token, mint
 
-__all__ = ["ClientError", "Token", "mint"]
+__all__ = [
+    "BearerAuth",
+    "ClientError",
+    "Role",
+    "Token",
+    "TokenProvider",
+    "keep_authorized",
+    "mint",
+]
+
+_MODULES = {
+    "BearerAuth": "adapters",
+    "ClientError": "errors",
+    "Role": "sessions",
+    "Token": "token",
+    "TokenProvider": "provider",
+    "keep_authorized": "adapters",
+    "mint": "token",
+}
 
 
 def __getattr__(name: str) -> object:
     """Import on first use (PEP 562), so that parts of the package load without the rest."""
-    if name not in __all__:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from . import errors, token  # noqa: PLC0415
-
-    return getattr(errors if name == "ClientError" else token, name)
+    module = __import__(f"{__name__}.{_MODULES[name]}", fromlist=[name])
+    found: object = getattr(module, name)
+    return found

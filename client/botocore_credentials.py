@@ -9,18 +9,32 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import botocore.config
+import botocore.credentials
 import botocore.session
 
 from . import botocore_faults
+from .cli_cache import CliCache
 from .credentials import Credentials
 from .errors import ClientError
 
 if TYPE_CHECKING:
     from .profiles import Section
+    from .sessions import Role
 
 _ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+", re.ASCII)
 _SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 _DEFAULT_SESSION_NAME = "aws-iam-authenticator"
+
+# A person waits: botocore's own bounds are a minute for each of five attempts.
+_CONNECT_SECONDS = 3
+_READ_SECONDS = 10
+_ATTEMPTS = 3
+
+# botocore's names for what belongs to this machine and not to a person. A home directory may be
+# mounted on many machines, so the cache, which cannot tell them apart, must not have these; they
+# are near and quick to get.
+_OF_THE_MACHINE = frozenset({"container-role", "iam-role"})
 
 
 class BotocoreSession:
@@ -28,6 +42,7 @@ class BotocoreSession:
 
     def __init__(self, profile: str | None) -> None:
         self._session: Any = botocore.session.Session(profile=profile)
+        self._bounded = False
 
     @property
     def _profile(self) -> str:
@@ -52,7 +67,11 @@ class BotocoreSession:
         # botocore itself does not read AWS_REGION.
         self._session.set_config_variable("region", region)
         with self._explained():
-            found = self._session.get_credentials()
+            self._bound_waits()
+            resolver = botocore.credentials.create_credential_resolver(
+                self._session, cache=CliCache(), region_name=region
+            )
+            found = resolver.load_credentials()
             if found is None:
                 raise ClientError(botocore_faults.none_found(self._profile))
             frozen = found.get_frozen_credentials()
@@ -64,66 +83,93 @@ class BotocoreSession:
             frozen.token,
             expiration=end.timestamp() if end else None,
             source=botocore_faults.source(found.method, self._profile),
+            keep=found.method not in _OF_THE_MACHINE,
         )
 
-    def assume_role(
-        self,
-        caller: Credentials,
-        role_arn: str,
-        *,
-        region: str,
-        external_id: str | None = None,
-        session_name: str | None = None,
-        forward_session_name: bool = False,
-    ) -> Credentials:
+    def assume_role(self, caller: Credentials, role: "Role", *, region: str) -> Credentials:
         """Return temporary credentials of a role.
 
         Args:
             caller: who asks for the role.
-            role_arn: the role.
+            role: the role, and how to assume it.
             region: whose STS endpoint to ask.
-            external_id: what the role's trust policy may demand.
-            session_name: names the session.
-            forward_session_name: name it as the caller's own session is named, if it is one.
 
         Raises:
             ClientError: an argument cannot be right, or STS refused or could not be reached.
         """
-        if not _ROLE_ARN.fullmatch(role_arn):
-            raise ClientError(
-                f"{role_arn!r} is not the ARN of a role; give --role (or DEFAULT_ROLE) one such as"
-                " arn:aws:iam::111122223333:role/NAME"
-            )
-        if session_name and not _SESSION_NAME.fullmatch(session_name):
-            raise ClientError(
-                f"the session name {session_name!r} is not one AWS takes; use 2 to 64 letters,"
-                " digits and _+=,.@- in --session-name"
-            )
-        with self._explained(f"assume {role_arn} with the credentials from {caller.source}"):
-            sts = self._session.create_client(
-                "sts",
-                region_name=region,
-                aws_access_key_id=caller.access_key,
-                aws_secret_access_key=caller.secret_key,
-                aws_session_token=caller.session_token,
-            )
-            if forward_session_name:
-                user_id = sts.get_caller_identity()["UserId"]
-                session_name = user_id.partition(":")[2]
-            request = {
-                "RoleArn": role_arn,
+        _check(role)
+        with self._explained(f"assume {role.arn} with the credentials from {caller.source}"):
+            sts = self.client("sts", caller, region=region)
+            session_name = role.session_name
+            if role.forward_session_name:
+                session_name = sts.get_caller_identity()["UserId"].partition(":")[2]
+            request: dict[str, str | int] = {
+                "RoleArn": role.arn,
                 "RoleSessionName": session_name or _DEFAULT_SESSION_NAME,
             }
-            if external_id:
-                request["ExternalId"] = external_id
+            if role.external_id:
+                request["ExternalId"] = role.external_id
+            if role.duration:
+                request["DurationSeconds"] = role.duration
             answer = sts.assume_role(**request)["Credentials"]
         return Credentials(
             answer["AccessKeyId"],
             answer["SecretAccessKey"],
             answer["SessionToken"],
             expiration=answer["Expiration"].timestamp(),
-            source=f"the role {role_arn}",
+            source=f"the role {role.arn}",
+            keep=caller.keep,
         )
+
+    def call(
+        self,
+        service: str,
+        operation: str,
+        caller: Credentials,
+        *,
+        region: str,
+        **parameters: object,
+    ) -> Any:
+        """Return what AWS answers to one call.
+
+        Args:
+            service: as botocore names it, such as ``sts``.
+            operation: the client's method, such as ``get_caller_identity``.
+            caller: who asks.
+            region: whose endpoint to ask.
+            parameters: those of the operation.
+
+        Raises:
+            ClientError: AWS refused, or could not be reached.
+        """
+        with self._explained(
+            f"call {service}:{operation} with the credentials from {caller.source}"
+        ):
+            return getattr(self.client(service, caller, region=region), operation)(**parameters)
+
+    def client(self, service: str, caller: Credentials, *, region: str) -> Any:
+        """Return a client of a service with short bounds on its waits."""
+        self._bound_waits()
+        return self._session.create_client(
+            service,
+            region_name=region,
+            aws_access_key_id=caller.access_key,
+            aws_secret_access_key=caller.secret_key,
+            aws_session_token=caller.session_token,
+        )
+
+    def _bound_waits(self) -> None:
+        if self._bounded:
+            return
+        attempts = self._session.get_config_variable("max_attempts") or _ATTEMPTS
+        self._session.set_default_client_config(
+            botocore.config.Config(
+                connect_timeout=_CONNECT_SECONDS,
+                read_timeout=_READ_SECONDS,
+                retries={"total_max_attempts": int(attempts)},
+            )
+        )
+        self._bounded = True
 
     @contextmanager
     def _explained(self, doing: str = "get credentials") -> Iterator[None]:
@@ -134,3 +180,17 @@ class BotocoreSession:
             raise ClientError(
                 botocore_faults.explain(error, doing=doing, session=self._session)
             ) from error
+
+
+def _check(role: "Role") -> None:
+    """Refuse what STS would. Raises ClientError."""
+    if not _ROLE_ARN.fullmatch(role.arn):
+        raise ClientError(
+            f"{role.arn!r} is not the ARN of a role; give --role (or DEFAULT_ROLE) one such as"
+            " arn:aws:iam::111122223333:role/NAME"
+        )
+    if role.session_name and not _SESSION_NAME.fullmatch(role.session_name):
+        raise ClientError(
+            f"the session name {role.session_name!r} is not one AWS takes; use 2 to 64 letters,"
+            " digits and _+=,.@- in --session-name"
+        )

@@ -11,6 +11,10 @@ from . import cluster, exec_credential
 from .errors import ClientError
 from .token import Token, mint
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .sessions import Role
+
 COMMAND = "aws-iam-authenticator"
 _STDOUT = 1
 _INTERRUPTED = 130
@@ -24,8 +28,12 @@ _FLAGS = (
     ("session-name", "s", "NAME", "name for the role's session"),
     ("forward-session-name", "", "", "name it as the caller's own session"),
     ("region", "", "REGION", "region whose STS endpoint to sign for"),
+    ("duration", "", "SECONDS", "how long the role's session lasts (an hour)"),
+    ("profile", "", "NAME", "profile of the shared AWS files"),
     ("token-only", "", "", "print the bare token"),
-    ("cache", "", "", "accepted; nothing is cached yet"),
+    ("only-temporary", "", "", "refuse to sign with a long-lived access key"),
+    ("cache", "", "", "share the reference's credential cache besides our own"),
+    ("no-cache", "", "", "keep no credentials, and use none that were kept"),
     ("feature-gates", "", "LIST", "accepted; every feature is on"),
     ("log-format", "l", "FORMAT", "accepted; the client does not log"),
     ("log-verbosity", "v", "LEVEL", "accepted; the client does not log"),
@@ -34,6 +42,7 @@ _FLAGS = (
 _SWITCHES = frozenset(name for name, _, value, _ in _FLAGS if not value)
 _LONG = frozenset(name for name, _, _, _ in _FLAGS)
 _SHORT = {short: name for name, short, _, _ in _FLAGS if short}
+_EXCLUSIVE = (("forward-session-name", "session-name"), ("cache", "no-cache"))
 # As Go's strconv.ParseBool reads them.
 _BOOLEANS = dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), "true") | dict.fromkeys(
     ("0", "f", "F", "false", "FALSE", "False"), ""
@@ -76,18 +85,48 @@ def _run(arguments: list[str], words: tuple[str, ...]) -> str:
 
 
 def _token(flags: dict[str, str]) -> Token:
-    if flags.get("forward-session-name") and flags.get("session-name"):
-        raise ClientError("--forward-session-name and --session-name exclude each other; drop one")
+    for one, other in _EXCLUSIVE:
+        if flags.get(one) and flags.get(other):
+            raise ClientError(f"--{one} and --{other} exclude each other; drop one")
+    role_arn = flags.get("role", os.environ.get("DEFAULT_ROLE"))
+    return mint(
+        _cluster_id(flags),
+        region=flags.get("region"),
+        profile=flags.get("profile"),
+        role=role(role_arn, flags) if role_arn else None,
+        caching=not flags.get("no-cache"),
+        sharing=bool(flags.get("cache")),
+        only_temporary=bool(flags.get("only-temporary")),
+        warn=warn,
+    )
+
+
+def _cluster_id(flags: dict[str, str]) -> str:
     cluster_id = flags.get("cluster-id") or os.environ.get(cluster.VARIABLE)
+    if not cluster_id:
+        cluster_id = exec_credential.cluster_id(os.environ.get("KUBERNETES_EXEC_INFO"))
     if not cluster_id and flags.get("config"):
         cluster_id = cluster.from_config(flags["config"])
-    return mint(
-        cluster_id or "",
-        region=flags.get("region"),
-        role_arn=flags.get("role", os.environ.get("DEFAULT_ROLE")),
+    return cluster_id or ""
+
+
+def role(arn: str, flags: dict[str, str]) -> "Role":
+    """Return the role to assume, as the flags describe it.
+
+    Raises:
+        ClientError: its duration is no number.
+    """
+    from .sessions import Role  # noqa: PLC0415 - only for those who assume one
+
+    duration = flags.get("duration")
+    if duration and not (duration.isascii() and duration.isdigit()):
+        raise ClientError(f"--duration {duration}: give a number of seconds, 900 to 43200")
+    return Role(
+        arn,
         external_id=flags.get("external-id"),
         session_name=flags.get("session-name"),
         forward_session_name=bool(flags.get("forward-session-name")),
+        duration=int(duration) if duration else None,
     )
 
 
@@ -180,7 +219,12 @@ def _origin(error: BaseException) -> str:
     return f"{type(error).__name__} at {place}"
 
 
-def _fail(message: str) -> int:
+def warn(message: str) -> None:
+    """Write one line to stderr, whatever is in the message."""
     line = "".join([char if char.isprintable() else " " for char in message])
     sys.stderr.write(f"{COMMAND}: {' '.join(line.split())}\n")
+
+
+def _fail(message: str) -> int:
+    warn(message)
     return 1

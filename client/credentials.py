@@ -62,10 +62,10 @@ class Credentials:
     """An access key, its secret, and for temporary ones the session token and the end.
 
     ``expiration`` is in seconds since the epoch; None means unknown or never. ``source`` says in
-    a few words where they came from, for messages.
+    a few words where they came from, for messages. ``keep`` tells whether the cache may have them.
     """
 
-    __slots__ = ("access_key", "expiration", "secret_key", "session_token", "source")
+    __slots__ = ("access_key", "expiration", "keep", "secret_key", "session_token", "source")
 
     def __init__(
         self,
@@ -75,6 +75,7 @@ class Credentials:
         *,
         expiration: float | None = None,
         source: str,
+        keep: bool = True,
     ) -> None:
         # An access key is one part of a slash-separated scope; quotes are the usual mistake.
         if not (access_key.isascii() and access_key.replace("_", "").isalnum()):
@@ -89,6 +90,7 @@ class Credentials:
         self.session_token = session_token or None
         self.expiration = expiration
         self.source = source
+        self.keep = keep
 
     def __repr__(self) -> str:
         return f"<Credentials from {self.source}>"
@@ -125,7 +127,7 @@ def _from_environment(environ: "Mapping[str, str]") -> Credentials | None:
         )
     expiration = None
     if end := environ.get("AWS_CREDENTIAL_EXPIRATION"):
-        expiration = _seconds(end)
+        expiration = seconds(end)
         if expiration is None:
             return None
     return Credentials(
@@ -165,7 +167,7 @@ def _from_section(section: "Section", source: str) -> Credentials | None:
     return Credentials(access_key, secret_key, session_token, source=source)
 
 
-def _seconds(text: str) -> float | None:
+def seconds(text: str) -> float | None:
     """Return an ISO 8601 time with a zone as seconds since the epoch, or None."""
     from datetime import datetime  # noqa: PLC0415 - a millisecond that few need to spend
 

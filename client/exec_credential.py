@@ -33,10 +33,33 @@ def requested_version(exec_info: str | None) -> str:
     """
     if not exec_info:
         return _DEFAULT_VERSION
-    return _KNOWN_REQUESTS.get(exec_info.strip()) or _parse(exec_info)
+    known = _KNOWN_REQUESTS.get(exec_info.strip())
+    return known or str(_parse(exec_info)["apiVersion"])
 
 
-def _parse(exec_info: str) -> str:
+def cluster_id(exec_info: str | None) -> str:
+    """Return ``clusterID`` of the cluster's extension, empty if there is none.
+
+    With ``provideClusterInfo`` kubectl passes on what the kubeconfig's cluster has in its extension
+    ``client.authentication.k8s.io/exec``, so that one user entry serves many clusters.
+
+    Raises:
+        ClientError: the document is malformed or of an unknown version, or the id no string.
+    """
+    if not exec_info or exec_info.strip() in _KNOWN_REQUESTS:
+        return ""
+    found: object = _parse(exec_info)
+    for key in ("spec", "cluster", "config", "clusterID"):
+        found = found.get(key) if isinstance(found, dict) else None
+    if found is not None and not isinstance(found, str):
+        raise ClientError(
+            f"clusterID in the cluster's extension {_GROUP}/exec is not a string; correct the"
+            " kubeconfig"
+        )
+    return found or ""
+
+
+def _parse(exec_info: str) -> "dict[str, object]":
     import json  # noqa: PLC0415 - see _KNOWN_REQUESTS
 
     try:
@@ -57,7 +80,7 @@ def _parse(exec_info: str) -> str:
             f"KUBERNETES_EXEC_INFO asks for apiVersion {version!r}; set the apiVersion of the"
             f" kubeconfig's exec section to one of {', '.join(VERSIONS)}"
         )
-    return str(version)
+    return document
 
 
 def document(token: str, *, expiration: float, version: str) -> str:

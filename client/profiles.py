@@ -164,11 +164,15 @@ def _profile_name(header: str) -> str | None:
     return name if quoted or " " not in name else None
 
 
+def expand(path: str) -> str:
+    """Replace ``~`` and variables, as botocore does."""
+    return os.path.expanduser(os.path.expandvars(path))  # noqa: PTH111 - pathlib costs 3 ms
+
+
 def _read(path: str) -> list[str]:
     """Return a file's lines; none if it cannot be read, which botocore takes as absent too."""
-    path = os.path.expanduser(os.path.expandvars(path))  # noqa: PTH111 - pathlib costs 3 ms
     try:
-        with open(path, encoding="utf-8") as file:  # noqa: PTH123 - likewise
+        with open(expand(path), encoding="utf-8") as file:  # noqa: PTH123 - likewise
             return file.readlines()
     except OSError:
         return []

@@ -25,6 +25,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .credentials import Credentials
 
+__all__ = ["ALGORITHM", "CLUSTER_ID_HEADER", "presign", "sha256"]
+
 CLUSTER_ID_HEADER = "x-k8s-aws-id"
 ALGORITHM = "AWS4-HMAC-SHA256"
 

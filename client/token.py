@@ -9,7 +9,10 @@ from .errors import ClientError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .botocore_credentials import BotocoreSession
+    from .sessions import Role
 
 PREFIX = "k8s-aws-v1."
 
@@ -36,10 +39,11 @@ def mint(
     *,
     region: str | None = None,
     profile: str | None = None,
-    role_arn: str | None = None,
-    external_id: str | None = None,
-    session_name: str | None = None,
-    forward_session_name: bool = False,
+    role: "Role | None" = None,
+    caching: bool = True,
+    sharing: bool = False,
+    only_temporary: bool = False,
+    warn: "Callable[[str], None] | None" = None,
 ) -> Token:
     """Return a token that proves the caller's AWS identity to one cluster.
 
@@ -51,28 +55,68 @@ def mint(
         region: whose STS endpoint to sign for; AWS_REGION, AWS_DEFAULT_REGION and the profile
             come next, then us-east-1.
         profile: a profile of the shared files, even if the environment has credentials.
-        role_arn: a role to assume first.
-        external_id: what the role's trust policy may ask for.
-        session_name: names the role's session.
-        forward_session_name: name it as the caller's own session is named, if it is one.
+        role: a role to assume first.
+        caching: keep sessions that had to be asked for, and use those kept before.
+        sharing: use the reference's cache besides.
+        only_temporary: sign with no access key that lives until it is deleted.
+        warn: is told of what goes wrong without consequence, such as a cache that others can
+            write to; `warnings.warn` unless given.
 
     Raises:
         ClientError: no token can be made; the message says why and what to do.
     """
     cluster.check(cluster_id)
-    surroundings = _Surroundings(profile)
-    endpoint = _endpoint(region, surroundings.settings)
-    ready = surroundings.ready or surroundings.botocore().credentials(endpoint.region)
-    if role_arn:
-        ready = surroundings.botocore().assume_role(
-            ready,
-            role_arn,
-            region=endpoint.region,
-            external_id=external_id,
-            session_name=session_name,
-            forward_session_name=forward_session_name,
+    signer, endpoint = find(
+        region=region,
+        profile=profile,
+        role=role,
+        caching=caching,
+        sharing=cluster_id if sharing else None,
+        warn=warn,
+    )
+    if only_temporary and not signer.session_token:
+        raise ClientError(
+            f"the credentials from {signer.source} are a long-lived access key, which"
+            " --only-temporary refuses; use a role (-r), `aws sso login` or `aws login`"
         )
-    return sign(ready, cluster_id, endpoint, now=time.time())
+    return sign(signer, cluster_id, endpoint, now=time.time())
+
+
+def find(
+    *,
+    region: str | None,
+    profile: str | None,
+    role: "Role | None",
+    caching: bool,
+    sharing: str | None,
+    warn: "Callable[[str], None] | None",
+) -> "tuple[credentials.Credentials, endpoints.Endpoint]":
+    """Return who signs and for which endpoint; the arguments are those of `mint`.
+
+    ``sharing`` names the cluster, by which the reference keeps its credentials.
+
+    Raises:
+        ClientError: there are no credentials, or what they need is refused or out of reach.
+    """
+    surroundings = Surroundings(profile)
+    endpoint = _endpoint(region, surroundings.settings)
+    if surroundings.ready and not role:
+        return surroundings.ready, endpoint
+    from .sessions import Sessions  # noqa: PLC0415 - not for ready credentials
+
+    shared = None
+    if sharing is not None:
+        from .shared_cache import SharedCache  # noqa: PLC0415 - takes 10 ms
+
+        shared = SharedCache(sharing, surroundings.profile, role.arn if role else None)
+    sessions = Sessions(
+        surroundings,
+        endpoint.region,
+        caching=caching,
+        shared=shared,
+        warn=warn or _warn,
+    )
+    return (sessions.assumed(role) if role else sessions.caller()), endpoint
 
 
 def sign(
@@ -96,42 +140,42 @@ def sign(
     return Token(PREFIX + encoded.decode(), expiration)
 
 
-class _Surroundings:
+class Surroundings:
     """What the environment and the shared files say, and botocore where that is not all."""
 
-    __slots__ = ("_profile", "_session", "ready", "settings")
+    __slots__ = ("_session", "explicit", "profile", "ready", "settings")
 
     def __init__(self, profile: str | None) -> None:
-        self._profile = profile
-        self._session: BotocoreSession | None = None
-        self.ready: credentials.Credentials | None = None
         environ = os.environ
         name = profile or environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE")
+        self.explicit = profile is not None
+        self.profile = name or "default"
+        self.ready: credentials.Credentials | None = None
+        self._session: BotocoreSession | None = None
         try:
             files = profiles.SharedFiles.read(environ)
         except profiles.NotPlainError:
             self.settings = self.botocore().settings()
             return
-        settings = files.merged(name or "default")
+        settings = files.merged(self.profile)
         if settings is None and name:
             raise ClientError(profiles.unknown(name, files.names(), environ))
         self.settings = settings or {}
-        self.ready = credentials.ready(
-            environ, files, profile=name or "default", explicit=profile is not None
-        )
+        self.ready = credentials.ready(environ, files, profile=self.profile, explicit=self.explicit)
 
     def botocore(self) -> "BotocoreSession":
         """Return botocore's session for the profile, imported and made when first needed."""
         if self._session is None:
-            try:
-                from .botocore_credentials import BotocoreSession  # noqa: PLC0415 - takes 200 ms
-            except ModuleNotFoundError as error:
-                raise ClientError(
-                    f"these credentials need botocore ({error}); run `pip install botocore`, or"
-                    " put keys in the environment"
-                ) from error
-            self._session = BotocoreSession(self._profile)
+            from .imports import botocore_session  # noqa: PLC0415 - takes 200 ms
+
+            self._session = botocore_session(self.profile if self.explicit else None)
         return self._session
+
+
+def _warn(message: str) -> None:
+    import warnings  # noqa: PLC0415 - seldom needed
+
+    warnings.warn(message, stacklevel=2)
 
 
 def _endpoint(region: str | None, settings: "profiles.Section") -> endpoints.Endpoint:

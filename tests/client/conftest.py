@@ -1,12 +1,16 @@
 """A person's surroundings with nothing in them, and the plugin run within."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import botocore.session
 import pytest
 
 from client import command
 from tests.client.running import Outcome, Run
+from tests.client.sts import Sts
 
 
 @pytest.fixture(autouse=True)
@@ -37,3 +41,30 @@ def run(capfd: pytest.CaptureFixture[str]) -> Run:
         return Outcome(code, *capfd.readouterr())
 
     return run
+
+
+@pytest.fixture
+def sts(monkeypatch: pytest.MonkeyPatch) -> Sts:
+    double = Sts()
+    make = botocore.session.Session
+
+    def session(**options: object) -> Any:
+        made = make(**options)
+        made.register("before-send.sts", double.answer)
+        return made
+
+    monkeypatch.setattr(botocore.session, "Session", session)
+    return double
+
+
+@pytest.fixture
+def files(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Write the shared files and choose a profile."""
+
+    def write(config: str = "", credentials: str = "", profile: str | None = None) -> None:
+        (home / ".aws" / "config").write_text(config)
+        (home / ".aws" / "credentials").write_text(credentials)
+        if profile:
+            monkeypatch.setenv("AWS_PROFILE", profile)
+
+    return write

@@ -1,109 +1,17 @@
-"""Credentials that botocore has to get, and what people read when it cannot.
+"""Credentials that botocore has to get, and what people read when it cannot."""
 
-STS is answered through botocore's own `before-send` event: real files, real parsing, real requests
-up to the wire.
-"""
-
-import base64
 import hashlib
 import json
 import sys
 import textwrap
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
-import botocore.session
 import pytest
-from botocore.awsrequest import AWSResponse
 
-from tests.client.running import Outcome, Run, python
-
-ROLE = "arn:aws:iam::111122223333:role/team/Admin"
-KEYS = "aws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = very-secret\n"
-
-
-def at(seconds: float) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + seconds))
-
-
-class Sts:
-    """Answers as STS does and remembers what it was asked."""
-
-    def __init__(self) -> None:
-        self.asked: list[dict[str, str]] = []
-        self.hosts: list[str | None] = []
-        self.user_id = "AIDAEXAMPLE"
-        self.lifetime = 3600.0
-        self.refusal = ""
-
-    def answer(self, request: Any, **_: object) -> AWSResponse:
-        body = request.body.decode() if isinstance(request.body, bytes) else request.body
-        parameters = dict(parse_qsl(body))
-        self.asked.append(parameters)
-        self.hosts.append(urlsplit(request.url).hostname)
-        action = parameters["Action"]
-        if action == "AssumeRole" and self.refusal:
-            return response(
-                request.url,
-                403,
-                f"<ErrorResponse><Error><Type>Sender</Type><Code>{self.refusal}</Code><Message>"
-                "User: arn:aws:iam::111122223333:user/eve is not authorized to perform:\n"
-                f"sts:AssumeRole on resource: {ROLE}\n\nThe request was:"
-                " x-amz-security-token:hidden</Message></Error></ErrorResponse>",
-            )
-        content = {
-            "AssumeRole": "<Credentials><AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>s"
-            "</SecretAccessKey><SessionToken>role-token</SessionToken>"
-            f"<Expiration>{at(self.lifetime)}</Expiration></Credentials>",
-            "GetCallerIdentity": f"<UserId>{self.user_id}</UserId>",
-        }[action]
-        return response(
-            request.url,
-            200,
-            f"<{action}Response><{action}Result>{content}</{action}Result></{action}Response>",
-        )
-
-
-def response(url: str, status: int, body: str) -> AWSResponse:
-    answered = AWSResponse(url, status, {}, None)
-    answered._content = body.encode()
-    return answered
-
-
-@pytest.fixture
-def sts(monkeypatch: pytest.MonkeyPatch) -> Sts:
-    double = Sts()
-    make = botocore.session.Session
-
-    def session(**options: object) -> Any:
-        made = make(**options)
-        made.register("before-send.sts", double.answer)
-        return made
-
-    monkeypatch.setattr(botocore.session, "Session", session)
-    return double
-
-
-@pytest.fixture
-def files(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Write the shared files and choose a profile."""
-
-    def write(config: str = "", credentials: str = "", profile: str | None = None) -> None:
-        (home / ".aws" / "config").write_text(config)
-        (home / ".aws" / "credentials").write_text(credentials)
-        if profile:
-            monkeypatch.setenv("AWS_PROFILE", profile)
-
-    return write
-
-
-def url_of(outcome: Outcome) -> str:
-    assert (outcome.code, outcome.err) == (0, "")
-    token = json.loads(outcome.out)["status"]["token"]
-    return base64.b64decode(token.removeprefix("k8s-aws-v1.") + "==", altchars=b"-_").decode()
+from tests.client.running import Run, python
+from tests.client.sts import KEYS, ROLE, Sts, at, url_of
 
 
 @pytest.mark.usefixtures("keys")

@@ -12,6 +12,7 @@ import pytest
 from client import command
 from client.cluster import VARIABLE
 from client.errors import ClientError
+from client.sessions import Role
 from client.token import Token
 from tests.client.running import PREFIX, Run, python
 
@@ -108,6 +109,8 @@ BAD_LINES = {
     "switch with another value": ("-i c --cache=maybe", "--cache=maybe"),
     "stray word": ("-i c word", "expected flags, got 'word'"),
     "two session names": ("-i c -s x --forward-session-name", "exclude each other"),
+    "cached and not": ("-i c --cache --no-cache", "exclude each other"),
+    "duration that is none": (f"-i c -r {ROLE} --duration 1h", "--duration 1h: give a number"),
     "no cluster": ("--token-only", "no cluster id"),
     "empty cluster": ("--cluster-id=", "no cluster id"),
     "region that is none": ("-i c --region=evil.example/", "'evil.example/' is not an AWS region"),
@@ -134,19 +137,30 @@ PRECEDENCE: dict[str, tuple[str, dict[str, str], dict[str, object]]] = {
     "flag": ("-i c", {}, {}),
     "environment": ("", {VARIABLE: "c"}, {}),
     "flag before environment": ("-i c", {VARIABLE: "env"}, {}),
-    "DEFAULT_ROLE": ("-i c", {"DEFAULT_ROLE": "r"}, {"role_arn": "r"}),
-    "flag before DEFAULT_ROLE": ("-i c -r flag", {"DEFAULT_ROLE": "r"}, {"role_arn": "flag"}),
+    "DEFAULT_ROLE": ("-i c", {"DEFAULT_ROLE": "r"}, {"role": ("r", "", "", "False", "")}),
+    "flag before DEFAULT_ROLE": (
+        "-i c -r flag",
+        {"DEFAULT_ROLE": "r"},
+        {"role": ("flag", "", "", "False", "")},
+    ),
     "empty flag before DEFAULT_ROLE": ("-i c --role=", {"DEFAULT_ROLE": "r"}, {}),
     "every flag": (
-        "-i c -r r -e x -s me --region eu-west-1",
+        "-i c -r r -e x -s me --duration 900 --region x --profile p --only-temporary --cache",
         {},
-        {"role_arn": "r", "external_id": "x", "session_name": "me", "region": "eu-west-1"},
+        {
+            "role": ("r", "x", "me", "False", "900"),
+            "region": "x",
+            "profile": "p",
+            "sharing": True,
+            "only_temporary": True,
+        },
     ),
     "forwarded name": (
         "-i c -r r --forward-session-name",
         {},
-        {"role_arn": "r", "forward_session_name": True},
+        {"role": ("r", "", "", "True", "")},
     ),
+    "no cache": ("-i c --no-cache", {}, {"caching": False}),
 }
 
 
@@ -157,7 +171,12 @@ class TestWhatTheVerbPassesOn:
         calls: list[tuple[str, dict[str, object]]] = []
 
         def mint(cluster_id: str, **options: object) -> Token:
-            calls.append((cluster_id, {key: value for key, value in options.items() if value}))
+            given = {key: value for key, value in options.items() if value not in {None, False}}
+            del given["warn"]
+            given["caching"] = options["caching"]
+            if isinstance(role := given.get("role"), Role):
+                given["role"] = role.parts()
+            calls.append((cluster_id, given))
             return Token("k8s-aws-v1.x", 0)
 
         monkeypatch.setattr(command, "mint", mint)
@@ -176,7 +195,7 @@ class TestWhatTheVerbPassesOn:
             monkeypatch.setenv(name, value)
 
         assert run(line).code == 0
-        assert minted == [("c", options)]
+        assert minted == [("c", {"caching": True, **options})]
 
     def test_the_config_file_comes_last(
         self,

@@ -1,0 +1,119 @@
+"""Writing the credential cache, and asking once where many ask at the same time.
+
+Loaded only when something has to be asked for, so it may take its time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import cache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .credentials import Credentials
+
+# Files that nobody came back for; role sessions last 12 hours at most.
+_STALE_SECONDS = 24 * 3600
+
+
+@contextlib.contextmanager
+def locked(file: str, warn: Callable[[str], None]) -> Iterator[None]:
+    """Hold the lock that goes with a cache file, waiting for whoever has it.
+
+    Whoever has it may be waiting for a person's MFA code, so there is no bound but theirs; the
+    system frees the lock of a process that dies. Where there can be no lock there is none.
+    """
+    try:
+        directory = _own_directory(Path(file).parent)
+        # Beside the file, which is replaced: a lock on it would be one on its predecessor.
+        descriptor = os.open(directory / f"{Path(file).name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except (OSError, cache.UnsafeFileError) as error:
+        warn(f"caching no credentials: {_reason(error)}")
+        yield
+        return
+    try:
+        with contextlib.suppress(OSError):  # a file system without locks
+            lock(descriptor)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def write(file: str, found: Credentials, warn: Callable[[str], None]) -> None:
+    """Keep credentials that have an end; what cannot be kept is not, with a warning."""
+    lines = (
+        cache.HEADER,
+        found.access_key,
+        found.secret_key,
+        found.session_token or "",
+        f"{found.expiration or 0:.0f}",
+        found.source,
+    )
+    if any("\n" in line for line in lines):
+        return
+    try:
+        directory = _own_directory(Path(file).parent)
+        replace(Path(file), "".join(f"{line}\n" for line in lines))
+        _remove_stale(directory)
+    except (OSError, cache.UnsafeFileError) as error:
+        warn(f"caching no credentials: {_reason(error)}")
+
+
+def replace(file: Path, text: str) -> None:
+    """Put a private file in place, whole or not at all. Raises OSError."""
+    temporary = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+    try:
+        with os.fdopen(os.open(temporary, flags, 0o600), "w", encoding="utf-8", newline="") as new:
+            new.write(text)
+        temporary.replace(file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def lock(descriptor: int) -> None:
+    """Wait for the lock on an open file, for as long as it takes. Raises OSError."""
+    try:
+        import fcntl  # noqa: PLC0415 - POSIX only
+    except ModuleNotFoundError:
+        _lock_on_windows(descriptor)
+        return
+    fcntl.flock(descriptor, fcntl.LOCK_EX)
+
+
+def _lock_on_windows(descriptor: int) -> None:
+    import msvcrt  # noqa: PLC0415 - Windows only
+
+    while True:
+        # It gives up after 10 seconds.
+        with contextlib.suppress(OSError):
+            msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined,unused-ignore] # absent elsewhere
+            return
+
+
+def _own_directory(directory: Path) -> Path:
+    """Make the directory if need be, and refuse one in which others can put files."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = directory.stat()
+    foreign = hasattr(os, "geteuid") and (status.st_uid != os.geteuid() or status.st_mode & 0o022)
+    if foreign:
+        raise cache.UnsafeFileError(f"others may write to {directory}; make it yours alone")
+    return directory
+
+
+def _remove_stale(directory: Path) -> None:
+    """Remove sessions that have ended long ago. A lock that is gone is made anew."""
+    for file in directory.iterdir():
+        if time.time() - file.lstat().st_mtime > _STALE_SECONDS:
+            file.unlink(missing_ok=True)
+
+
+def _reason(error: Exception) -> str:
+    return f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)

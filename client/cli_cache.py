@@ -1,0 +1,48 @@
+"""The AWS CLI's cache of sessions, for botocore to share: one MFA code then serves both.
+
+Its keys and its documents are botocore's own; what is added here is distrust of files that others
+could have written, and that no fault of a cache is one of the login.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from botocore.utils import JSONFileCache
+
+from . import cache
+
+
+class CliCache:
+    """``~/.aws/cli/cache``, as both the AWS CLI and botocore's credential providers use it."""
+
+    def __init__(self) -> None:
+        self._directory = Path.home() / ".aws" / "cli" / "cache"
+        self._files = JSONFileCache(str(self._directory))
+
+    def __contains__(self, key: str) -> bool:
+        return self._load(key) is not None
+
+    def __getitem__(self, key: str) -> Any:
+        document = self._load(key)
+        if document is None:
+            raise KeyError(key)
+        return document
+
+    def __setitem__(self, key: str, value: object) -> None:
+        # Without a place for it the session serves this run alone.
+        with contextlib.suppress(OSError):
+            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._files[key] = value
+
+    def _load(self, key: str) -> Any:
+        try:
+            document = json.loads(cache.read_private(os.fspath(self._directory / f"{key}.json")))
+            complete = {"AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"}
+            return document if complete <= document["Credentials"].keys() else None
+        except (cache.UnsafeFileError, ValueError, KeyError, TypeError, AttributeError):
+            return None

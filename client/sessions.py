@@ -1,0 +1,143 @@
+"""Credentials that cost something to get: from the cache while they last, else asked for once."""
+
+import os
+import time
+
+from . import cache, profiles
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .credentials import Credentials
+    from .shared_cache import SharedCache
+    from .token import Surroundings
+
+# What decides, besides profile and files, whose credentials botocore finds.
+_VARIABLES = ("AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE")
+# Logging out, or in as somebody else, ends what came of the login before.
+_LOGINS = ("~/.aws/sso/cache", "~/.aws/login/cache")
+
+
+class Role:
+    """A role to assume first, and how.
+
+    Args:
+        arn: the role.
+        external_id: what its trust policy may ask for.
+        session_name: names the session.
+        forward_session_name: name it as the caller's own session is named, if it is one.
+        duration: how long the session lasts, in seconds; an hour unless given.
+    """
+
+    __slots__ = ("arn", "duration", "external_id", "forward_session_name", "session_name")
+
+    def __init__(
+        self,
+        arn: str,
+        *,
+        external_id: str | None = None,
+        session_name: str | None = None,
+        forward_session_name: bool = False,
+        duration: int | None = None,
+    ) -> None:
+        self.arn = arn
+        self.external_id = external_id
+        self.session_name = session_name
+        self.forward_session_name = forward_session_name
+        self.duration = duration
+
+    def parts(self) -> tuple[str, ...]:
+        """Return all that the session depends on besides the caller."""
+        return (
+            self.arn,
+            self.external_id or "",
+            self.session_name or "",
+            str(self.forward_session_name),
+            str(self.duration or ""),
+        )
+
+
+class Sessions:
+    """What one caller in one region gets.
+
+    Args:
+        surroundings: the caller.
+        region: whose endpoints to ask.
+        caching: whether to keep results, and use those kept before.
+        shared: the reference's cache, to be used besides.
+        warn: is told of what goes wrong without consequence.
+    """
+
+    __slots__ = ("_caching", "_parts", "_region", "_shared", "_surroundings", "_warn")
+
+    def __init__(
+        self,
+        surroundings: "Surroundings",
+        region: str,
+        *,
+        caching: bool,
+        shared: "SharedCache | None",
+        warn: "Callable[[str], None]",
+    ) -> None:
+        self._surroundings = surroundings
+        self._region = region
+        self._caching = caching
+        self._shared = shared
+        self._warn = warn
+        environ = os.environ
+        ready = surroundings.ready
+        self._parts = (
+            region,
+            surroundings.profile,
+            str(surroundings.explicit),
+            ready.access_key if ready else "",
+            cache.identity(profiles.expand(profiles.config_path(environ))),
+            cache.identity(profiles.expand(profiles.credentials_path(environ))),
+            *[cache.identity(profiles.expand(login)) for login in _LOGINS],
+            *[environ.get(name, "") for name in _VARIABLES],
+        )
+
+    def caller(self) -> "Credentials":
+        """Return the caller's own credentials. Raises ClientError."""
+        if self._surroundings.ready:
+            return self._surroundings.ready
+        return self._kept(self._parts, self._ask_caller)
+
+    def assumed(self, role: Role) -> "Credentials":
+        """Return the credentials of a role's session. Raises ClientError."""
+
+        def ask() -> "Credentials":
+            botocore = self._surroundings.botocore()
+            return botocore.assume_role(self.caller(), role, region=self._region)
+
+        return self._kept((*self._parts, *role.parts()), ask)
+
+    def _ask_caller(self) -> "Credentials":
+        found = self._shared.read(self._warn) if self._shared else None
+        if found is None:
+            found = self._surroundings.botocore().credentials(self._region)
+            if self._shared and found.keep:
+                self._shared.write(found, self._warn)
+        return found
+
+    def _kept(self, parts: tuple[str, ...], ask: "Callable[[], Credentials]") -> "Credentials":
+        if not self._caching:
+            return ask()
+        file = cache.path(parts, os.environ)
+        found = cache.read(file, now=time.time(), warn=self._warn)
+        if found is None:
+            from . import cache_files  # noqa: PLC0415 - only where there is waiting anyway
+
+            with cache_files.locked(file, self._warn):
+                # Another run may have got them while this one waited; it has warned, too.
+                found = cache.read(file, now=time.time(), warn=_ignore)
+                if found is None:
+                    found = ask()
+                    if found.keep and found.expiration is not None:
+                        cache_files.write(file, found, self._warn)
+        return found
+
+
+def _ignore(_: str) -> None:
+    """Say nothing."""

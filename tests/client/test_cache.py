@@ -1,0 +1,394 @@
+"""Sessions are asked for once, and kept where nobody else can read or plant them."""
+
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from client import cache
+from client.sessions import Role
+from tests.client.running import PREFIX, Outcome, Run, python
+from tests.client.sts import KEYS, ROLE, Sts, at, url_of
+from tests.client.test_imports import ALLOWED, PROGRAM
+
+LINE = f"-i c --region eu-west-1 -r {ROLE}"
+
+
+@pytest.fixture
+def place(home: Path) -> Path:
+    return home / ".kube" / "cache" / "aws-iam-authenticator" / "credentials.yaml.d"
+
+
+def kept(place: Path) -> list[Path]:
+    return [file for file in place.iterdir() if file.suffix != ".lock"]
+
+
+@pytest.mark.usefixtures("keys")
+class TestRole:
+    def test_is_assumed_once(self, run: Run, sts: Sts) -> None:
+        first, second = url_of(run(LINE)), url_of(run(LINE))
+
+        assert len(sts.asked) == 1
+        for url in (first, second):
+            assert "ASIAROLE" in url
+            assert "X-Amz-Security-Token=role-token" in url
+
+    def test_needs_no_botocore_the_second_time(self, run: Run, sts: Sts) -> None:
+        url_of(run(LINE))
+        program = PROGRAM.format(
+            module="client.command", arguments=[], parameter=["-i", "c", "-r", ROLE]
+        )
+        url_of(run(f"-i c -r {ROLE}"))
+
+        outcome = python("-c", program)
+
+        code, loaded = json.loads(outcome.err)
+        assert code == 0
+        assert set(loaded) == ALLOWED | {"client.sessions", "client.cache"}
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            f"{LINE}2",
+            f"{LINE} -e external",
+            f"{LINE} -s me",
+            f"{LINE} --duration 900",
+            f"{LINE} --forward-session-name",
+            f"-i c --region eu-west-2 -r {ROLE}",
+            f"{LINE} --profile me",
+        ],
+        ids=["role", "external id", "name", "duration", "forwarded name", "region", "profile"],
+    )
+    def test_is_another_ones_with_other_words(
+        self, line: str, run: Run, sts: Sts, files: Callable[..., None]
+    ) -> None:
+        files(credentials=f"[me]\n{KEYS}")
+        url_of(run(LINE))
+        sts.asked.clear()
+
+        url_of(run(line))
+
+        assert "AssumeRole" in [asked["Action"] for asked in sts.asked]
+
+    def test_is_the_same_for_every_cluster(self, run: Run, sts: Sts) -> None:
+        url_of(run(LINE))
+        url_of(run(LINE.replace("-i c", "-i d")))
+
+        assert len(sts.asked) == 1
+
+    def test_is_another_ones_with_other_keys(
+        self, run: Run, sts: Sts, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        url_of(run(LINE))
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDOTHER")
+        url_of(run(LINE))
+
+        assert len(sts.asked) == 2
+
+    @pytest.mark.parametrize("name", ["config", "credentials"])
+    def test_is_asked_for_anew_after_an_edit(
+        self, name: str, run: Run, sts: Sts, files: Callable[..., None], home: Path
+    ) -> None:
+        files()
+        url_of(run(LINE))
+        (home / ".aws" / name).write_text("[default]\nregion = eu-west-1\n")
+        url_of(run(LINE))
+
+        assert len(sts.asked) == 2
+
+    def test_is_asked_for_anew_after_a_logout(self, run: Run, sts: Sts, home: Path) -> None:
+        logins = home / ".aws" / "sso" / "cache"
+        logins.mkdir(parents=True)
+        (logins / "login.json").touch()
+        url_of(run(LINE))
+        (logins / "login.json").unlink()
+        os.utime(logins, (1, 1))
+        url_of(run(LINE))
+
+        assert len(sts.asked) == 2
+
+    @pytest.mark.parametrize(("lifetime", "asked"), [(90, 1), (50, 2), (-5, 2)])
+    def test_is_asked_for_anew_shortly_before_it_ends(
+        self, lifetime: float, asked: int, run: Run, sts: Sts
+    ) -> None:
+        sts.lifetime = lifetime
+        run(LINE)
+        run(LINE)
+
+        assert len(sts.asked) == asked
+
+    def test_is_not_kept_if_told_so(self, run: Run, sts: Sts, home: Path) -> None:
+        url_of(run(f"{LINE} --no-cache"))
+        url_of(run(f"{LINE} --no-cache"))
+
+        assert len(sts.asked) == 2
+        assert not (home / ".kube").exists()
+
+    def test_is_kept_where_told(
+        self, run: Run, sts: Sts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(cache.VARIABLE, str(tmp_path / "elsewhere"))
+
+        url_of(run(LINE))
+
+        assert kept(tmp_path / "elsewhere.d")
+        assert not (tmp_path / ".kube").exists()
+
+    def test_only_we_can_read_it(self, run: Run, sts: Sts, place: Path) -> None:
+        previous = os.umask(0)
+        try:
+            url_of(run(LINE))
+        finally:
+            os.umask(previous)
+
+        assert place.stat().st_mode & 0o777 == 0o700
+        assert {file.stat().st_mode & 0o777 for file in place.iterdir()} == {0o600}
+        assert len(kept(place)) == 1
+
+
+def damage(change: Callable[[str], str]) -> Callable[[Path], None]:
+    return lambda file: file.write_text(change(file.read_text())) and None
+
+
+def link(file: Path) -> None:
+    target = file.rename(file.with_name("target"))
+    file.symlink_to(target)
+
+
+def fifo(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file, 0o600)
+
+
+def directory(file: Path) -> None:
+    file.unlink()
+    file.mkdir(0o700)
+
+
+# What was done to the file, and what people read of it.
+TAMPERING: dict[str, tuple[Callable[[Path], object], str]] = {
+    "readable by the group": (lambda file: file.chmod(0o640), "others may use it (mode 0640)"),
+    "writable by others": (lambda file: file.chmod(0o602), "others may use it (mode 0602)"),
+    "symbolic link": (link, "it is a symbolic link"),
+    "FIFO": (fifo, "it is not a regular file"),
+    "directory": (directory, "it is not a regular file"),
+    "cut off": (damage(lambda text: text[:60]), "it is damaged"),
+    "without its last newline": (damage(lambda text: text[:-1]), "it is damaged"),
+    "one line too many": (damage(lambda text: text + "x\n"), "it is damaged"),
+    "another version": (damage(lambda text: text.replace(" 1\n", " 2\n")), "it is damaged"),
+    "an end that is none": (
+        damage(lambda text: text.replace("\n17", "\n-17").replace("\n18", "\n-18")),
+        "it is damaged",
+    ),
+    "an access key that is none": (
+        damage(lambda text: text.replace("ASIAROLE", "ASIA/ROLE")),
+        "it is damaged",
+    ),
+    "no text": (lambda file: file.write_bytes(b"\xff\xfe"), "it is damaged"),
+    "endless": (lambda file: file.write_text("x" * 70000), "it is too large"),
+}
+
+
+@pytest.mark.usefixtures("keys")
+class TestTampering:
+    @pytest.mark.parametrize(("tamper", "reason"), TAMPERING.values(), ids=TAMPERING.keys())
+    def test_is_ignored_with_a_warning(
+        self,
+        tamper: Callable[[Path], object],
+        reason: str,
+        run: Run,
+        sts: Sts,
+        place: Path,
+    ) -> None:
+        url_of(run(LINE))
+        [file] = kept(place)
+        tamper(file)
+
+        outcome = run(LINE)
+
+        assert len(sts.asked) == 2
+        warnings = outcome.err.splitlines()
+        assert warnings[0] == (
+            f"{PREFIX}ignoring the cached credentials in {file}: {reason}; remove the file"
+        )
+        assert "ASIAROLE" in url_of(Outcome(outcome.code, outcome.out, ""))
+        assert "role-token" not in outcome.err
+
+    def test_of_another_owner_is_ignored(
+        self, run: Run, sts: Sts, place: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        url_of(run(LINE))
+        mine = os.geteuid()
+        monkeypatch.setattr(os, "geteuid", lambda: mine + 1)
+
+        outcome = run(LINE)
+
+        assert outcome.code == 0
+        assert "it belongs to another user" in outcome.err
+        assert len(sts.asked) == 2
+
+    def test_a_damaged_file_is_replaced(self, run: Run, sts: Sts, place: Path) -> None:
+        url_of(run(LINE))
+        [file] = kept(place)
+        file.write_text("rubbish")
+        run(LINE)
+
+        url_of(run(LINE))
+
+        assert len(sts.asked) == 2
+
+    def test_a_link_is_replaced_and_its_target_left(
+        self, run: Run, sts: Sts, place: Path, tmp_path: Path
+    ) -> None:
+        url_of(run(LINE))
+        [file] = kept(place)
+        target = tmp_path / "target"
+        target.write_text("precious")
+        file.unlink()
+        file.symlink_to(target)
+
+        run(LINE)
+
+        assert target.read_text() == "precious"
+        assert not file.is_symlink()
+
+    @pytest.mark.parametrize(
+        ("make", "reason"),
+        [
+            (
+                lambda place: place.mkdir(parents=True) or place.chmod(0o777),
+                "others may write to {}",
+            ),
+            (lambda place: place.parent.mkdir(parents=True) or place.touch(), "{}: File exists"),
+        ],
+        ids=["open to others", "a file"],
+    )
+    def test_a_directory_that_is_not_ours_is_not_used(
+        self, make: Callable[[Path], object], reason: str, run: Run, sts: Sts, place: Path
+    ) -> None:
+        make(place)
+
+        outcome = run(LINE)
+
+        assert outcome.code == 0
+        assert f"caching no credentials: {reason.format(place)}" in outcome.err
+        assert not place.is_dir() or not kept(place)
+
+
+def test_sessions_that_ended_long_ago_are_removed(
+    keys: None, run: Run, sts: Sts, place: Path
+) -> None:
+    url_of(run(LINE))
+    [old] = kept(place)
+    os.utime(old, (time.time() - 90000,) * 2)
+
+    url_of(run(f"{LINE}2"))
+
+    assert old not in kept(place)
+
+
+class TestProfile:
+    def test_with_a_role_asks_once(self, run: Run, sts: Sts, files: Callable[..., None]) -> None:
+        files(f"[profile me]\nrole_arn = {ROLE}\nsource_profile = base\n", f"[base]\n{KEYS}", "me")
+
+        url_of(run())
+        url_of(run())
+
+        assert len(sts.asked) == 1
+
+    def test_with_a_role_and_one_on_top_asks_once_for_each(
+        self, run: Run, sts: Sts, files: Callable[..., None]
+    ) -> None:
+        files(f"[profile me]\nrole_arn = {ROLE}\nsource_profile = base\n", f"[base]\n{KEYS}", "me")
+
+        url_of(run(f"-i c -r {ROLE}2"))
+        url_of(run(f"-i c -r {ROLE}3"))
+        url_of(run(f"-i c -r {ROLE}2"))
+
+        assert [asked["RoleArn"] for asked in sts.asked] == [ROLE, f"{ROLE}2", f"{ROLE}3"]
+
+    def test_with_a_process_asks_once(
+        self, run: Run, files: Callable[..., None], home: Path
+    ) -> None:
+        counter = home / "counter"
+        answer = {
+            "Version": 1,
+            "AccessKeyId": "ASIAPROCESS",
+            "SecretAccessKey": "s",
+            "SessionToken": "t",
+            "Expiration": at(3600),
+        }
+        script = home / "process.py"
+        script.write_text(
+            f"open({str(counter)!r}, 'a').write('x')\nprint({json.dumps(json.dumps(answer))})"
+        )
+        files(f"[profile me]\ncredential_process = {sys.executable} {script}\n", profile="me")
+
+        url_of(run())
+        url_of(run())
+
+        assert counter.read_text() == "x"
+
+    def test_without_an_end_is_not_kept(
+        self, run: Run, files: Callable[..., None], home: Path, place: Path
+    ) -> None:
+        answer = {"Version": 1, "AccessKeyId": "AKIAPROCESS", "SecretAccessKey": "s"}
+        script = home / "process.py"
+        script.write_text(f"print({json.dumps(json.dumps(answer))})")
+        files(f"[profile me]\ncredential_process = {sys.executable} {script}\n", profile="me")
+
+        assert "AKIAPROCESS" in url_of(run())
+        assert kept(place) == []
+
+
+class TestTheCliCache:
+    """What the AWS CLI has asked for serves us, and the other way round."""
+
+    CONFIG = f"[profile me]\nrole_arn = {ROLE}\nsource_profile = base\n"
+
+    def test_serves_us(
+        self, run: Run, sts: Sts, files: Callable[..., None], home: Path, place: Path
+    ) -> None:
+        files(self.CONFIG, f"[base]\n{KEYS}", "me")
+        url_of(run())
+        shutil.rmtree(place)
+
+        assert "ASIAROLE" in url_of(run())
+
+        assert len(sts.asked) == 1
+        [theirs] = (home / ".aws" / "cli" / "cache").iterdir()
+        assert theirs.stat().st_mode & 0o777 == 0o600
+
+    @pytest.mark.parametrize(
+        "tamper",
+        [lambda file: file.chmod(0o644), lambda file: file.write_text("{"), link, directory],
+        ids=["open to others", "damaged", "link", "directory"],
+    )
+    def test_is_distrusted_like_ours(
+        self,
+        tamper: Callable[[Path], object],
+        run: Run,
+        sts: Sts,
+        files: Callable[..., None],
+        home: Path,
+    ) -> None:
+        files(self.CONFIG, f"[base]\n{KEYS}", "me")
+        url_of(run("-i c --no-cache"))
+        [theirs] = (home / ".aws" / "cli" / "cache").iterdir()
+        tamper(theirs)
+
+        assert "ASIAROLE" in url_of(run("-i c --no-cache"))
+
+        assert len(sts.asked) == 2
+
+
+def test_parts_cannot_run_into_each_other() -> None:
+    one = Role("arn", external_id="a", session_name="")
+    other = Role("arn", external_id="", session_name="a")
+
+    assert cache.path(one.parts(), {}) != cache.path(other.parts(), {})
