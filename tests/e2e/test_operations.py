@@ -97,18 +97,6 @@ def test_a_broken_edit_locks_nobody_out(
     assert log_in_afresh(plane_v1) == 201
 
 
-def test_new_workers_take_over_and_no_login_is_lost(
-    plane_v1: ControlPlane, server: WebhookServer
-) -> None:
-    with stream_of(lambda: log_in_afresh(plane_v1)) as stream:
-        stream.wait_for_more()
-        since = server.log.end
-        server.signal(signal.SIGHUP)
-        server.wait_for_workers(since)
-        stream.wait_for_more()
-    assert set(stream.outcomes) == {201}, server.log.tail
-
-
 def test_a_login_under_way_is_finished_before_the_server_ends(
     plane_v1: ControlPlane, server: WebhookServer, aws: AwsDouble
 ) -> None:
@@ -152,6 +140,18 @@ def test_no_review_that_was_posted_is_lost_in_a_restart(server: WebhookServer) -
             back.set()
         stream.wait_for_more()
     assert set(stream.outcomes) == {"granted", "nobody was there"}, server.log.tail
+
+
+def test_new_workers_take_over_and_no_login_is_lost(
+    plane_v1: ControlPlane, server: WebhookServer
+) -> None:
+    with stream_of(lambda: log_in_afresh(plane_v1)) as stream:
+        stream.wait_for_more()
+        since = server.log.end
+        server.signal(signal.SIGHUP)
+        server.wait_for_workers(since)
+        stream.wait_for_more()
+    assert set(stream.outcomes) == {201}, server.log.tail
 
 
 def test_init_prepares_what_the_server_then_uses(session_aws: AwsDouble, tmp_path: Path) -> None:

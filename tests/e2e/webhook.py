@@ -57,6 +57,7 @@ class WebhookServer:
         settings = yaml.safe_load(config.read_text())["server"]
         self.kubeconfig = Path(settings["generateKubeconfig"])
         self.port: int = settings["port"]
+        self._ours = command == COMMAND
         self._command = [str(command), "server", "--config", str(config), *arguments]
         self._environment = {
             **environment,
@@ -72,7 +73,13 @@ class WebhookServer:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.kill()
+        # The reference ends at SIGKILL only; ours, at SIGINT, removes its files in shared memory.
+        try:
+            if self._process is not None and self._ours:
+                self.signal(signal.SIGINT)
+                self.wait_until_ended()
+        finally:
+            self.kill()
 
     def start(self) -> None:
         """Start it and wait until it serves. Raises AssertionError with the end of its log."""
@@ -115,7 +122,7 @@ class WebhookServer:
         assert status == 0, self.log.tail
 
     def wait_for_workers(self, since: int) -> None:
-        """Wait for a set of workers that know the mappings, by the log from line `since` on."""
+        """Wait until all workers started after line `since` of the log know the mappings."""
         self.wait_for_each_worker("MountedFile has been read", since)
 
     def wait_for_each_worker(self, words: str, since: int) -> None:
