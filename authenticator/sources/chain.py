@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from authenticator.mapping.overlaps import overlaps
+from authenticator.mapping.problems import Problem
 from authenticator.mapping.rules import Match, Rule
 from authenticator.mapping.ruleset import RuleSet
 from authenticator.sources.base import Source, SourceState
@@ -22,11 +24,13 @@ class StoreStatus:
     Attributes:
         sources: the state of each source of the chain in order, the break-glass file last.
         size: how many mappings are in force.
+        overlaps: which of them claim the same callers, the first hundred.
         switching_to: the names of a chain that waits to be read before it takes over.
     """
 
     sources: tuple[SourceState, ...]
     size: int
+    overlaps: tuple[Problem, ...] = ()
     switching_to: tuple[str, ...] = ()
 
     @property
@@ -63,6 +67,7 @@ class MappingStore:
         sources = (*self._last, *self._chain)
         self._states = {source: SourceState(source.name) for source in sources}
         self._rules = RuleSet((self._administrators,))
+        self._overlaps: tuple[Problem, ...] = ()
 
     def start(self) -> None:
         """Start every source. Files have been read when this returns; clusters may not have."""
@@ -99,7 +104,7 @@ class MappingStore:
         with self._lock:
             states = tuple(self._states[source] for source in (*self._chain, *self._last))
             waiting = tuple(source.name for source in self._next)
-            return StoreStatus(states, self._rules.size, waiting)
+            return StoreStatus(states, self._rules.size, self._overlaps, waiting)
 
     def _take(self, source: Source, state: SourceState) -> None:
         with self._lock:
@@ -133,7 +138,11 @@ class MappingStore:
         for state in (*chain, *last):
             for account_id, match in state.accounts:
                 accounts.setdefault(account_id, match)
-        tiers = ([rule for state in states for rule in state.rules] for states in (chain, last))
+        tiers = [[rule for state in states for rule in state.rules] for states in (chain, last)]
+        before, self._overlaps = self._overlaps, overlaps(tiers[0])
+        for overlap in self._overlaps:
+            if overlap not in before:
+                _LOG.info("%s", overlap)
         return RuleSet((self._administrators, *tiers), accounts)
 
 

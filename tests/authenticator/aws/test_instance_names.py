@@ -85,7 +85,7 @@ def test_the_name_of_the_callers_instance(make: Make) -> None:
 
 @pytest.mark.parametrize(
     "session",
-    ["alice", "i-0123456789ABCDEF0", "i-0123456789abcdef", "i-0123456789abcdeg0", "i-0123456789abcdef0,i-1"],
+    ["alice", "i-0123456789ABCDEF0", "i-0123456789abcdef", "i-0123456789abcdeg0", "i-01234567,i-1"],
 )
 def test_a_session_that_is_no_instance_id_is_refused_unasked_with_a_warning(
     make: Make, ec2: FakeEc2, session: str, caplog: pytest.LogCaptureFixture

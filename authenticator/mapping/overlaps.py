@@ -1,0 +1,85 @@
+"""Entries that claim the same callers, and which of them applies (docs/adr/0002)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice, takewhile
+from typing import NamedTuple
+
+from authenticator.mapping.problems import Problem
+from authenticator.mapping.rules import Rule
+from authenticator.mapping.selectors import Selector
+
+# Enough to act on; a thousand patterns over one another would be half a million pairs.
+LIMIT = 100
+_WILDCARD = re.compile(r"[*?]")
+
+
+def overlaps(rules: Sequence[Rule]) -> tuple[Problem, ...]:
+    """What is claimed twice: duplicates first, then overlaps, `LIMIT` of them at most.
+
+    Two patterns are compared by what stands before their first and after their last wildcard, so
+    that some pairs are named that no role fits (`a*b*c` and `a*d*c` rarely meet).
+
+    Args:
+        rules: of one tier, in the order of sources and entries.
+    """
+    return tuple(islice(chain(_duplicates(rules), _covered(rules)), LIMIT))
+
+
+def _duplicates(rules: Sequence[Rule]) -> Iterator[Problem]:
+    first: dict[tuple[str, str], Rule] = {}
+    for rule in rules:
+        key = rule.selector.key if rule.selector else ""
+        # An entry that ends, or is for one recreation of a principal, leaves room for another.
+        winner = first.get((key, "")) or first.get((key, rule.user_id))
+        if winner is not None:
+            yield Problem(
+                rule.match.origin,
+                f"it never applies, since {winner.match.origin} names the same and comes first",
+            )
+        elif rule.expires is None:
+            first[key, rule.user_id] = rule
+
+
+def _covered(rules: Sequence[Rule]) -> Iterator[Problem]:
+    selectors = [(rule, rule.selector) for rule in rules if rule.selector]
+    # The order in which they apply, so that of two the one with the lower number wins.
+    selectors.sort(key=lambda pair: (pair[1].is_pattern, -pair[1].literal))
+    claims = [_Claim(number, *pair) for number, pair in enumerate(selectors)]
+    patterns: dict[str, list[_Claim]] = {}
+    for claim in claims:
+        if claim.selector.is_pattern:
+            patterns.setdefault(claim.selector.head, []).append(claim)
+    lengths = sorted({len(head) for head in patterns})
+    for claim in claims:
+        head = claim.selector.head
+        for length in takewhile(len(head).__ge__, lengths):
+            for other in patterns.get(head[:length], ()):
+                if _meet(other, claim):
+                    yield _overlap(*sorted((other, claim), key=lambda claim: claim.number))
+
+
+class _Claim(NamedTuple):
+    number: int
+    rule: Rule
+    selector: Selector
+
+
+def _meet(wider: _Claim, other: _Claim) -> bool:
+    """Whether one caller may fit both; of two patterns that begin alike, asked in one order."""
+    if not other.selector.is_pattern:
+        return wider.selector.covers(other.selector.key)
+    if wider.selector.head == other.selector.head and wider.number >= other.number:
+        return False
+    tails = [_WILDCARD.split(claim.selector.key)[-1] for claim in (wider, other)]
+    return tails[0].endswith(tails[1]) or tails[1].endswith(tails[0])
+
+
+def _overlap(winner: _Claim, loser: _Claim) -> Problem:
+    return Problem(
+        loser.rule.match.origin,
+        f"{winner.rule.match.origin} names some of the same callers, and wins for them",
+        in_force=True,
+    )

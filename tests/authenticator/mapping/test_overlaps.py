@@ -1,0 +1,90 @@
+"""What is claimed twice, and who is said to win."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authenticator.mapping.documents import read_data
+from authenticator.mapping.guards import Guard
+from authenticator.mapping.overlaps import LIMIT, overlaps
+from authenticator.mapping.rules import Rule
+from authenticator.mapping.ruleset import RuleSet
+from authenticator.mapping.sections import SectionReader
+from tests.authenticator.mapping.callers import role
+
+
+def rules(*names: str, **more: Any) -> tuple[Rule, ...]:
+    """Rules for roles; `NAME!KEY=VALUE` gives one more key."""
+    entries = []
+    for name in names:
+        plain, _, extra = name.partition("!")
+        key, _, value = extra.partition("=")
+        entry = {"rolearn": f"arn:aws:iam::111122223333:role/{plain}", "username": "x"}
+        entries.append(entry | ({key: value} if key else {}))
+    section = read_data({"mapRoles": json.dumps(entries)}, SectionReader("Test", Guard()))[0]
+    assert len(section.rules) == len(names)
+    return section.rules
+
+
+EXPECTED = {
+    "different roles": (["a", "b"], []),
+    "the same role": (["a", "b", "A"], ["[2] never applies, since [0]"]),
+    "three times": (
+        ["a", "a", "a"],
+        ["[1] never applies, since [0]", "[2] never applies, since [0]"],
+    ),
+    "the same pattern": (["a*", "a*"], ["[1] never applies, since [0]", "[0] wins over [1]"]),
+    "two pins": (["a!userid=AROAONE", "a!userid=AROATWO"], []),
+    "the same pin": (["a!userid=AROAONE", "a!userid=AROAONE"], ["[1] never applies, since [0]"]),
+    "pinned before any": (["a!userid=AROAONE", "a"], []),
+    "any before pinned": (["a", "a!userid=AROAONE"], ["[1] never applies, since [0]"]),
+    "one that ends first": (["a!expires=2030-01-01T00:00:00Z", "a"], []),
+    "exact and pattern": (["a*", "ab"], ["[1] wins over [0]"]),
+    "exact beside pattern": (["a*c", "ab"], []),
+    "wide and narrow": (["a*", "ab*"], ["[1] wins over [0]"]),
+    "equally narrow": (["ab*", "a*b"], ["[0] wins over [1]"]),
+    "other beginning": (["a*", "b*"], []),
+    "other end": (["a*x", "a*y"], []),
+    "crossing": (["a*", "*b"], ["[0] wins over [1]"]),
+}
+
+
+@pytest.mark.parametrize(("names", "expected"), EXPECTED.values(), ids=EXPECTED)
+def test_overlaps(names: list[str], expected: list[str]) -> None:
+    said = []
+    for problem in overlaps(rules(*names)):
+        index, reason = problem.origin.index, problem.reason
+        other = reason[reason.index("mapRoles[") + 8 :].split(",")[0]
+        never = "never applies" in reason
+        assert problem.in_force is not never
+        said.append(
+            f"[{index}] never applies, since {other}" if never else f"{other} wins over [{index}]"
+        )
+    assert said == expected
+
+
+def test_no_more_are_named_than_can_be_read() -> None:
+    assert len(overlaps(rules(*["a"] * 200))) == LIMIT
+    assert len(overlaps(rules(*(f"{'a' * n}*" for n in range(1, 40))))) == LIMIT
+
+
+_patterns = st.text(st.sampled_from("ab*?"), min_size=1, max_size=4)
+
+
+@given(
+    st.lists(_patterns, min_size=2, max_size=4),
+    st.text(st.sampled_from("ab"), min_size=1, max_size=5),
+)
+def test_every_caller_of_two_entries_is_in_an_overlap(names: list[str], name: str) -> None:
+    made = rules(*names)
+    matching = [
+        rule for rule in RuleSet((made,)).candidates(role(name)) if not rule.refusal(role(name), 0)
+    ]
+    named = {str(problem.origin) for problem in overlaps(made)}
+    # All but the winner lose to somebody.
+    assert {str(rule.match.origin) for rule in matching[1:]} <= named
