@@ -2,6 +2,8 @@
 
 import configparser
 import os
+import shlex
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +11,7 @@ from botocore import exceptions
 from botocore.exceptions import BotoCoreError
 from botocore.exceptions import ClientError as AwsError
 
+from . import clock
 from .profiles import config_path, credentials_path, unknown
 
 # What botocore lets through besides its own errors: files that are missing, processes that print
@@ -110,7 +113,10 @@ def _refused(error: Any, doing: str, session: Any) -> str:
     answer = error.response.get("Error", {})
     # A later paragraph of SignatureDoesNotMatch quotes the request, session token and all.
     code, message = answer.get("Code", "unknown"), answer.get("Message", "").split("\n\n")[0]
-    cure = _REFUSALS.get(code, _DEFAULT_REFUSAL).format(profile=profile_of(session))
+    headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    cure = clock.complaint(headers.get("date", ""), now=time.time()) or _REFUSALS.get(
+        code, _DEFAULT_REFUSAL
+    ).format(profile=shlex.quote(profile_of(session)))
     return f"cannot {doing}: AWS refused {error.operation_name}: {code}: {message}; {cure}"
 
 
@@ -128,7 +134,7 @@ def _reason(error: BaseException) -> str:
 def _cure(error: BaseException, profile: str) -> str:
     cure = next((cure for kind, cure in _CURES if isinstance(error, kind)), _DEFAULT_CURE)
     return cure.format(
-        profile=profile,
+        profile=shlex.quote(profile),
         config=config_path(os.environ),
         credentials=credentials_path(os.environ),
     )

@@ -6,6 +6,7 @@ Real files, real parsing, real requests up to the wire.
 import base64
 import json
 import time
+from email.utils import formatdate
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -30,6 +31,7 @@ class Sts:
         self.user_id = "AIDAEXAMPLE"
         self.lifetime = 3600.0
         self.refusal = ""
+        self.ahead = 0.0
 
     def answer(self, request: Any, **_: object) -> AWSResponse:
         body = request.body.decode() if isinstance(request.body, bytes) else request.body
@@ -45,6 +47,7 @@ class Sts:
                 "User: arn:aws:iam::111122223333:user/eve is not authorized to perform:\n"
                 f"sts:AssumeRole on resource: {ROLE}\n\nThe request was:"
                 " x-amz-security-token:hidden</Message></Error></ErrorResponse>",
+                {"date": formatdate(time.time() + self.ahead, usegmt=True)},
             )
         content = {
             "AssumeRole": "<Credentials><AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>s"
@@ -59,8 +62,10 @@ class Sts:
         )
 
 
-def response(url: str, status: int, body: str) -> AWSResponse:
-    answered = AWSResponse(url, status, {}, None)
+def response(
+    url: str, status: int, body: str, headers: dict[str, str] | None = None
+) -> AWSResponse:
+    answered = AWSResponse(url, status, headers or {}, None)
     answered._content = body.encode()
     return answered
 

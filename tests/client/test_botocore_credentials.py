@@ -69,6 +69,23 @@ class TestAssumedRole:
         assert "hidden" not in line
 
     @pytest.mark.parametrize(
+        ("ahead", "phrase"),
+        [
+            (3600.0, "this computer's clock is 60 minutes behind AWS's"),
+            (-600.0, "this computer's clock is 10 minutes ahead of AWS's"),
+            (0.0, "check the secret access key that asks"),
+        ],
+        ids=["behind", "ahead", "right"],
+    )
+    def test_a_clock_that_is_off_is_named(
+        self, ahead: float, phrase: str, run: Run, sts: Sts
+    ) -> None:
+        sts.refusal = "SignatureDoesNotMatch"
+        sts.ahead = ahead
+
+        assert phrase in run(f"-i c -r {ROLE}").refusal()
+
+    @pytest.mark.parametrize(
         ("line", "message"),
         [
             ("-r Admin", "'Admin' is not the ARN of a role"),
@@ -184,6 +201,11 @@ FAULTS = {
         """,
         "",
         ["run `aws sso login --profile me`"],
+    ),
+    "role without anybody who may assume it": (
+        f"[profile me]\nrole_arn = {ROLE}\ncredential_source = Environment\n",
+        "",
+        ["Environment", "profile me"],
     ),
     "single sign-on, half configured": (
         "[profile me]\nsso_account_id = 1\n",
@@ -344,3 +366,12 @@ def test_says_that_botocore_is_missing(run: Run, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setitem(sys.modules, "botocore.session", None)
 
     assert "pip install botocore" in run().refusal()
+
+
+def test_the_login_command_can_be_pasted(
+    run: Run, files: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "my team")
+    files(f'[profile "my team"]\nsso_session = s\n{SSO_ROLE}[sso-session s]\n{SSO}')
+
+    assert "run `aws sso login --profile 'my team'`" in run().refusal()
