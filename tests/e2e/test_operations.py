@@ -28,33 +28,20 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.cluster
 
-
 # So many that each worker has some of them.
 CONNECTIONS = 16
 
 
 @pytest.fixture
-def mappings(server: WebhookServer) -> Iterator[Mappings]:
-    """The server's mappings, to be edited; it has its own again afterwards."""
+def document(server: WebhookServer) -> Iterator[dict[str, Any]]:
+    """What the config file says, to be changed and written; it says the same again afterwards."""
     text = server.config.read_text()
-    yield Mappings(server, yaml.safe_load(text))
+    yield yaml.safe_load(text)
     server.config.write_text(text)
 
 
-class Mappings:
-    """The config file of a server that runs."""
-
-    def __init__(self, server: WebhookServer, document: dict[str, Any]) -> None:
-        self._server = server
-        self._document = document
-        self.users: list[dict[str, str]] = document["server"]["mapUsers"]
-
-    def write(self) -> None:
-        self._server.config.write_text(yaml.safe_dump(self._document))
-
-    def break_users(self) -> None:
-        self._document["server"]["mapUsers"] = {"userARN": NEWCOMER.arn}
-        self.write()
+def write(server: WebhookServer, document: dict[str, Any]) -> None:
+    server.config.write_text(yaml.safe_dump(document))
 
 
 def log_in_afresh(plane: ControlPlane, principal: Principal = ALICE.principal) -> int:
@@ -74,25 +61,26 @@ def wait_for_answers(server: WebhookServer, principal: Principal, *, granted: bo
 
 
 def test_a_mapping_counts_as_soon_as_it_is_edited(
-    plane_v1: ControlPlane, server: WebhookServer, mappings: Mappings
+    plane_v1: ControlPlane, server: WebhookServer, document: dict[str, Any]
 ) -> None:
     assert log_in_afresh(plane_v1, NEWCOMER) == 401
-    mappings.users.append({"userARN": NEWCOMER.arn, "username": "newcomer"})
-    mappings.write()
+    document["server"]["mapUsers"].append({"userARN": NEWCOMER.arn, "username": "newcomer"})
+    write(server, document)
     wait_for_answers(server, NEWCOMER, granted=True)
     assert log_in_afresh(plane_v1, NEWCOMER) == 201
-    mappings.users.pop()
-    mappings.write()
+    document["server"]["mapUsers"].pop()
+    write(server, document)
     wait_for_answers(server, NEWCOMER, granted=False)
     assert log_in_afresh(plane_v1, NEWCOMER) == 401
     assert log_in_afresh(plane_v1) == 201
 
 
 def test_a_broken_edit_locks_nobody_out(
-    plane_v1: ControlPlane, server: WebhookServer, mappings: Mappings
+    plane_v1: ControlPlane, server: WebhookServer, document: dict[str, Any]
 ) -> None:
     since = server.log.end
-    mappings.break_users()
+    document["server"]["mapUsers"] = "nobody"
+    write(server, document)
     server.wait_for_each_worker("mapUsers", since)
     assert log_in_afresh(plane_v1) == 201
 
