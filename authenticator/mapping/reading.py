@@ -103,12 +103,13 @@ class EntryReader:
             raise ValueError(f"it must be a map with keys such as {_NAMING_KEYS[shape]}")  # noqa: TRY004
         found: dict[str, object] = {}
         seen = {key.lower() for key in node.repeated}
+        known = shape.model_fields
         for key, value in node.values.items():
             name = key.strip().lower()
             if name in seen:
                 raise ValueError(f"the key {name} stands in it twice; keep one")
             seen.add(name)
-            if name not in shape.model_fields:
+            if name not in known:
                 self._unknown(key, shape)
             elif name == "sso" and isinstance(value, Fields):
                 found[name] = self._fields(value, PermissionSet)
