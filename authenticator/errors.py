@@ -59,9 +59,19 @@ class NotProven(Denied):
 
 
 class UnknownUser(Denied):
-    """STS proved the caller, and no mapping names them."""
+    """STS proved the caller, and no mapping lets them in.
+
+    Attributes:
+        arn: the caller's ARN, once it is known here.
+        access_key_id: the caller's access key, likewise.
+    """
 
     result = "unknown_user"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.arn = ""
+        self.access_key_id = ""
 
 
 class MalformedRequest(AuthenticatorError):

@@ -1,6 +1,6 @@
 """The use case: a bearer token goes in, a decision comes out. No I/O of its own.
 
-    token -> PresignedRequest -> CallerIdentity -> Match -> Decision
+    token -> Proof -> Match -> Decision
 
 Each step takes what the step before has proven and nothing less. The mappings are taken once, as
 an immutable snapshot, at the moment that STS has answered, so that an edit counts at once.
@@ -9,36 +9,25 @@ an immutable snapshot, at the moment that STS has answered, so that an edit coun
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from authenticator.aws.arns import CallerIdentity
 from authenticator.errors import UnknownUser
+from authenticator.mapping.rules import Match
 from authenticator.mapping.ruleset import RuleSet
 from authenticator.review import Decision
-from authenticator.tokens.presigned import PresignedRequest
-
-
-class ChecksTokens(Protocol):
-    """Says what a bearer token claims, by its text alone."""
-
-    def __call__(self, token: str, /) -> PresignedRequest:
-        """Check every part of `token`.
-
-        Raises:
-            TokenRefused: a check failed.
-        """
-        ...
+from authenticator.verdicts.verdict import Proof
 
 
 class ProvesCallers(Protocol):
-    """Asks STS who signed a request."""
+    """Says who signed a token. `authenticator.verdicts.prover.Prover` does."""
 
-    def __call__(self, request: PresignedRequest, /) -> CallerIdentity:
-        """Have STS prove `request`.
+    def begin(self, token: str, /) -> Proof | Callable[[], Proof]:
+        """Give the proof if it is at hand, and otherwise what will fetch it; never waits.
 
         Raises:
-            NotProven: STS refused it.
-            Unavailable: STS could not be asked, or gave no answer of STS's.
+            Denied: the token is refused already.
         """
         ...
 
@@ -57,45 +46,79 @@ class NamesInstances(Protocol):
 
 
 class Login:
-    """Decides reviews. Safe to use from many threads: it holds no state that changes."""
+    """Decides reviews. Safe to use from many threads: it holds no state that changes.
+
+    Args:
+        prover: says who signed a token.
+        rules: the rules in force at the moment of the call.
+        name_instance: finds the names of EC2 instances.
+        clock: Unix seconds.
+    """
 
     def __init__(
         self,
         *,
-        check: ChecksTokens,
-        prove: ProvesCallers,
+        prover: ProvesCallers,
         rules: Callable[[], RuleSet],
         name_instance: NamesInstances,
         clock: Callable[[], float],
     ) -> None:
-        self._check = check
-        self._prove = prove
+        self._prover = prover
         self._rules = rules
         self._name_instance = name_instance
         self._clock = clock
 
-    def decide(self, token: str) -> Decision:
-        """Decide one review.
+    def begin(self, token: str) -> Decision | Callable[[], Decision]:
+        """Decide a review at once if nothing has to be waited for.
 
         Args:
             token: the bearer token, as posted.
+
+        Returns:
+            the decision; or, when STS or EC2 must be asked, what will ask and decide. It may wait,
+            and raises what `decide` raises.
+
+        Raises:
+            Denied: the caller is refused; the kind says at which step.
+        """
+        proof = self._prover.begin(token)
+        if not isinstance(proof, Proof):
+            return partial(self._finish, proof)
+        match = self._match(proof.identity)
+        if match.needs_instance_name:
+            return partial(self._admit, proof, match)  # naming an instance may wait for EC2
+        return self._admit(proof, match)
+
+    def decide(self, token: str) -> Decision:
+        """Decide a review, waiting for whatever has to be asked.
 
         Raises:
             Denied: the caller is refused; the kind says at which step.
             Unavailable: it could not be decided now.
         """
-        return self.admit(self._prove(self._check(token)))
+        decision = self.begin(token)
+        return decision if isinstance(decision, Decision) else decision()
 
-    def admit(self, identity: CallerIdentity) -> Decision:
-        """Map a caller whom STS has proven.
+    def _finish(self, fetch: Callable[[], Proof]) -> Decision:
+        proof = fetch()
+        return self._admit(proof, self._match(proof.identity))
 
-        Raises:
-            UnknownUser: no mapping names the caller, or what it would grant is reserved.
-            NamesUnavailable: the mapping needs an instance name that could not be had now.
-        """
+    def _match(self, identity: CallerIdentity) -> Match:
         match = self._rules().find(identity, self._clock())
         if match is None:
-            raise UnknownUser(f"no mapping names {identity.canonical_arn}")
-        instance_name = self._name_instance(identity) if match.needs_instance_name else ""
-        username, groups = match.render(identity, instance_name)
-        return Decision(username, groups, identity, match)
+            raise _of(identity, UnknownUser(f"no mapping names {identity.canonical_arn}"))
+        return match
+
+    def _admit(self, proof: Proof, match: Match) -> Decision:
+        identity = proof.identity
+        try:
+            name = self._name_instance(identity) if match.needs_instance_name else ""
+            username, groups = match.render(identity, name)
+        except UnknownUser as error:
+            raise _of(identity, error)  # noqa: B904 (the same error)
+        return Decision(username, groups, identity, match, proof.source)
+
+
+def _of(identity: CallerIdentity, error: UnknownUser) -> UnknownUser:
+    error.arn, error.access_key_id = str(identity.arn), identity.access_key_id
+    return error

@@ -12,6 +12,7 @@ from typing import Any
 from authenticator.aws.arns import CallerIdentity
 from authenticator.errors import MalformedRequest
 from authenticator.mapping.rules import Match
+from authenticator.verdicts.verdict import Source
 
 API_VERSIONS = frozenset({"authentication.k8s.io/v1", "authentication.k8s.io/v1beta1"})
 _KIND = "TokenReview"
@@ -39,12 +40,14 @@ class Decision:
         groups: the Kubernetes groups.
         identity: who STS proved the caller to be.
         match: the mapping that applied.
+        source: how we know who the caller is.
     """
 
     username: str
     groups: tuple[str, ...]
     identity: CallerIdentity
     match: Match
+    source: Source
 
 
 def parse(body: bytes) -> ReviewRequest:

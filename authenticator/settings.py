@@ -235,6 +235,19 @@ class Settings(BaseModel):
     ec2_describe_instances_burst: Annotated[
         int, Field(ge=1), Place("ec2DescribeInstancesBurst", "--ec2-describeInstances-burst")
     ] = Field(5, description="How many of those calls may come at once.")
+    sts_calls_per_second: Annotated[
+        float, Field(gt=0), Place("stsCallsPerSecond", "--sts-calls-per-second")
+    ] = Field(
+        500.0,
+        description="Calls of STS a second, at most; STS allows 600 for an account and Region.",
+    )
+    verdict_seconds: Annotated[float, Field(ge=0, le=900), Place("verdictSeconds")] = Field(
+        120.0, description="How long what STS said of one token is not asked again."
+    )
+    degraded_seconds: Annotated[float, Field(ge=0, le=900), Place("degradedSeconds")] = Field(
+        300.0,
+        description="How much longer it counts while STS cannot be asked; 0 for not at all.",
+    )
     workers: Annotated[int, Field(ge=1, le=64), Place("workers", "--workers")] = Field(
         2, description="Processes that answer reviews."
     )

@@ -42,7 +42,7 @@ class Step:
 
 
 class _Silent:
-    def sts_response(self, code: int, region: str) -> None: ...
+    def sts_response(self, code: int, region: str, seconds: float) -> None: ...
     def sts_throttled(self, region: str) -> None: ...
     def sts_connection_failed(self, region: str) -> None: ...
 
@@ -85,11 +85,9 @@ def _steps(token: str, settings: Settings, identity: dict[str, Any]) -> Iterator
         yield Step(error.check, passed=False, detail=str(error))
         return
     yield from (Step(check, passed=True) for check in presigned.CHECKS)
-    pool = HttpsPool(
-        timeout=_TIMEOUT_SECONDS, context=verifying_context(), proxy=Proxy.from_environment()
-    )
+    pool = HttpsPool(context=verifying_context(), proxy=Proxy.from_environment())
     try:
-        caller = Sts(settings.cluster_id, pool, _Silent()).prove(request)
+        caller = Sts(settings.cluster_id, pool, _Silent()).prove(request, _TIMEOUT_SECONDS)
     except NotProven as error:
         yield Step("sts", passed=False, detail=f"{error} ({error.code})")
         return

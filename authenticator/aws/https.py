@@ -39,25 +39,25 @@ class HttpsPool:
     Implements `authenticator.aws.sts.Fetches`.
 
     Args:
-        timeout: seconds for one exchange, from the connection to the last byte.
         context: how servers' certificates are verified.
         proxy: the proxy to go through, if any.
     """
 
-    def __init__(self, *, timeout: float, context: ssl.SSLContext, proxy: Proxy | None) -> None:
-        self._timeout = timeout
+    def __init__(self, *, context: ssl.SSLContext, proxy: Proxy | None) -> None:
         self._context = context
         self._proxy = proxy
         # Newest last. list.append and list.pop are atomic, so that no lock is needed.
         self._idle: defaultdict[str, list[tuple[float, _Connection]]] = defaultdict(list)
 
-    def __call__(self, host: str, target: str, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    def __call__(
+        self, host: str, target: str, headers: Mapping[str, str], timeout: float
+    ) -> tuple[int, bytes]:
         """Send `GET https://host{target}`; see `authenticator.aws.sts.Fetches`.
 
         Raises:
             StsUnavailable: there was no answer, or one that is too long or too late.
         """
-        deadline = time.monotonic() + self._timeout
+        deadline = time.monotonic() + timeout
         try:
             try:
                 return self._exchange(self._take(host), host, target, headers, deadline)
@@ -66,7 +66,7 @@ class HttpsPool:
                 # be sent twice. A fresh connection is not at risk of the same.
                 return self._exchange(self._open(host), host, target, headers, deadline)
         except TimeoutError:
-            raise StsUnavailable(f"{host} did not answer within {self._timeout:g} s") from None
+            raise StsUnavailable(f"{host} did not answer within {timeout:g} s") from None
         except (OSError, http.client.HTTPException) as error:
             reason = getattr(error, "strerror", None) or type(error).__name__
             raise StsUnavailable(f"{host} could not be asked: {reason}") from error

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Mapping
 from typing import Any, Protocol
 
@@ -46,10 +47,12 @@ _THROTTLES = frozenset({"RequestLimitExceeded", "Throttling", "ThrottlingExcepti
 class Fetches(Protocol):
     """Sends one GET request to an STS host. One contract: `tests/contract/test_sts.py`."""
 
-    def __call__(self, host: str, target: str, headers: Mapping[str, str], /) -> tuple[int, bytes]:
+    def __call__(
+        self, host: str, target: str, headers: Mapping[str, str], /, timeout: float
+    ) -> tuple[int, bytes]:
         """Send `GET https://host{target}` and return the status and body of the answer.
 
-        Never follows a redirect, limits the answer's size, and ends by a deadline.
+        Never follows a redirect, limits the answer's size, and ends within `timeout` seconds.
 
         Raises:
             StsUnavailable: there was no answer, or one that is too long or late.
@@ -60,8 +63,8 @@ class Fetches(Protocol):
 class ObservesSts(Protocol):
     """Counts STS's answers, for the metrics."""
 
-    def sts_response(self, code: int, region: str) -> None:
-        """Count an answer: its HTTP status, and the region of the host that gave it."""
+    def sts_response(self, code: int, region: str, seconds: float) -> None:
+        """Count an answer: its HTTP status, the region of the host, and how long it took."""
 
     def sts_throttled(self, region: str) -> None:
         """Count a refusal for quota."""
@@ -79,8 +82,8 @@ class Sts:
         # The cluster id is ours, never the caller's: a signature for another cluster's fails.
         self._headers = {"Accept": "application/json", CLUSTER_ID_HEADER: cluster_id}
 
-    def prove(self, request: PresignedRequest) -> CallerIdentity:
-        """Ask STS who signed `request`.
+    def prove(self, request: PresignedRequest, timeout: float) -> CallerIdentity:
+        """Ask STS who signed `request`, for at most `timeout` seconds.
 
         Raises:
             NotProven: STS refused the signature or the key.
@@ -88,12 +91,13 @@ class Sts:
             StsUnavailable: STS could not be reached, or what answered is not STS.
         """
         host = request.host
+        started = time.monotonic()
         try:
-            status, body = self._fetch(host.name, request.target, self._headers)
+            status, body = self._fetch(host.name, request.target, self._headers, timeout=timeout)
         except StsUnavailable:
             self._observer.sts_connection_failed(host.region)
             raise
-        self._observer.sts_response(status, host.region)
+        self._observer.sts_response(status, host.region, time.monotonic() - started)
         try:
             return read_answer(request, status, body)
         except StsThrottled:

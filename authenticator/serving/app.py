@@ -2,38 +2,44 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import TYPE_CHECKING
 
-from flask import Flask, Response
+from flask import Flask, Response, abort, request
 from werkzeug.exceptions import HTTPException
 
 from authenticator.serving.metrics import CONTENT_TYPE
 from authenticator.serving.reviews import Answer, plain
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
-
 MAX_BODY_BYTES = 64 * 1024
-_LENGTH = re.compile(r"[0-9]{1,9}", re.ASCII)
+
+Begins = Callable[[bytes, str], "Answer | Callable[[], Answer]"]
 
 
-def build_app(answer: Callable[[bytes, str], Answer], metrics: Callable[[], bytes]) -> Flask:
+def build_app(begin: Begins, metrics: Callable[[], bytes]) -> Flask:
     """Build the WSGI application.
 
     Query strings are ignored (the API server always sends one), and so is the type of what is
-    posted: it can only be JSON.
+    posted: it can only be JSON. Our own worker answers `/authenticate` without going through here
+    (`authenticator.serving.worker`); any other WSGI server can serve all of it.
 
     Args:
-        answer: `Reviews.answer`.
+        begin: `Reviews.begin`.
         metrics: `Metrics.render`.
     """
     app = Flask("authenticator", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
     # A redirect of `//authenticate` would have the API server post the token again.
     app.url_map.merge_slashes = False
+
+    @app.post("/authenticate", provide_automatic_options=False)
+    def authenticate() -> Response:
+        if request.content_length is None:
+            abort(HTTPStatus.LENGTH_REQUIRED)
+        answer = begin(request.get_data(cache=False), request.remote_addr or "")
+        if not isinstance(answer, Answer):
+            answer = answer()
+        return Response(answer.body, answer.status, content_type=answer.content_type)
 
     @app.get("/metrics", provide_automatic_options=False)
     def scrape() -> Response:
@@ -46,48 +52,10 @@ def build_app(answer: Callable[[bytes, str], Answer], metrics: Callable[[], byte
     @app.errorhandler(HTTPException)
     def refuse(error: HTTPException) -> Response:
         refusal = plain(error.code or 500)
-        response = Response(refusal.body, refusal.status, content_type="text/plain")
+        response = Response(refusal.body, refusal.status, content_type=refusal.content_type)
         for name, value in error.get_headers():
             if name == "Allow":
                 response.headers[name] = value
         return response
 
-    app.wsgi_app = _Reviewing(app.wsgi_app, answer)  # type: ignore[method-assign]
     return app
-
-
-class _Reviewing:
-    """Answers `/authenticate` in front of Flask, whose routing and contexts cost five reviews."""
-
-    def __init__(self, otherwise: WSGIApplication, answer: Callable[[bytes, str], Answer]) -> None:
-        self._otherwise = otherwise
-        self._answer = answer
-
-    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"] != "/authenticate":
-            return self._otherwise(environ, start_response)
-        refused = _refusal(environ)
-        if refused:
-            answered = plain(refused)
-        else:
-            body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
-            answered = self._answer(body, environ["REMOTE_ADDR"])
-        status = HTTPStatus(answered.status)
-        kind = "application/json" if status is HTTPStatus.OK else "text/plain"
-        headers = [("Content-Type", kind), ("Content-Length", str(len(answered.body)))]
-        if status is HTTPStatus.METHOD_NOT_ALLOWED:
-            headers.append(("Allow", "POST"))
-        start_response(f"{status} {status.phrase}", headers)
-        return [answered.body]
-
-
-def _refusal(environ: WSGIEnvironment) -> HTTPStatus | None:
-    """Give the status that refuses a request before its body is read, or None."""
-    if environ["REQUEST_METHOD"] != "POST":
-        return HTTPStatus.METHOD_NOT_ALLOWED
-    length = environ.get("CONTENT_LENGTH", "")
-    if not _LENGTH.fullmatch(length) or "HTTP_TRANSFER_ENCODING" in environ:
-        return HTTPStatus.LENGTH_REQUIRED
-    if int(length) > MAX_BODY_BYTES:
-        return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-    return None

@@ -40,6 +40,7 @@ class AuditRecord:
         arn, canonical_arn, account, session, access_key_id: who STS proved the caller to be.
         username, groups: whom they became.
         mapping: where the mapping that applied stands.
+        source: how it was known who the caller is: `sts`, `cache`, or `degraded` while STS is away.
     """
 
     time: float
@@ -59,6 +60,7 @@ class AuditRecord:
     username: str = ""
     groups: tuple[str, ...] = ()
     mapping: str = ""
+    source: str = ""
 
 
 def as_json(record: AuditRecord) -> str:

@@ -89,7 +89,7 @@ class Connection:
         self.listener = listener
         self.peer = peer
         self.local = local
-        self.reader = RequestReader(config, peer)
+        self.reader = RequestReader(config)
         self.state = State.HANDSHAKE if listener.tls else State.READING
         self.deadline = time.monotonic() + HANDSHAKE_SECONDS
         self.served = False

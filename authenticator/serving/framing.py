@@ -7,6 +7,7 @@ is given a head only when all of it has arrived, so that there is one parser, an
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -29,15 +30,34 @@ _END_OF_HEAD = b"\r\n\r\n"
 
 
 @dataclass(frozen=True, slots=True)
+class Head:
+    """What a request's head says, as gunicorn's parser reads it.
+
+    Attributes:
+        method: such as `POST`.
+        path: the target's path, unescaped, without the query.
+        body_length: bytes.
+        keep_alive: whether the client wants the connection to go on.
+        data: the head itself.
+    """
+
+    method: str
+    path: str
+    body_length: int
+    keep_alive: bool
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class ReceivedRequest:
     """A request of which everything has arrived.
 
     Attributes:
-        head: method, target and headers, as gunicorn parsed them.
+        head: what its head says.
         body: the whole body.
     """
 
-    head: Request
+    head: Head
     body: bytes
 
 
@@ -56,15 +76,13 @@ class RefusedRequestError(Exception):
 class RequestReader:
     """What has arrived on one connection and has not been answered."""
 
-    __slots__ = ("_buffer", "_config", "_head", "_length", "_peer", "_searched")
+    __slots__ = ("_buffer", "_config", "_head", "_searched")
 
-    def __init__(self, config: Config, peer: tuple[str, int]) -> None:
+    def __init__(self, config: Config) -> None:
         self._config = config
-        self._peer = peer
         self._buffer = bytearray()
         self._searched = 0
-        self._head: Request | None = None
-        self._length = 0
+        self._head: Head | None = None
 
     @property
     def started(self) -> bool:
@@ -90,13 +108,13 @@ class RequestReader:
             data = self._take_head()
             if data is None:
                 return None
-            self._head = _parse(self._config, data, self._peer)
-            self._length = _body_length(self._head)
-        if len(self._buffer) < self._length:
+            self._head = _read_head(self._config, data)
+        head = self._head
+        if len(self._buffer) < head.body_length:
             return None
-        head, self._head = self._head, None
-        body = bytes(self._buffer[: self._length])
-        del self._buffer[: self._length]
+        self._head = None
+        body = bytes(self._buffer[: head.body_length])
+        del self._buffer[: head.body_length]
         return ReceivedRequest(head, body)
 
     def _take_head(self) -> bytes | None:
@@ -114,7 +132,21 @@ class RequestReader:
         return head
 
 
-def _parse(config: Config, head: bytes, peer: tuple[str, int]) -> Request:
+# An API server's heads are all alike but for the length of the body, and parsing one costs more
+# than checking the token. At most 64 heads of 16 KiB are kept.
+@lru_cache(maxsize=64)
+def _read_head(config: Config, data: bytes) -> Head:
+    request = parse_head(config, data, ("", 0))
+    length, keep_alive = _body_length(request), not request.should_close()
+    return Head(request.method or "", request.path or "", length, keep_alive, data)
+
+
+def parse_head(config: Config, head: bytes, peer: tuple[str, int]) -> Request:
+    """Parse a whole head with gunicorn's parser.
+
+    Raises:
+        RefusedRequestError: it is no HTTP/1 request, or not one that we read.
+    """
     try:
         return Request(config, IterUnreader([head]), peer)
     except LimitRequestLine as error:
@@ -133,7 +165,9 @@ def _body_length(request: Request) -> int:
             does).
     """
     headers = dict(request.headers)
-    if "TRANSFER-ENCODING" in headers:
+    if "TRANSFER-ENCODING" in headers or (
+        request.method == "POST" and "CONTENT-LENGTH" not in headers
+    ):
         raise RefusedRequestError(HTTPStatus.LENGTH_REQUIRED)
     if "EXPECT" in headers:
         raise RefusedRequestError(HTTPStatus.EXPECTATION_FAILED)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from gunicorn.config import Config
 
     from authenticator.serving.framing import ReceivedRequest
+    from authenticator.serving.responding import Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +24,14 @@ class Listener:
 
     Attributes:
         sock: listening and non-blocking.
-        tls: what to shake hands with; None for a plain port, which is answered by the poller
-            itself, so that probes are answered while all threads are busy.
-        answer: gives the response to a request, and whether the connection may go on.
+        tls: what to shake hands with; None for a plain port.
+        begin: gives the response to a request at once if it can, and otherwise what will give it;
+            the poller calls it, so it waits for nothing.
     """
 
     sock: socket.socket
     tls: ssl.SSLContext | None
-    answer: Callable[[ReceivedRequest, Connection], tuple[bytes, bool]]
+    begin: Callable[[ReceivedRequest, Connection], Response | Callable[[], Response]]
 
     def accept(self, config: Config) -> Connection | None:
         """Take one connection; None if the client has gone already.

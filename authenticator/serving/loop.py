@@ -22,7 +22,7 @@ from collections import deque
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from authenticator.serving.connection import (
     BODY_SECONDS,
@@ -34,7 +34,7 @@ from authenticator.serving.connection import (
     State,
 )
 from authenticator.serving.framing import RefusedRequestError
-from authenticator.serving.responding import refusal
+from authenticator.serving.responding import Response, refusal
 from authenticator.serving.reviews import log_fault
 
 if TYPE_CHECKING:
@@ -46,7 +46,9 @@ if TYPE_CHECKING:
     from authenticator.serving.listening import Listener
     from authenticator.serving.sharing import Share
 
-    _Complete = tuple[Connection, ReceivedRequest]
+    _Waiting = tuple[Connection, Callable[[], Response]]
+
+T = TypeVar("T")
 
 # How often deadlines are looked at.
 _SWEEP_SECONDS = 0.5
@@ -90,7 +92,7 @@ class Loop:
         self._stopping = False
         self._poller = selectors.DefaultSelector()
         self._connections: set[Connection] = set()
-        self._complete: queue.SimpleQueue[_Complete | None] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._deferred: deque[Callable[[], None]] = deque()
         self._swept = 0.0
         self._going_on = True
@@ -111,7 +113,7 @@ class Loop:
             self._turn()
         self._stop(time.monotonic() + graceful_seconds)
         for _ in threads:
-            self._complete.put(None)
+            self._waiting.put(None)
 
     @property
     def stopping(self) -> bool:
@@ -255,14 +257,19 @@ class Loop:
             return
         if request is not None:
             connection.enter(State.ANSWERING, float("inf"))
-            if connection.listener.tls:
-                self._complete.put((connection, request))
-            else:
-                self._answer(connection, request)
+            self._begin(connection, request)
         elif reader.in_body and not was_in_body:
             connection.enter(State.READING, BODY_SECONDS)
         elif connection.state is State.IDLE:
             connection.enter(State.READING, HEAD_SECONDS)
+
+    def _begin(self, connection: Connection, request: ReceivedRequest) -> None:
+        """Answer now if nothing has to be waited for; have a thread do it otherwise."""
+        response = _guarded(partial(connection.listener.begin, request, connection))
+        if isinstance(response, Response):
+            self._send(connection, response.data, keep=response.keep)
+        else:
+            self._waiting.put((connection, response))
 
     def _write(self, connection: Connection) -> None:
         if connection.send_rest():
@@ -280,16 +287,10 @@ class Loop:
     # What the threads do: each owns the connection that it answers.
 
     def _answer_all(self) -> None:
-        while (complete := self._complete.get()) is not None:
-            self._answer(*complete)
-
-    def _answer(self, connection: Connection, request: ReceivedRequest) -> None:
-        try:
-            data, keep = connection.listener.answer(request, connection)
-        except Exception as error:  # noqa: BLE001 (one request must not take the thread along)
-            log_fault("a response", error)
-            data, keep = refusal(HTTPStatus.INTERNAL_SERVER_ERROR), False
-        self._send(connection, data, keep=keep)
+        while (waiting := self._waiting.get()) is not None:
+            connection, finish = waiting
+            response = _guarded(finish)
+            self._send(connection, response.data, keep=response.keep)
 
     def _send(self, connection: Connection, data: bytes, *, keep: bool) -> None:
         try:
@@ -358,6 +359,14 @@ class Loop:
             self._poller.register(connection.sock, events, partial(self._advance, connection))
         elif self._poller.get_key(connection.sock).events != events:
             self._poller.modify(connection.sock, events, partial(self._advance, connection))
+
+
+def _guarded(step: Callable[[], T]) -> T | Response:
+    try:
+        return step()
+    except Exception as error:  # noqa: BLE001 (one request must not take the worker along)
+        log_fault("a response", error)
+        return Response(refusal(HTTPStatus.INTERNAL_SERVER_ERROR), keep=False)
 
 
 _STEPS: dict[State, Callable[[Loop, Connection], None]] = {

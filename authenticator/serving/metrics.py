@@ -125,6 +125,14 @@ class Metrics:
         self._sts_responses = counter(
             "sts_responses_total", "Answers of STS", "ResponseCode", "StsRegion"
         )
+        self._sts_latency = Histogram(
+            "sts_latency_seconds",
+            "Time until STS answered",
+            ["StsRegion"],
+            namespace=_NAMESPACE,
+            registry=self._registry,
+            buckets=_SECONDS,
+        )
         self._sts_failures = counter(
             "sts_connection_failures_total", "Calls that STS did not answer", "StsRegion"
         )
@@ -149,15 +157,30 @@ class Metrics:
         )
         self._file_enabled = gauge("dynamic_file_enabled", "1 while DynamicFile is in use")
         self._file_only = gauge("dynamic_file_only", "1 while DynamicFile alone is in use")
+        self._cache_hits = counter(
+            "verdict_cache_hits_total", "Reviews answered from what STS said before", "verdict"
+        )
+        self._collapsed = counter(
+            "sts_calls_collapsed_total", "Reviews that shared the call of another"
+        )
+        self._budget_refusals = counter(
+            "sts_budget_refusals_total", "Reviews for which no call of STS was left", "caller"
+        )
+        self._degraded = counter(
+            "degraded_logins_total", "Callers let in by a verdict past its time, STS being away"
+        )
+        self._open_circuits = gauge("sts_circuits_open", "STS hosts that do not answer")
+        self._queue = gauge("reviews_waiting", "Reviews that wait for a thread to ask STS")
         self._audit_dropped = counter("audit_dropped_total", "Audit lines that could not be kept")
 
     def observe_review(self, result: str, seconds: float) -> None:
         """Count one review; `result` is one of `RESULTS`."""
         self._latency[result].observe(seconds)
 
-    def sts_response(self, code: int, region: str) -> None:
-        """Count an answer of STS: its HTTP status, and the region of a known STS host."""
+    def sts_response(self, code: int, region: str, seconds: float) -> None:
+        """Count an answer of STS: its HTTP status, the region of a known STS host, and its time."""
         self._sts_responses.labels(str(code), region).inc()
+        self._sts_latency.labels(region).observe(seconds)
 
     def sts_connection_failed(self, region: str) -> None:
         """Count a call that STS did not answer."""
@@ -187,6 +210,30 @@ class Metrics:
         """Say whether DynamicFile is in use, and whether alone."""
         self._file_enabled.set(enabled)
         self._file_only.set(only)
+
+    def cache_hit(self, verdict: str) -> None:
+        """Count a review answered from a remembered verdict: `proven` or `refused`."""
+        self._cache_hits.labels(verdict).inc()
+
+    def call_collapsed(self) -> None:
+        """Count a review that shared the call of another."""
+        self._collapsed.inc()
+
+    def budget_refused(self, caller: str) -> None:
+        """Count a review for which there was no call left: `known`, `stranger` or `key`."""
+        self._budget_refusals.labels(caller).inc()
+
+    def degraded_answer(self) -> None:
+        """Count a caller let in by a verdict past its time."""
+        self._degraded.inc()
+
+    def circuits_open(self, number: int) -> None:
+        """Say how many STS hosts do not answer."""
+        self._open_circuits.set(number)
+
+    def reviews_waiting(self, number: int) -> None:
+        """Say how many reviews wait for a thread."""
+        self._queue.set(number)
 
     def audit_dropped(self) -> None:
         """Count an audit line that could not be kept."""

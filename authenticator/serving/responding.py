@@ -3,21 +3,37 @@
 from __future__ import annotations
 
 import io
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
 
 from gunicorn.http.wsgi import create
 from gunicorn.util import http_date
 
+from authenticator.serving.framing import parse_head
 from authenticator.serving.reviews import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from http import HTTPStatus
     from socket import socket
 
     from gunicorn.config import Config
 
     from authenticator.serving.framing import ReceivedRequest
+    from authenticator.serving.reviews import Answer
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """A whole response.
+
+    Attributes:
+        data: head and body.
+        keep: whether the connection goes on.
+    """
+
+    data: bytes
+    keep: bool
 
 
 class _Response:
@@ -57,7 +73,7 @@ def respond(
     config: Config,
     *,
     closing: bool,
-) -> tuple[bytes, bool]:
+) -> Response:
     """Answer one request.
 
     Args:
@@ -67,11 +83,8 @@ def respond(
         local: the server's address.
         config: gunicorn's.
         closing: say that the connection ends here.
-
-    Returns:
-        the whole response, and whether the connection may go on.
     """
-    head = request.head
+    head = parse_head(config, request.head.data, peer)
     response, environ = create(head, cast("socket", None), peer, local, config, _Response)
     environ["wsgi.multithread"] = True
     environ["wsgi.input"] = io.BytesIO(request.body)
@@ -81,16 +94,25 @@ def respond(
     finally:
         if hasattr(body, "close"):
             body.close()
-    keep = not closing and not head.should_close()
-    return response.to_bytes(keep=keep, with_body=head.method != "HEAD"), keep
+    keep = request.head.keep_alive and not closing
+    data = response.to_bytes(keep=keep, with_body=head.method != "HEAD")
+    return Response(data, keep)
+
+
+def response_to(answer: Answer, *, keep: bool) -> bytes:
+    """Give the whole response to a review; `keep`: the connection goes on."""
+    connection = "keep-alive" if keep else "close"
+    head = (
+        f"HTTP/1.1 {_STATUS_LINES[answer.status]}\r\nDate: {http_date()}\r\n"
+        f"Connection: {connection}\r\nContent-Type: {answer.content_type}\r\n"
+        f"Content-Length: {len(answer.body)}\r\n\r\n"
+    )
+    return head.encode("ascii") + answer.body
 
 
 def refusal(status: HTTPStatus) -> bytes:
     """Give the constant response to what never reached the application."""
-    body = plain(status).body
-    response = _Response()
-    response.start_response(
-        f"{status} {status.phrase}",
-        [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))],
-    )(body)
-    return response.to_bytes(keep=False, with_body=True)
+    return response_to(plain(status), keep=False)
+
+
+_STATUS_LINES = {int(status): f"{status} {status.phrase}" for status in HTTPStatus}

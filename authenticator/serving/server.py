@@ -35,12 +35,16 @@ if TYPE_CHECKING:
     from gunicorn.config import Config
     from gunicorn.workers.base import Worker
 
+    from authenticator.serving.reviews import Answer
+
 _LOG = logging.getLogger(__name__)
 _BACKLOG = 1024
 _CONNECTIONS = 1000
 _FILES = 4096
 # Below the 30 s that Kubernetes gives a pod to end.
 _GRACEFUL_SECONDS = 25
+# Reviews that each worker can have waiting for STS.
+THREADS = 32
 # A worker whose poller has not come round for so long is replaced.
 _STUCK_SECONDS = 30
 
@@ -65,13 +69,17 @@ class ServeOptions:
     certificate: Path
     key: Path
     workers: int
-    threads: int = 32
+    threads: int = THREADS
 
 
 class Service(Protocol):
     """What is served. Made before the workers are forked: it starts no thread in its making."""
 
     wsgi: Callable[..., Iterable[bytes]]
+
+    def begin_review(self, body: bytes, remote: str, /) -> Answer | Callable[[], Answer]:
+        """Answer a review; see `Reviews.begin`."""
+        ...
 
     def start(self) -> None:
         """Start what runs beside the requests, in each worker."""
@@ -168,6 +176,7 @@ class _Application(BaseApplication):
         self._context = context
         self._listeners = listeners
         self._service = service
+        self.begin_review = service.begin_review
         super().__init__()
 
     def load_config(self) -> None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from authenticator.aws.arns import CallerIdentity
 from authenticator.aws.https import HttpsPool, Proxy, verifying_context
 from authenticator.aws.sts import Sts
-from authenticator.aws.sts_hosts import StsHost, sts_hosts
+from authenticator.aws.sts_hosts import sts_hosts
 from authenticator.errors import NamesUnavailable
 from authenticator.login import Login
 from authenticator.mapping.guards import Guard
@@ -19,14 +18,15 @@ from authenticator.serving.app import build_app
 from authenticator.serving.audit import AuditLog, as_json, as_text
 from authenticator.serving.metrics import Metrics
 from authenticator.serving.reviews import Reviews
+from authenticator.serving.server import THREADS
 from authenticator.settings import Settings
 from authenticator.sources.mappings import Mappings, SourceOptions
 from authenticator.sources.modes import MODES
-from authenticator.tokens import presigned
-from authenticator.tokens.presigned import PresignedRequest
+from authenticator.verdicts.budget import Budget, InFlight, KeyLimit
+from authenticator.verdicts.prover import Prover, Remembering
 
-# Well below the 30 s after which the API server gives up, so that it gets an answer.
-_STS_SECONDS = 10.0
+# A token's signature changes with the second, so that one key makes one new token a second.
+_CALLS_PER_KEY = 10.0
 
 
 class ReviewService:
@@ -45,14 +45,19 @@ class ReviewService:
             ConfigError: the environment's proxy or certificates cannot be used.
         """
         metrics = Metrics()
-        hosts = sts_hosts(settings.partition, settings.further_sts_hosts)
-        pool = HttpsPool(
-            timeout=_STS_SECONDS, context=verifying_context(), proxy=Proxy.from_environment()
-        )
+        pool = HttpsPool(context=verifying_context(), proxy=Proxy.from_environment())
         self._mappings = Mappings(_source_options(settings, config))
+        prover = Prover(
+            ask=Sts(settings.cluster_id, pool, metrics).prove,
+            hosts=sts_hosts(settings.partition, settings.further_sts_hosts),
+            budget=Budget(settings.sts_calls_per_second, time.monotonic),
+            key_limit=KeyLimit(_CALLS_PER_KEY, time.monotonic),
+            in_flight=InFlight(THREADS // 2),
+            observer=metrics,
+            remembering=Remembering(settings.verdict_seconds, settings.degraded_seconds),
+        )
         login = Login(
-            check=partial(_check, hosts=hosts),
-            prove=Sts(settings.cluster_id, pool, metrics).prove,
+            prover=prover,
             rules=self._mappings.current,
             name_instance=_no_names,
             clock=time.time,
@@ -60,12 +65,13 @@ class ReviewService:
         render = as_json if settings.log_format == "json" else as_text
         self._audit = AuditLog(sys.stderr.fileno(), render, dropped=metrics.audit_dropped)
         reviews = Reviews(
-            decide=login.decide,
+            login=login,
             metrics=metrics,
             audit=self._audit.add,
             scrubbed_accounts=frozenset(settings.scrubbed_accounts),
         )
-        self.wsgi = build_app(reviews.answer, metrics.render)
+        self.begin_review = reviews.begin
+        self.wsgi = build_app(reviews.begin, metrics.render)
 
     def start(self) -> None:
         """Start what runs beside the requests; called in each worker."""
@@ -76,10 +82,6 @@ class ReviewService:
         """Stop it, and write what waits to be written."""
         self._mappings.stop()
         self._audit.stop()
-
-
-def _check(token: str, *, hosts: Mapping[str, StsHost]) -> PresignedRequest:
-    return presigned.check(token, now=time.time(), hosts=hosts)
 
 
 def _source_options(settings: Settings, config: Path | None) -> SourceOptions:

@@ -7,7 +7,8 @@ body, so that as many half-open connections as it has threads stop it.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 from gunicorn.sock import ssl_context
 from gunicorn.workers.base import Worker
@@ -15,14 +16,23 @@ from gunicorn.workers.base import Worker
 from authenticator.serving.health import health
 from authenticator.serving.listening import Listener
 from authenticator.serving.loop import Loop
-from authenticator.serving.responding import respond
+from authenticator.serving.responding import Response, respond, response_to
+from authenticator.serving.reviews import Answer
 from authenticator.serving.sharing import Shares
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from authenticator.serving.connection import Connection
-    from authenticator.serving.framing import ReceivedRequest
+    from authenticator.serving.framing import Head, ReceivedRequest
+
+
+class Application(Protocol):
+    """What the worker needs of the gunicorn application that started it."""
+
+    def begin_review(self, body: bytes, remote: str, /) -> Answer | Callable[[], Answer]:
+        """Answer a review; see `Reviews.begin`."""
+        ...
 
 
 class ReviewWorker(Worker):
@@ -34,8 +44,8 @@ class ReviewWorker(Worker):
     def run(self) -> None:
         """Serve until told to stop, then finish what has begun."""
         first, *others = self.sockets
-        listeners = [Listener(first, ssl_context(self.cfg), self._with(self.wsgi))]
-        listeners += [Listener(other, None, self._with(health)) for other in others]
+        listeners = [Listener(first, ssl_context(self.cfg), self._begin)]
+        listeners += [Listener(other, None, partial(self._respond, health)) for other in others]
         share = self.shares.of(self.age)
         # gunicorn writes to this pipe on every signal.
         wake = self.PIPE[0], self.PIPE[1]
@@ -46,13 +56,28 @@ class ReviewWorker(Worker):
         self.notify()
         return self.alive and self.ppid == os.getppid()
 
-    def _with(
-        self, wsgi: Callable[..., Iterable[bytes]]
-    ) -> Callable[[ReceivedRequest, Connection], tuple[bytes, bool]]:
-        def answer(request: ReceivedRequest, connection: Connection) -> tuple[bytes, bool]:
-            closing = self._loop.stopping
-            return respond(
-                wsgi, request, connection.peer, connection.local, self.cfg, closing=closing
-            )
+    def _begin(
+        self, request: ReceivedRequest, connection: Connection
+    ) -> Response | Callable[[], Response]:
+        """Answer a review without the way through WSGI and Flask, which costs more than it does."""
+        head = request.head
+        if (head.method, head.path) != ("POST", "/authenticate"):
+            return partial(self._respond, self.wsgi, request, connection)
+        app = cast("Application", self.app)
+        answer = app.begin_review(request.body, connection.peer[0])
+        if isinstance(answer, Answer):
+            return self._response(answer, head)
+        return lambda: self._response(answer(), head)
 
-        return answer
+    def _response(self, answer: Answer, head: Head) -> Response:
+        keep = head.keep_alive and not self._loop.stopping
+        return Response(response_to(answer, keep=keep), keep)
+
+    def _respond(
+        self,
+        wsgi: Callable[..., Iterable[bytes]],
+        request: ReceivedRequest,
+        connection: Connection,
+    ) -> Response:
+        closing = self._loop.stopping
+        return respond(wsgi, request, connection.peer, connection.local, self.cfg, closing=closing)

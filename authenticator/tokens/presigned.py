@@ -145,9 +145,18 @@ def check(token: str, *, now: float, hosts: Mapping[str, StsHost]) -> PresignedR
     return PresignedRequest(host, access_key_id, signed_at, parameters)
 
 
-def _decode(token: str) -> str:
+def check_prefix(token: str) -> None:
+    """Check no more than that a token is of this kind, before any cost is incurred for it.
+
+    Raises:
+        TokenRefused: it is another's: ServiceAccount and OIDC tokens that have expired come here.
+    """
     if not token.startswith(PREFIX):
         raise TokenRefused("prefix", f"it does not begin with {PREFIX}")
+
+
+def _decode(token: str) -> str:
+    check_prefix(token)
     if len(token) > MAX_TOKEN_BYTES:
         raise TokenRefused("size", f"it is longer than {MAX_TOKEN_BYTES} bytes")
     encoded = token[len(PREFIX) :]

@@ -25,12 +25,12 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsDouble]:
         yield double
 
 
-def pool(timeout: float = 10) -> HttpsPool:
-    return HttpsPool(timeout=timeout, context=verifying_context(), proxy=Proxy.from_environment())
+def pool() -> HttpsPool:
+    return HttpsPool(context=verifying_context(), proxy=Proxy.from_environment())
 
 
 def test_an_answer_comes_through_the_proxy(aws: AwsDouble) -> None:
-    status, body = pool()(HOST, TARGET, HEADERS)
+    status, body = pool()(HOST, TARGET, HEADERS, timeout=10)
     assert status in (400, 403)
     assert b"MissingAuthenticationToken" in body
     assert aws.calls.counts().total == 1
@@ -79,9 +79,9 @@ def test_nobody_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     proxy = Proxy("127.0.0.1", port, {}, "")
-    fetch = HttpsPool(timeout=5, context=ssl.create_default_context(), proxy=proxy)
+    fetch = HttpsPool(context=ssl.create_default_context(), proxy=proxy)
     with pytest.raises(StsUnavailable, match="refused"):
-        fetch(HOST, "/", HEADERS)
+        fetch(HOST, "/", HEADERS, timeout=5)
 
 
 @pytest.mark.parametrize(
@@ -98,33 +98,33 @@ def test_nobody_listens() -> None:
 def test_a_fault_is_an_unavailable_sts(aws: AwsDouble, fault: faults.Fault, reason: str) -> None:
     aws.faults.start(fault)
     with pytest.raises(StsUnavailable, match=reason):
-        pool(timeout=1)(HOST, TARGET, HEADERS)
+        pool()(HOST, TARGET, HEADERS, timeout=1)
     aws.faults.stop_all()
     # And nothing of it is left for the next.
-    assert b"MissingAuthenticationToken" in pool()(HOST, TARGET, HEADERS)[1]
+    assert b"MissingAuthenticationToken" in pool()(HOST, TARGET, HEADERS, timeout=10)[1]
 
 
 @pytest.mark.parametrize("status", [301, 302, 307])
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_redirect_is_never_followed(aws: AwsDouble, status: int, scheme: str) -> None:
     aws.faults.start(faults.Redirect(f"{scheme}://sts.us-east-1.amazonaws.com/", status))
-    assert pool()(HOST, TARGET, HEADERS)[0] == status
+    assert pool()(HOST, TARGET, HEADERS, timeout=10)[0] == status
     assert aws.calls.counts().total == 1
 
 
 def test_a_connection_is_used_again(aws: AwsDouble) -> None:
     fetch = pool()
     for _ in range(3):
-        fetch(HOST, TARGET, HEADERS)
+        fetch(HOST, TARGET, HEADERS, timeout=10)
     assert aws.calls.counts().total == 3
     assert connections(fetch) == 1
 
 
 def test_a_kept_connection_that_was_closed_meanwhile_is_no_fault(aws: AwsDouble) -> None:
     fetch = pool()
-    fetch(HOST, TARGET, HEADERS)
+    fetch(HOST, TARGET, HEADERS, timeout=10)
     aws.faults.start(faults.Reset(), times=1)
-    assert b"MissingAuthenticationToken" in fetch(HOST, TARGET, HEADERS)[1]
+    assert b"MissingAuthenticationToken" in fetch(HOST, TARGET, HEADERS, timeout=10)[1]
 
 
 def connections(fetch: HttpsPool) -> int:
@@ -134,7 +134,9 @@ def connections(fetch: HttpsPool) -> int:
 def test_many_threads_share_the_pool(aws: AwsDouble) -> None:
     fetch = pool()
     with ThreadPoolExecutor(16) as threads:
-        statuses = set(threads.map(lambda _: fetch(HOST, TARGET, HEADERS)[0], range(64)))
+        statuses = set(
+            threads.map(lambda _: fetch(HOST, TARGET, HEADERS, timeout=10)[0], range(64))
+        )
     assert statuses <= {400, 403}
     assert aws.calls.counts().total == 64
     assert connections(fetch) <= 16

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -49,19 +50,32 @@ class Counted:
         self.results.append(result)
 
 
+class Login:
+    """Decides at once, or leaves it to whoever may wait."""
+
+    def __init__(self, decide: Callable[[str], Decision], *, at_once: bool) -> None:
+        self._decide = decide
+        self._at_once = at_once
+
+    def begin(self, token: str) -> Decision | Callable[[], Decision]:
+        return self._decide(token) if self._at_once else partial(self._decide, token)
+
+
 class Server:
     """The app with a use case that does as it is told."""
 
-    def __init__(self, decide: Callable[[str], Decision], scrubbed: frozenset[str]) -> None:
+    def __init__(
+        self, decide: Callable[[str], Decision], scrubbed: frozenset[str], *, at_once: bool = True
+    ) -> None:
         self.counted = Counted()
         self.audited: list[AuditRecord] = []
         reviews = Reviews(
-            decide=decide,
+            login=Login(decide, at_once=at_once),
             metrics=self.counted,
             audit=self.audited.append,
             scrubbed_accounts=scrubbed,
         )
-        self.client: FlaskClient = build_app(reviews.answer, lambda: b"metric 1\n").test_client()
+        self.client: FlaskClient = build_app(reviews.begin, lambda: b"metric 1\n").test_client()
 
     def review(self, posted: bytes = body(), **options: Any) -> Any:
         return self.client.post("/authenticate?timeout=30s", data=posted, **options)

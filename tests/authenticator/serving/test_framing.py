@@ -23,7 +23,7 @@ POST = b"POST /authenticate?timeout=30s HTTP/1.1\r\nHost: x\r\nContent-Length: 5
 
 
 def reader() -> RequestReader:
-    return RequestReader(CONFIG, ("127.0.0.1", 1))
+    return RequestReader(CONFIG)
 
 
 def feed(data: bytes, step: int = 1) -> list[ReceivedRequest]:

@@ -25,7 +25,7 @@ EVERYTHING = """
 from authenticator.serving.metrics import Metrics
 metrics = Metrics()
 metrics.observe_review("success", 0.02)
-metrics.sts_response(200, "eu-west-1")
+metrics.sts_response(200, "eu-west-1", 0.02)
 metrics.sts_connection_failed("eu-west-1")
 metrics.sts_throttled("eu-west-1")
 metrics.ec2_called()
@@ -43,6 +43,7 @@ print(metrics.render().decode())
     [
         'authenticate_latency_seconds_count{result="success"} 1.0',
         'sts_responses_total{ResponseCode="200",StsRegion="eu-west-1"} 1.0',
+        'sts_latency_seconds_count{StsRegion="eu-west-1"} 1.0',
         'sts_connection_failures_total{StsRegion="eu-west-1"} 1.0',
         'sts_throttling_total{StsRegion="eu-west-1"} 1.0',
         "ec2_describe_instances_calls_total 1.0",

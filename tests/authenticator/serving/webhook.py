@@ -9,7 +9,9 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
@@ -47,13 +49,21 @@ def decide(token: str) -> Decision:
     return cast("Decision", decision)
 
 
+class Login:
+    """Leaves everything to a thread, as a login that has to ask STS."""
+
+    def begin(self, token: str) -> Callable[[], Decision]:
+        return partial(decide, token)
+
+
 class Service:
     def __init__(self) -> None:
         metrics = Metrics()
         descriptor = os.open(DIRECTORY / "audit", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._audit = AuditLog(descriptor, as_json, dropped=metrics.audit_dropped)
-        reviews = Reviews(decide=decide, metrics=metrics, audit=self._audit.add)
-        self.wsgi = build_app(reviews.answer, metrics.render)
+        reviews = Reviews(login=Login(), metrics=metrics, audit=self._audit.add)
+        self.begin_review = reviews.begin
+        self.wsgi = build_app(reviews.begin, metrics.render)
 
     def start(self) -> None:
         self._audit.start()

@@ -1,0 +1,76 @@
+"""A circuit breaker for each STS host: what is down is not asked by everybody.
+
+closed --(several failures in a row)--> open --(a short while)--> half-open: one probe
+half-open --(an answer)--> closed; half-open --(no answer)--> open
+
+Source: M. Nygard, "Release It!", "Circuit Breaker".
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import Enum, auto
+
+FAILURES_TO_OPEN = 5
+# Also the longest time for which STS's return goes unnoticed, with the probe's own time added.
+OPEN_SECONDS = 0.5
+
+
+class Permission(Enum):
+    """Whether a host may be asked; a probe should not take long."""
+
+    YES = auto()
+    PROBE = auto()
+    NO = auto()
+
+
+@dataclass(slots=True)
+class _Circuit:
+    failures: int = 0
+    open_until: float = 0.0
+    probing: bool = False
+
+
+@dataclass(slots=True)
+class Breaker:
+    """The circuits of all hosts. Safe to use from many threads.
+
+    Attributes:
+        clock: seconds that never fall.
+    """
+
+    clock: Callable[[], float]
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _circuits: dict[str, _Circuit] = field(default_factory=dict)
+
+    def may_ask(self, host: str) -> Permission:
+        """Say whether to ask `host` now. Who may must tell `answered` or `failed` afterwards."""
+        with self._lock:
+            circuit = self._circuits.get(host)
+            if circuit is None or circuit.failures < FAILURES_TO_OPEN:
+                return Permission.YES
+            if circuit.probing or self.clock() < circuit.open_until:
+                return Permission.NO
+            circuit.probing = True
+            return Permission.PROBE
+
+    def answered(self, host: str) -> None:
+        """Close the circuit: `host` gave an answer, whatever it was."""
+        with self._lock:
+            self._circuits.pop(host, None)
+
+    def failed(self, host: str) -> None:
+        """Count a call of `host` that got no answer."""
+        with self._lock:
+            circuit = self._circuits.setdefault(host, _Circuit())
+            circuit.failures += 1
+            circuit.probing = False
+            if circuit.failures >= FAILURES_TO_OPEN:
+                circuit.open_until = self.clock() + OPEN_SECONDS
+
+    def open_hosts(self) -> int:
+        """How many circuits are open or half-open, for the metrics."""
+        with self._lock:
+            return sum(c.failures >= FAILURES_TO_OPEN for c in self._circuits.values())

@@ -1,0 +1,118 @@
+"""The budget of STS calls, shared by the workers of one host.
+
+STS allows 600 calls/s for each signer account and Region, shared with everything else there. The
+budget keeps a flood of tokens, which anyone on the internet can send through an API server, from
+using that up. Access keys that have logged in lately have a part of it to themselves: strangers may
+take only what is above the reserve, so that a stranger waits before somebody who is known does.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import mmap
+import os
+import struct
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from enum import Enum, auto
+
+_STATE = struct.Struct("<dd")  # calls left, and when that was so
+_MAX_KEYS = 10_000
+
+
+class Standing(Enum):
+    """Who asks."""
+
+    KNOWN = auto()
+    STRANGER = auto()
+
+
+class Budget:
+    """A token bucket in shared memory.
+
+    Args:
+        rate: calls a second.
+        clock: seconds that never fall and are the same in every worker (`time.monotonic`).
+    """
+
+    def __init__(self, rate: float, clock: Callable[[], float]) -> None:
+        self.rate = rate
+        self.burst = rate
+        self.reserve = rate / 4
+        self._clock = clock
+        # Record locks (fcntl) are the kernel's to release when a worker is killed.
+        self._file = os.memfd_create("budget")
+        os.truncate(self._file, _STATE.size)
+        self._memory = mmap.mmap(self._file, _STATE.size)
+        self._memory[:] = _STATE.pack(self.burst, clock())
+        self._lock = threading.Lock()
+
+    def take(self, standing: Standing) -> float:
+        """Take one call if there is one.
+
+        Returns:
+            0.0 if it was taken, and otherwise the seconds until there may be one.
+        """
+        floor = 0.0 if standing is Standing.KNOWN else self.reserve
+        with self._lock:
+            fcntl.lockf(self._file, fcntl.LOCK_EX)
+            try:
+                left, since = _STATE.unpack(self._memory)
+                now = self._clock()
+                left = min(self.burst, left + max(0.0, now - since) * self.rate)
+                missing = floor + 1 - left
+                if missing <= 0:
+                    left -= 1
+                self._memory[:] = _STATE.pack(left, now)
+            finally:
+                fcntl.lockf(self._file, fcntl.LOCK_UN)
+        return max(0.0, float(missing) / self.rate)
+
+
+class KeyLimit:
+    """How often one access key may cost a call of STS; each worker counts for itself.
+
+    Args:
+        rate: calls a second for one key, which may also come at once.
+        clock: seconds that never fall.
+    """
+
+    def __init__(self, rate: float, clock: Callable[[], float]) -> None:
+        self._rate = rate
+        self._clock = clock
+        self._lock = threading.Lock()
+        # Calls left and when, by key; the one that was seen longest ago first.
+        self._keys: OrderedDict[str, tuple[float, float]] = OrderedDict()
+
+    def take(self, access_key_id: str) -> bool:
+        """Take one call for a key; False if it has none left."""
+        now = self._clock()
+        with self._lock:
+            left, since = self._keys.pop(access_key_id, (self._rate, now))
+            left = min(self._rate, left + (now - since) * self._rate)
+            taken = left >= 1
+            self._keys[access_key_id] = (left - 1 if taken else left, now)
+            if len(self._keys) > _MAX_KEYS:
+                self._keys.popitem(last=False)
+        return taken
+
+
+class InFlight:
+    """How many calls strangers may have under way at once in this worker, waiting included.
+
+    Args:
+        strangers: the most; the rest of the worker's threads are for those who are known.
+    """
+
+    def __init__(self, strangers: int) -> None:
+        self._strangers = threading.Semaphore(strangers)
+
+    def enter(self, standing: Standing) -> bool:
+        """Take a place; False if there is none. Who entered must `leave`."""
+        return standing is Standing.KNOWN or self._strangers.acquire(blocking=False)
+
+    def leave(self, standing: Standing) -> None:
+        """Give the place back."""
+        if standing is Standing.STRANGER:
+            self._strangers.release()

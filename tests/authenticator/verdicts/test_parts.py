@@ -1,0 +1,197 @@
+"""The codec of verdicts, the budget, the key limit, the breaker and the single flight."""
+
+import fcntl
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from authenticator.aws.arns import CallerIdentity, PrincipalArn
+from authenticator.verdicts.breaker import FAILURES_TO_OPEN, OPEN_SECONDS, Breaker, Permission
+from authenticator.verdicts.budget import Budget, InFlight, KeyLimit, Standing
+from authenticator.verdicts.flight import SingleFlight
+from authenticator.verdicts.verdict import Proven, Refused, decode, encode
+
+NAMES = st.from_regex(r"[A-Za-z0-9_+=,.@-]{2,64}", fullmatch=True)
+TIMES = st.floats(0, 4e9)
+
+
+@given(NAMES, NAMES, TIMES, TIMES)
+def test_a_verdict_survives_the_table(role: str, session: str, at: float, until: float) -> None:
+    arn = PrincipalArn.parse(f"arn:aws-cn:sts::012345678901:assumed-role/{role}/{session}")
+    identity = CallerIdentity(arn, f"AROAEXAMPLEEXAMPLE000:{session}", "ASIAEXAMPLEEXAMPLE000")
+    for verdict in (Proven(identity, at, until), Refused("ExpiredToken", "STS refused it")):
+        assert decode(encode(verdict)) == verdict
+
+
+@given(st.binary(max_size=60))
+def test_no_other_bytes_are_a_proof(data: bytes) -> None:
+    try:
+        verdict = decode(data)
+    except ValueError:
+        return
+    assert isinstance(verdict, Refused)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_strangers_leave_the_reserve_to_those_who_are_known() -> None:
+    clock = Clock()
+    budget = Budget(100, clock)
+    taken = 0
+    while budget.take(Standing.STRANGER) == 0:
+        taken += 1
+    assert taken == 75
+    assert budget.take(Standing.STRANGER) == pytest.approx(0.01)
+    known = 0
+    while budget.take(Standing.KNOWN) == 0:
+        known += 1
+    assert known == 25
+    assert budget.take(Standing.STRANGER) == pytest.approx(0.26)
+
+
+def test_the_budget_refills_at_its_rate_and_no_further_than_full() -> None:
+    clock = Clock()
+    budget = Budget(100, clock)
+    while budget.take(Standing.KNOWN) == 0:
+        pass
+    clock.now += 0.1001
+    assert [budget.take(Standing.KNOWN) for _ in range(10)] == [0] * 10
+    assert budget.take(Standing.KNOWN) > 0
+    clock.now += 1000
+    assert sum(budget.take(Standing.KNOWN) == 0 for _ in range(200)) == 100
+
+
+def test_workers_share_one_budget() -> None:
+    budget = Budget(100, Clock())
+    for _ in range(2):
+        child = os.fork()
+        if child == 0:
+            for _ in range(30):
+                budget.take(Standing.KNOWN)
+            os._exit(0)
+        os.waitpid(child, 0)
+    assert sum(budget.take(Standing.KNOWN) == 0 for _ in range(100)) == 40
+
+
+def test_a_worker_that_dies_with_the_lock_blocks_nobody() -> None:
+    budget = Budget(100, Clock())
+    child = os.fork()
+    if child == 0:
+        fcntl.lockf(budget._file, fcntl.LOCK_EX)
+        os._exit(9)
+    os.waitpid(child, 0)
+    assert budget.take(Standing.KNOWN) == 0
+
+
+def test_one_key_cannot_take_everything() -> None:
+    clock = Clock()
+    limit = KeyLimit(10, clock)
+    assert sum(limit.take("A") for _ in range(50)) == 10
+    assert limit.take("B")
+    clock.now += 0.5
+    assert sum(limit.take("A") for _ in range(50)) == 5
+
+
+def test_strangers_never_fill_the_worker() -> None:
+    places = InFlight(strangers=2)
+    assert [places.enter(Standing.STRANGER) for _ in range(3)] == [True, True, False]
+    assert all(places.enter(Standing.KNOWN) for _ in range(100))
+    places.leave(Standing.KNOWN)
+    assert not places.enter(Standing.STRANGER)
+    places.leave(Standing.STRANGER)
+    assert places.enter(Standing.STRANGER)
+
+
+def test_a_circuit_opens_probes_and_closes() -> None:
+    clock = Clock()
+    breaker = Breaker(clock)
+    for _ in range(FAILURES_TO_OPEN):
+        assert breaker.may_ask("a") is Permission.YES
+        breaker.failed("a")
+    assert breaker.may_ask("a") is Permission.NO
+    assert breaker.may_ask("b") is Permission.YES
+    assert breaker.open_hosts() == 1
+    clock.now += OPEN_SECONDS
+    assert [breaker.may_ask("a") for _ in range(3)] == [
+        Permission.PROBE, Permission.NO, Permission.NO,
+    ]  # fmt: skip
+    breaker.failed("a")
+    assert breaker.may_ask("a") is Permission.NO
+    clock.now += OPEN_SECONDS
+    assert breaker.may_ask("a") is Permission.PROBE
+    breaker.answered("a")
+    assert breaker.may_ask("a") is Permission.YES
+    assert breaker.open_hosts() == 0
+
+
+def test_failures_that_are_not_in_a_row_open_nothing() -> None:
+    breaker = Breaker(Clock())
+    for _ in range(FAILURES_TO_OPEN * 3):
+        breaker.failed("a")
+        breaker.answered("a")
+    assert breaker.may_ask("a") is Permission.YES
+
+
+def test_all_who_ask_at_once_share_one_call_and_its_outcome() -> None:
+    flights: SingleFlight[int] = SingleFlight()
+    began, end = threading.Event(), threading.Event()
+
+    def call() -> int:
+        began.set()
+        end.wait(10)
+        return 42
+
+    def must_not_be_called() -> int:
+        raise AssertionError
+
+    with ThreadPoolExecutor(9) as threads:
+        first = threads.submit(flights.do, b"k", call, 10)
+        began.wait(10)
+        others = [threads.submit(flights.do, b"k", must_not_be_called, 10) for _ in range(7)]
+        other_key = threads.submit(flights.do, b"other", lambda: 1, 10)
+        assert other_key.result(10) == (1, False)
+        assert not any(other.done() for other in others)
+        end.set()
+        assert first.result() == (42, False)
+        assert [other.result() for other in others] == [(42, True)] * 7
+    assert flights._flights == {}
+
+
+def test_a_call_that_fails_fails_for_all_and_is_forgotten() -> None:
+    flights: SingleFlight[int] = SingleFlight()
+
+    def fail() -> int:
+        raise LookupError
+
+    for _ in range(2):
+        with pytest.raises(LookupError):
+            flights.do(b"k", fail, 1)
+    assert flights.do(b"k", lambda: 1, 1) == (1, False)
+
+
+def test_who_joins_does_not_wait_for_ever() -> None:
+    flights: SingleFlight[int] = SingleFlight()
+    began, end = threading.Event(), threading.Event()
+
+    def call() -> int:
+        began.set()
+        end.wait(10)
+        return 1
+
+    with ThreadPoolExecutor(1) as threads:
+        first = threads.submit(flights.do, b"k", call, 10)
+        began.wait(10)
+        with pytest.raises(TimeoutError):
+            flights.do(b"k", call, 0.01)
+        end.set()
+        assert first.result() == (1, False)
