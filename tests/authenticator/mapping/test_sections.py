@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -253,6 +254,17 @@ def test_the_references_files_are_read_as_they_are() -> None:
         (),
     )
     assert granted(read_file(json.dumps(dynamic).encode(), READER)[0]) == ("dev", ("a",))
+
+
+def test_the_guides_example_is_in_force_without_a_warning() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "mappings.md").read_text()
+    example = guide.split("```yaml\n")[1].split("```")[0]
+    sections = read_file(example.encode(), READER)
+    assert [(len(s.rules) + len(s.accounts), s.problems) for s in sections] == [
+        (3, ()),
+        (1, ()),
+        (1, ()),
+    ]
 
 
 _value = st.recursive(
