@@ -1,0 +1,107 @@
+"""5,000 nodes that join within 10 s: how many calls of EC2's that costs, and how long they wait.
+
+    python -m dev.bench.nodes
+
+Each worker process has its own names, threads and share of the rate; here they stand side by side.
+EC2 answers after 100 ms.
+"""
+
+from __future__ import annotations
+
+import queue
+import statistics
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from authenticator.aws.arns import CallerIdentity, PrincipalArn
+from authenticator.aws.batching import Batcher, Bucket
+from authenticator.aws.ec2 import MAX_IDS, Instance
+from authenticator.aws.instance_names import InstanceNames
+
+NODES = 5_000
+SECONDS = 10.0
+WORKERS = 2
+THREADS = 32
+RATE = 15.0
+BURST = 5
+_EC2_SECONDS = 0.1
+_ACCOUNT = "111122223333"
+
+
+class Figures(NamedTuple):
+    """What was measured.
+
+    Attributes:
+        calls: calls of DescribeInstances.
+        p50_seconds: from a node's arrival to its name, median.
+        p99_seconds: the same, 99th percentile.
+        longest_seconds: the longest.
+        seconds: from the first arrival to the last name.
+    """
+
+    calls: int
+    p50_seconds: float
+    p99_seconds: float
+    longest_seconds: float
+    seconds: float
+
+
+def measure() -> Figures:
+    """Let the nodes join once."""
+    calls: list[int] = []
+
+    def describe(ids: Sequence[str]) -> Mapping[str, Instance]:
+        calls.append(len(ids))
+        time.sleep(_EC2_SECONDS)
+        return {key: Instance(_ACCOUNT, f"{key}.internal", has_profile=True) for key in ids}
+
+    arrivals: queue.Queue[tuple[float, CallerIdentity] | None] = queue.Queue()
+    waits: list[float] = []
+
+    def serve(names: InstanceNames) -> None:
+        while (arrival := arrivals.get()) is not None:
+            names(arrival[1])
+            waits.append(time.perf_counter() - arrival[0])
+
+    workers = []
+    for _ in range(WORKERS):
+        bucket = Bucket(RATE / WORKERS, max(1, BURST // WORKERS), time.monotonic)
+        batcher = Batcher(describe, bucket, size=MAX_IDS, callers=2)
+        workers.append(InstanceNames(batcher, time.monotonic))
+    threads = [
+        threading.Thread(target=serve, args=(names,)) for names in workers for _ in range(THREADS)
+    ]
+    for thread in threads:
+        thread.start()
+    began = time.perf_counter()
+    for number in range(NODES):
+        due = began + number * SECONDS / NODES
+        time.sleep(max(0.0, due - time.perf_counter()))
+        arrivals.put((due, _node(number)))
+    for _ in threads:
+        arrivals.put(None)
+    for thread in threads:
+        thread.join()
+    seconds = time.perf_counter() - began
+    for names in workers:
+        names.stop()
+    percentiles = statistics.quantiles(waits, n=100)
+    return Figures(len(calls), statistics.median(waits), percentiles[98], max(waits), seconds)
+
+
+def _node(number: int) -> CallerIdentity:
+    session = f"i-{number:017x}"
+    arn = PrincipalArn.parse(f"arn:aws:sts::{_ACCOUNT}:assumed-role/Node/{session}")
+    return CallerIdentity(arn, f"AROAEXAMPLE:{session}", "ASIAEXAMPLE")
+
+
+def main() -> None:
+    """Print the figures."""
+    for name, value in measure()._asdict().items():
+        print(f"{name:16} {value:8.2f}")
+
+
+if __name__ == "__main__":
+    main()
