@@ -10,6 +10,14 @@ COMMAND = "aws-iam-authenticator"
 # Each verb: where it is implemented, and what it does.
 _VERBS = {
     "token": ("client.command", "main", "Print a token that logs you in (kubectl runs this)"),
+    "kubeconfig": (
+        "client.kubeconfig",
+        "main",
+        "Have kubectl log in to a cluster with this command",
+    ),
+    "whoami": ("client.whoami", "main", "Show the AWS identity that a token would carry"),
+    "doctor": ("client.doctor", "main", "Check what a login needs, each with a remedy"),
+    "completion": ("client.completion", "main", "Complete verbs and flags in bash, zsh or fish"),
     "server": ("authenticator.serving.command", "server", "Answer an API server's TokenReviews"),
     "init": (
         "authenticator.serving.command",

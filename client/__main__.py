@@ -2,7 +2,20 @@
 
 import sys
 
-from .command import main
+from . import command
+
+# What the single file has for people, beside the token for kubectl.
+_VERBS = ("completion", "doctor", "kubeconfig", "whoami")
+
+
+def run() -> int:
+    """Run the command line and return its exit code."""
+    verb = sys.argv[1] if len(sys.argv) > 1 else ""
+    if verb not in _VERBS:
+        return command.main(sys.argv[1:], words=("token",))
+    code: int = __import__(f"client.{verb}", fromlist=["main"]).main(sys.argv[2:])
+    return code
+
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:], words=("token",)))
+    sys.exit(run())

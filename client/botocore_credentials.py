@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import botocore.awsrequest
 import botocore.config
 import botocore.credentials
+import botocore.httpsession
 import botocore.session
+import botocore.utils
 
 from . import botocore_faults
 from .cli_cache import CliCache
@@ -157,6 +160,23 @@ class BotocoreSession:
             aws_secret_access_key=caller.secret_key,
             aws_session_token=caller.session_token,
         )
+
+    def date_of(self, host: str) -> str:
+        """Return the HTTP header ``Date`` of whatever a host answers; nothing is sent to it.
+
+        Raises:
+            ClientError: it could not be reached.
+        """
+        url = f"https://{host}/"
+        http = botocore.httpsession.URLLib3Session(
+            timeout=(_CONNECT_SECONDS, _READ_SECONDS),
+            proxies=botocore.utils.get_environ_proxies(url),
+            verify=self._session.get_config_variable("ca_bundle") or True,
+        )
+        with self._explained(f"reach {host}"):
+            answer = http.send(botocore.awsrequest.AWSRequest("GET", url).prepare())
+        date: str = answer.headers.get("date", "")
+        return date
 
     def _bound_waits(self) -> None:
         if self._bounded:

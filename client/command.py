@@ -13,6 +13,8 @@ from .token import Token, mint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .sessions import Role
 
 COMMAND = "aws-iam-authenticator"
@@ -20,7 +22,7 @@ _STDOUT = 1
 _INTERRUPTED = 130
 
 # Name, short form, what its value is (empty: a switch), help.
-_FLAGS = (
+FLAGS = (
     ("cluster-id", "i", "ID", "the cluster's id, as its webhook knows it"),
     ("config", "c", "FILE", "configuration file to read clusterID from"),
     ("role", "r", "ARN", "role to assume first"),
@@ -39,9 +41,9 @@ _FLAGS = (
     ("log-verbosity", "v", "LEVEL", "accepted; the client does not log"),
     ("help", "h", "", "show this help"),
 )
-_SWITCHES = frozenset(name for name, _, value, _ in _FLAGS if not value)
-_LONG = frozenset(name for name, _, _, _ in _FLAGS)
-_SHORT = {short: name for name, short, _, _ in _FLAGS if short}
+_SWITCHES = frozenset(name for name, _, value, _ in FLAGS if not value)
+_LONG = frozenset(name for name, _, _, _ in FLAGS)
+_SHORT = {short: name for name, short, _, _ in FLAGS if short}
 _EXCLUSIVE = (("forward-session-name", "session-name"), ("cache", "no-cache"))
 # As Go's strconv.ParseBool reads them.
 _BOOLEANS = dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), "true") | dict.fromkeys(
@@ -56,8 +58,13 @@ def main(arguments: list[str], *, words: tuple[str, ...] = ()) -> int:
         arguments: the command line without the verb; global flags may stand anywhere in it.
         words: what the command line has to hold besides flags.
     """
+    return answer(_run, arguments, words)
+
+
+def answer(run: "Callable[..., str]", *arguments: object) -> int:
+    """Write what a verb's function returns, or why it did not; return the exit code."""
     try:
-        _write(_run(arguments, words))
+        _write(run(*arguments))
     except ClientError as error:
         return _fail(str(error))
     except KeyboardInterrupt:
@@ -184,7 +191,7 @@ def _help() -> str:
         "Print an ExecCredential for kubectl: a token that proves your AWS identity to a cluster.",
         "",
     ]
-    for name, short, value, text in _FLAGS:
+    for name, short, value, text in FLAGS:
         spelling = f"{f'-{short},' if short else '   '} --{name} {value}"
         lines.append(f"  {spelling:<30} {text}")
     lines += [
