@@ -51,10 +51,11 @@ class InstanceNames:
         """
         session = identity.arn.session
         if identity.arn.kind is not PrincipalKind.ASSUMED_ROLE or not _is_id(session):
+            # Without the account, which may be one that no log shall show.
             _LOG.warning(
-                "%s is mapped to a node, and its session is no instance id: somebody other than"
-                " EC2 can assume the role",
-                identity.canonical_arn,
+                "the role %s is mapped to a node, and its session is no instance id: somebody"
+                " other than EC2 can assume it",
+                identity.arn.name,
             )
             raise UnknownUser("the session name is no instance id, so this is no node")
         instance = self._instance(session)

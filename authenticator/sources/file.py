@@ -74,10 +74,6 @@ class FileSource:
         """See `Source.stop`."""
         self._poll.stop()
 
-    def look(self) -> None:
-        """Look at the file now rather than at the next interval."""
-        self._poll.look()
-
     def _changed(self, content: bytes | OSError) -> None:
         self._state = self._read(content)
         self._publish(self._state)

@@ -93,7 +93,8 @@ def test_a_session_that_is_no_instance_id_is_refused_unasked_with_a_warning(
     with pytest.raises(UnknownUser, match="no instance id"):
         make()(node(session))
     assert ec2.calls == []
-    assert "somebody other than EC2 can assume the role" in caplog.text
+    assert "somebody other than EC2 can assume it" in caplog.text
+    assert "111122223333" not in caplog.text
 
 
 def test_a_user_is_no_instance(make: Make) -> None:
