@@ -69,6 +69,9 @@ class EntryReader:
         if reason := self.guard.refusal(username.head, heads):
             raise ValueError(reason)
         self._compare_with_kind(selector, entry)
+        if any(" - " in head for head in heads):
+            # YAML takes an item that is indented too far for more words of the item before it.
+            self.notes.append("a group has ' - ' in it; is the line after it indented too far?")
         match = Match(self.origin, username, entry.groups, self.guard)
         return Rule(selector, match, entry.userid, entry.expires)
 

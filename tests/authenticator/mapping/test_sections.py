@@ -52,6 +52,11 @@ IN_FORCE = {
         ("007", ("010", "yes")),
         None,
     ),
+    "group indented too far": (
+        HEAD + "username: dev\n  groups:\n  - a\n     - b",
+        ("dev", ("a - b",)),
+        "indented too far",
+    ),
     "group twice": (HEAD + "username: dev\n  groups: [a, a]", ("dev", ("a",)), None),
     "no username": (HEAD + "groups: [a]", (ROLE, ("a",)), "username is missing"),
     "unknown key": (HEAD + "username: dev\n  comment: x", ("dev", ()), "unknown key 'comment'"),
