@@ -44,7 +44,7 @@ _FILES = 4096
 # Below the 30 s that Kubernetes gives a pod to end.
 _GRACEFUL_SECONDS = 25
 # Reviews that each worker can have waiting for STS.
-THREADS = 32
+THREADS = 64
 # A worker whose poller has not come round for so long is replaced.
 _STUCK_SECONDS = 30
 

@@ -52,7 +52,7 @@ class ReviewService:
             hosts=sts_hosts(settings.partition, settings.further_sts_hosts),
             budget=Budget(settings.sts_calls_per_second, time.monotonic),
             key_limit=KeyLimit(_CALLS_PER_KEY, time.monotonic),
-            in_flight=InFlight(THREADS // 2),
+            in_flight=InFlight(THREADS * 3 // 4),
             observer=metrics,
             remembering=Remembering(settings.verdict_seconds, settings.degraded_seconds),
         )

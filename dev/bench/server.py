@@ -107,7 +107,8 @@ def measure(command: str, scenario: Scenario, case: Case, rig: Rig) -> Sample:
     """Start the server, load it, and stop it. Raises WebhookError and LoadError."""
     with tempfile.TemporaryDirectory() as scratch:
         rig.double.behave(scenario.sts)
-        with webhook.running(command, Path(scratch), rig.double) as server:
+        quota = scenario.sts.rate > 0
+        with webhook.running(command, Path(scratch), rig.double, quota=quota) as server:
             return _load(server, scenario, case, rig)
 
 

@@ -47,12 +47,16 @@ class Webhook:
 
 
 @contextmanager
-def running(command: str, directory: Path, double: StsDouble) -> Iterator[Webhook]:
+def running(
+    command: str, directory: Path, double: StsDouble, *, quota: bool = True
+) -> Iterator[Webhook]:
     """Run `command server` with its state in `directory`, and STS where the double is.
+
+    Where STS has no `quota`, ours is told that it may make as many calls as the reference does.
 
     Raises WebhookError.
     """
-    (directory / "config.yaml").write_text(yaml.safe_dump(configuration()))
+    (directory / "config.yaml").write_text(yaml.safe_dump(configuration(quota=quota)))
     port = _free_port()
     paths = [
         *("--config", str(directory / "config.yaml")),
@@ -76,7 +80,7 @@ def running(command: str, directory: Path, double: StsDouble) -> Iterator[Webhoo
         _stop(process)
 
 
-def configuration() -> dict[str, object]:
+def configuration(*, quota: bool = True) -> dict[str, object]:
     """Return the configuration that maps the callers of dev/bench/sts."""
     roles = [
         {
@@ -86,7 +90,10 @@ def configuration() -> dict[str, object]:
         }
         for number in range(_ROLES)
     ]
-    return {"clusterID": CLUSTER, "server": {"mapRoles": roles}}
+    server: dict[str, object] = {"mapRoles": roles}
+    if not quota:
+        server["stsCallsPerSecond"] = 100_000
+    return {"clusterID": CLUSTER, "server": server}
 
 
 def _environment(home: Path, double: StsDouble) -> dict[str, str]:
