@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := $(shell find authenticator client -name '*.py' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench clean
+.PHONY: help install demo test lint bench dist clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +46,9 @@ lint: install ## Check formatting, style, types and the direction of imports
 
 bench: install ## Measure against the Go reference, side by side (docs/benchmarks.md)
 	@$(BIN)/python -m dev.bench
+
+dist: install ## Make the plugin a single file: dist/aws-iam-authenticator.pyz
+	@$(BIN)/python -m dev.zipapp dist/aws-iam-authenticator.pyz
 
 clean: ## Remove what the targets made
 	rm -rf $(VENV) .cache build dist *.egg-info

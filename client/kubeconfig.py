@@ -20,7 +20,7 @@ _INSTALL_HINT = "aws-iam-authenticator is not installed: pip install kube-iam-au
 _SECRETS = frozenset(
     {"client-key-data", "client-secret", "id-token", "password", "refresh-token", "token", "value"}
 )
-_EMPTY: Mapping[str, Any] = {"apiVersion": "v1", "kind": "Config", "preferences": {}}
+_EMPTY: Mapping[str, Any] = {"kind": "Config", "apiVersion": "v1"}
 
 
 def main(arguments: list[str]) -> int:
@@ -132,14 +132,15 @@ def _plugin(flags: Any) -> dict[str, Any]:
     if flags.forward_session_name:
         arguments.append("--forward-session-name")
     environment = [{"name": "AWS_PROFILE", "value": flags.profile}] if flags.profile else None
+    # In kubectl's order, so that a second run changes nothing.
     return {
-        "apiVersion": "client.authentication.k8s.io/v1",
         "command": command.COMMAND,
         "args": arguments,
         "env": environment,
+        "apiVersion": "client.authentication.k8s.io/v1",
         "installHint": _INSTALL_HINT,
-        "interactiveMode": "IfAvailable",
         "provideClusterInfo": False,
+        "interactiveMode": "IfAvailable",
     }
 
 
@@ -147,7 +148,7 @@ def merged(
     content: Mapping[str, Any], new: Mapping[str, tuple[str, dict[str, Any]]]
 ) -> dict[str, Any]:
     """Return a kubeconfig with the entries added, or put in place of those of the same name."""
-    result = {**_EMPTY, **content}
+    result = dict(content or _EMPTY)
     for kind, (name, entry) in new.items():
         kept = [old for old in result.get(kind) or [] if old["name"] != name]
         result[kind] = [*kept, {"name": name, **entry}]

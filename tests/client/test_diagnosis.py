@@ -1,0 +1,298 @@
+"""The verb `whoami`, asked of the AWS double; and `doctor`, in health and in sickness."""
+
+import json
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from client import doctor, whoami
+from dev.aws_double import AwsDouble
+from dev.aws_double.principals import user
+from dev.aws_double.trust import Role
+from tests.client.running import Outcome
+
+ACCOUNT = "111122223333"
+ALICE = user(ACCOUNT, "alice")
+DEV = Role(f"arn:aws:iam::{ACCOUNT}:role/dev", frozenset({ALICE.arn}))
+Verb = Callable[[list[str]], int]
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def __call__(self) -> float:
+        return time.time() + self.ahead
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def aws(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsDouble]:
+    with AwsDouble([ALICE], roles=[DEV], clock=clock) as double:
+        surroundings = {**double.environment(), **ALICE.environment(), "AWS_REGION": "eu-west-1"}
+        for name, value in surroundings.items():
+            monkeypatch.setenv(name, value)
+        yield double
+
+
+@pytest.fixture
+def run(capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    def run(verb: Verb, *arguments: str) -> Outcome:
+        return Outcome(verb([*arguments]), *capfd.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Put a kubectl on PATH that prints one answer to each of its verbs."""
+
+    def install(**answers: str) -> None:
+        cases = "".join(f"  {verb}) {answer} ;;\n" for verb, answer in answers.items())
+        program = tmp_path / "bin" / "kubectl"
+        program.parent.mkdir()
+        program.write_text(f"#!/bin/sh\ncase $1 in\n{cases}esac\n")
+        program.chmod(0o755)
+        monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
+
+    return install
+
+
+def printed(document: object) -> str:
+    return f"echo '{json.dumps(document)}'"
+
+
+USER_INFO = {
+    "status": {"userInfo": {"username": "alice", "groups": ["dev", "system:authenticated"]}}
+}
+
+
+def kubeconfig_of(user_entry: object) -> str:
+    return printed({"current-context": "prod", "users": [{"name": "a", "user": user_entry}]})
+
+
+PLUGIN = {
+    "exec": {
+        "apiVersion": "client.authentication.k8s.io/v1beta1",
+        "command": "aws-iam-authenticator",
+    }
+}
+
+
+@pytest.mark.usefixtures("aws")
+class TestWhoami:
+    def test_shows_whose_credentials_they_are(self, run: Callable[..., Outcome]) -> None:
+        outcome = run(whoami.main, "-o", "json")
+
+        assert json.loads(outcome.out) == {
+            "arn": ALICE.arn,
+            "account": ACCOUNT,
+            "userId": ALICE.user_id,
+            "source": "the environment",
+            "expires": "never",
+            "accessKeyId": ALICE.access_key_id,
+            "sts": "sts.eu-west-1.amazonaws.com",
+        }
+
+    def test_shows_the_role_and_its_end(self, run: Callable[..., Outcome]) -> None:
+        outcome = run(whoami.main, "-r", DEV.arn, "-s", "me")
+
+        assert outcome.code == 0
+        assert f"arn:          arn:aws:sts::{ACCOUNT}:assumed-role/dev/me\n" in outcome.out
+        assert f"source:       the role {DEV.arn}\n" in outcome.out
+        assert "expires:      20" in outcome.out
+
+    def test_shows_no_secret(self, run: Callable[..., Outcome]) -> None:
+        outcome = run(whoami.main)
+
+        assert ALICE.secret_access_key not in outcome.out + outcome.err
+
+    def test_shows_the_clusters_view(
+        self, run: Callable[..., Outcome], kubectl: Callable[..., None]
+    ) -> None:
+        kubectl(auth=printed(USER_INFO))
+
+        outcome = run(whoami.main, "--cluster")
+
+        assert "cluster:      alice (groups: dev, system:authenticated)\n" in outcome.out
+
+    def test_a_cluster_that_refuses_is_no_fault(
+        self, run: Callable[..., Outcome], kubectl: Callable[..., None]
+    ) -> None:
+        kubectl(auth="echo 'error: You must be logged in (Unauthorized)' >&2; exit 1")
+
+        outcome = run(whoami.main, "--cluster")
+
+        assert outcome.code == 0
+        assert "cluster:      unknown: error: You must be logged in (Unauthorized)" in outcome.out
+
+    def test_a_refusal_of_sts_is_one_line(
+        self, run: Callable[..., Outcome], aws: AwsDouble
+    ) -> None:
+        aws.principals.remove(ALICE.access_key_id)
+
+        line = run(whoami.main).refusal()
+
+        assert "InvalidClientTokenId" in line
+        assert "AWS does not know it" in line
+
+
+def statuses(outcome: Outcome) -> dict[str, str]:
+    return {it["check"]: it["status"] for it in json.loads(outcome.out)}
+
+
+def text(outcome: Outcome, check: str) -> str:
+    [found] = [it["text"] for it in json.loads(outcome.out) if it["check"] == check]
+    return str(found)
+
+
+HEALTHY = dict.fromkeys(
+    ("credentials", "region", "proxy", "clock", "identity", "kubeconfig", "plugin", "cluster"),
+    "ok",
+)
+
+
+@pytest.mark.usefixtures("aws")
+class TestDoctor:
+    def test_finds_nothing_in_health(
+        self, run: Callable[..., Outcome], kubectl: Callable[..., None]
+    ) -> None:
+        kubectl(config=kubeconfig_of(PLUGIN), auth=printed(USER_INFO))
+
+        outcome = run(doctor.main, "-o", "json")
+
+        assert (outcome.code, outcome.err) == (0, "")
+        assert statuses(outcome) == HEALTHY
+        assert text(outcome, "identity") == ALICE.arn
+
+    def test_is_plain_text_where_there_is_no_terminal(
+        self, run: Callable[..., Outcome], kubectl: Callable[..., None]
+    ) -> None:
+        kubectl(config=kubeconfig_of(PLUGIN), auth=printed(USER_INFO))
+
+        outcome = run(doctor.main)
+
+        assert "\x1b" not in outcome.out
+        assert outcome.out.startswith("ok       credentials  the environment")
+
+    def test_a_clock_that_is_off(
+        self, run: Callable[..., Outcome], kubectl: Callable[..., None], clock: Clock
+    ) -> None:
+        kubectl(config=kubeconfig_of(PLUGIN), auth=printed(USER_INFO))
+        clock.ahead = 3600
+
+        outcome = run(doctor.main, "-o", "json")
+
+        assert outcome.code == 1
+        assert text(outcome, "clock").startswith("this computer's clock is 60 minutes behind AWS's")
+
+    def test_a_region_that_nobody_chose(
+        self,
+        run: Callable[..., Outcome],
+        kubectl: Callable[..., None],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        kubectl(config=kubeconfig_of(PLUGIN), auth=printed(USER_INFO))
+        monkeypatch.delenv("AWS_REGION")
+
+        outcome = run(doctor.main, "-o", "json")
+
+        assert outcome.code == 0
+        assert statuses(outcome) == HEALTHY | {"region": "warning"}
+
+    def test_a_proxy_that_is_down(
+        self,
+        run: Callable[..., Outcome],
+        kubectl: Callable[..., None],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        kubectl(config=kubeconfig_of(PLUGIN), auth=printed(USER_INFO))
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+        for name in ("HTTPS_PROXY", "https_proxy"):
+            monkeypatch.setenv(name, f"http://me:hidden@127.0.0.1:{port}")
+
+        outcome = run(doctor.main, "-o", "json")
+
+        found = statuses(outcome)
+        assert (found["proxy"], found["clock"], found["identity"]) == ("fault",) * 3
+        assert f"127.0.0.1:{port}: Connection refused; check HTTPS_PROXY" in text(outcome, "proxy")
+        assert "hidden" not in outcome.out
+
+    def test_without_credentials_it_goes_on(
+        self,
+        run: Callable[..., Outcome],
+        kubectl: Callable[..., None],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        kubectl(config=kubeconfig_of(PLUGIN), auth=printed(USER_INFO))
+        monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+
+        outcome = run(doctor.main, "-o", "json")
+
+        assert outcome.code == 1
+        skipped = dict.fromkeys(("region", "clock", "identity"), "skipped")
+        assert statuses(outcome) == HEALTHY | skipped | {"credentials": "fault"}
+
+    @pytest.mark.parametrize(
+        ("entry", "status", "phrase"),
+        [
+            ({"token": "x"}, "warning", "runs no plugin"),
+            (
+                {"exec": {"apiVersion": "client.authentication.k8s.io/v1alpha1", "command": "x"}},
+                "fault",
+                "set it to client.authentication.k8s.io/v1",
+            ),
+        ],
+        ids=["token", "old version"],
+    )
+    def test_a_user_that_cannot_work(
+        self,
+        entry: object,
+        status: str,
+        phrase: str,
+        run: Callable[..., Outcome],
+        kubectl: Callable[..., None],
+    ) -> None:
+        kubectl(config=kubeconfig_of(entry), auth=printed(USER_INFO))
+
+        outcome = run(doctor.main, "-o", "json")
+
+        assert statuses(outcome)["plugin"] == status
+        assert phrase in text(outcome, "plugin")
+
+    def test_a_cluster_that_refuses(
+        self, run: Callable[..., Outcome], kubectl: Callable[..., None]
+    ) -> None:
+        kubectl(config=kubeconfig_of(PLUGIN), auth="echo 'error: (Unauthorized)' >&2; exit 1")
+
+        outcome = run(doctor.main, "-o", "json")
+
+        assert outcome.code == 1
+        assert "ask the cluster's administrator for a mapping" in text(outcome, "cluster")
+
+    def test_no_kubeconfig(self, run: Callable[..., Outcome], kubectl: Callable[..., None]) -> None:
+        kubectl(config="echo 'error: current-context must exist' >&2; exit 1")
+
+        outcome = run(doctor.main, "-o", "json")
+
+        assert statuses(outcome) == HEALTHY | {
+            "kubeconfig": "fault",
+            "plugin": "skipped",
+            "cluster": "skipped",
+        }
+
+    def test_no_kubectl(self, run: Callable[..., Outcome], monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PATH", "")
+
+        outcome = run(doctor.main, "-o", "json")
+
+        assert "kubectl is not on PATH" in text(outcome, "kubeconfig")

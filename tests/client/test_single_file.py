@@ -1,0 +1,99 @@
+"""The plugin as one file that is downloaded and run."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dev import zipapp
+from tests.client.running import PREFIX, Outcome
+
+
+@pytest.fixture(scope="module")
+def single_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("dist") / "aws-iam-authenticator.pyz"
+    zipapp.build(file)
+    return file
+
+
+@pytest.fixture(params=["executed", "given to Python", "given to an isolated Python"])
+def command(request: pytest.FixtureRequest, single_file: Path, tmp_path: Path) -> list[str]:
+    """Each way to start it; `env` finds the interpreter under test."""
+    if request.param == "executed":
+        return [str(single_file)]
+    flags = ["-I", "-S"] if "isolated" in request.param else []
+    return [sys.executable, *flags, str(single_file)]
+
+
+def run(command: list[str], *arguments: str, directory: Path | None = None) -> Outcome:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    finished = subprocess.run(
+        [*command, *arguments],
+        env={**os.environ, "PATH": path},
+        cwd=directory,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return Outcome(finished.returncode, finished.stdout, finished.stderr)
+
+
+@pytest.mark.usefixtures("keys")
+def test_prints_a_token(command: list[str]) -> None:
+    outcome = run(command, "token", "-i", "c", "--token-only")
+
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.startswith("k8s-aws-v1.")
+
+
+@pytest.mark.usefixtures("keys")
+def test_refuses_like_the_command(command: list[str]) -> None:
+    outcome = run(command, "token")
+
+    assert outcome.refusal().startswith("no cluster id")
+
+
+def test_finds_botocore_when_it_needs_it(command: list[str], home: Path) -> None:
+    """Nothing but botocore can tell that there is nothing."""
+    (home / ".aws" / "config").write_text("[default]\ncredential_process = /absent/process\n")
+
+    assert "/absent/process" in run(command, "token", "-i", "c").refusal()
+
+
+def test_has_the_verbs_for_people(command: list[str]) -> None:
+    assert "complete -o default" in run(command, "completion", "bash").out
+
+
+@pytest.mark.usefixtures("keys")
+def test_imports_nothing_from_the_working_directory(single_file: Path, tmp_path: Path) -> None:
+    for name in ("client", "os", "time", "binascii", "site"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('planted')\n")
+
+    outcome = run([str(single_file)], "token", "-i", "c", directory=tmp_path)
+
+    assert (outcome.code, outcome.err) == (0, "")
+
+
+def test_says_which_package_is_missing(single_file: Path, home: Path) -> None:
+    """An interpreter of an environment without botocore."""
+    environment = home / "environment"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    python = environment / "bin" / "python"
+
+    outcome = run([str(python), "-I", "-S", str(single_file)], "token", "-i", "c")
+
+    assert outcome.code == 1
+    assert outcome.err.startswith(f"{PREFIX}these credentials need botocore")
+    assert f"`{python} -m pip install botocore`" in outcome.err
+
+
+def test_the_same_sources_make_the_same_file(single_file: Path, tmp_path: Path) -> None:
+    zipapp.build(tmp_path / "again")
+
+    assert (tmp_path / "again").read_bytes() == single_file.read_bytes()
+
+
+def test_the_first_line_fits_old_kernels(single_file: Path) -> None:
+    assert single_file.read_bytes().index(b"\n") < 127
