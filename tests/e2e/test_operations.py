@@ -40,6 +40,14 @@ def document(server: WebhookServer) -> Iterator[dict[str, Any]]:
     server.config.write_text(text)
 
 
+@pytest.fixture
+def mortal(server: WebhookServer) -> Iterator[WebhookServer]:
+    """The server, to be ended; whatever becomes of the test, it runs afterwards."""
+    yield server
+    if not server.running:
+        server.start()
+
+
 def write(server: WebhookServer, document: dict[str, Any]) -> None:
     server.config.write_text(yaml.safe_dump(document))
 
@@ -86,31 +94,31 @@ def test_a_broken_edit_locks_nobody_out(
 
 
 def test_a_login_under_way_is_finished_before_the_server_ends(
-    plane_v1: ControlPlane, server: WebhookServer, aws: AwsDouble
+    plane_v1: ControlPlane, mortal: WebhookServer, aws: AwsDouble
 ) -> None:
     aws.faults.start(Hang())
     before = aws.calls.counts().total
     with ThreadPoolExecutor() as pool:
         login = pool.submit(log_in_afresh, plane_v1)
         aws.calls.wait(lambda counts: counts.total > before)
-        server.signal(signal.SIGTERM)
-        server.wait_until_closed()
+        mortal.signal(signal.SIGTERM)
+        mortal.wait_until_closed()
         aws.faults.stop(Hang)
-        assert login.result() == 201, server.log.tail
-    server.wait_until_ended()
+        assert login.result() == 201, mortal.log.tail
+    mortal.wait_until_ended()
     assert log_in_afresh(plane_v1) == 401
-    server.start()
+    mortal.start()
     # Same port and certificate: the API server need not be told.
     assert log_in_afresh(plane_v1) == 201
 
 
-def test_no_review_that_was_posted_is_lost_in_a_restart(server: WebhookServer) -> None:
+def test_no_review_that_was_posted_is_lost_in_a_restart(mortal: WebhookServer) -> None:
     own = threading.local()
     back = threading.Event()
 
     def review() -> str:
         if not hasattr(own, "poster"):
-            own.poster = server.poster()
+            own.poster = mortal.poster()
         try:
             answer: Answer = own.poster.review(callers.fresh_token(ALICE.principal))
         except ConnectionRefusedError:
@@ -119,15 +127,15 @@ def test_no_review_that_was_posted_is_lost_in_a_restart(server: WebhookServer) -
         return "granted" if answer.user else "denied"
 
     with stream_of(review) as stream:
-        stream.wait_for_more()
-        server.signal(signal.SIGTERM)
         try:
-            server.wait_until_ended()
-            server.start()
+            stream.wait_for_more()
+            mortal.signal(signal.SIGTERM)
+            mortal.wait_until_ended()
+            mortal.start()
         finally:
             back.set()
         stream.wait_for_more()
-    assert set(stream.outcomes) == {"granted", "nobody was there"}, server.log.tail
+    assert set(stream.outcomes) == {"granted", "nobody was there"}, mortal.log.tail
 
 
 def test_new_workers_take_over_and_no_login_is_lost(

@@ -83,6 +83,7 @@ class WebhookServer:
 
     def start(self) -> None:
         """Start it and wait until it serves. Raises AssertionError with the end of its log."""
+        self.kill()
         self._process = subprocess.Popen(
             self._command,
             cwd=self.config.parent,
@@ -101,6 +102,11 @@ class WebhookServer:
         except BaseException:
             self.kill()
             raise
+
+    @property
+    def running(self) -> bool:
+        """Whether the main process is there."""
+        return self._process is not None and self._process.poll() is None
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the main process, as a supervisor does."""
@@ -133,9 +139,7 @@ class WebhookServer:
         """Ask until the condition holds: for what the server gives no signal of."""
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while not condition():
-            assert self._process is not None
-            ended = self._process.poll() is not None
-            assert not ended, f"it ended; {self.log.tail}"
+            assert self.running, f"it ended; {self.log.tail}"
             assert time.monotonic() < deadline, f"{complaint}; {self.log.tail}"
             time.sleep(0.02)
 
