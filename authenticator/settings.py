@@ -21,8 +21,9 @@ from pydantic import (
 )
 from pydantic.fields import FieldInfo
 
-from authenticator.aws.arns import PARTITIONS
+from authenticator.aws.arns import PARTITIONS, PrincipalArn
 from authenticator.aws.sts_hosts import StsHost
+from authenticator.sources.modes import MODES, canonical_modes
 
 ENVIRONMENT_PREFIX = "KUBERNETES_AWS_AUTHENTICATOR_"
 
@@ -30,14 +31,6 @@ ENVIRONMENT_PREFIX = "KUBERNETES_AWS_AUTHENTICATOR_"
 MAPPING_KEYS = ("mapRoles", "mapUsers", "mapAccounts")
 # Switches of the reference for what is always on here.
 FEATURE_GATES = frozenset({"SSORoleMatch", "IAMIdentityMappingCRD", "ConfiguredInitDirectories"})
-BACKEND_MODES = {
-    "mountedfile": "MountedFile",
-    "file": "MountedFile",
-    "eksconfigmap": "EKSConfigMap",
-    "configmap": "EKSConfigMap",
-    "crd": "CRD",
-    "dynamicfile": "DynamicFile",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +61,6 @@ def _items(value: Any) -> Any:
     return [item for item in (item.strip() for item in value.split(",")) if item]
 
 
-def _backend_modes(modes: tuple[str, ...]) -> tuple[str, ...]:
-    unknown = [mode for mode in modes if mode.lower() not in BACKEND_MODES]
-    if unknown or not modes:
-        known = ", ".join(dict.fromkeys(BACKEND_MODES.values()))
-        raise ValueError(f"{', '.join(unknown) or 'nothing'} given where one of {known} is needed")
-    named = tuple(BACKEND_MODES[mode.lower()] for mode in modes)
-    if len(set(named)) != len(named):
-        raise ValueError("a mode is named twice")
-    return named
-
-
 def _partition(value: str) -> str:
     if value not in PARTITIONS:
         raise ValueError(f"it is not one of {', '.join(sorted(PARTITIONS))}")
@@ -97,6 +79,14 @@ def _account_ids(values: tuple[str, ...]) -> tuple[str, ...]:
     if wrong:
         raise ValueError(f"{wrong[0]!r} is no account id of 12 digits; quote it in YAML")
     return values
+
+
+def _principal(value: str) -> str:
+    try:
+        PrincipalArn.parse(value)
+    except ValueError as error:
+        raise ValueError(f"{value!r} cannot be used: {error}") from None
+    return value
 
 
 def _feature_gates(value: Any) -> Any:
@@ -196,7 +186,7 @@ class Settings(BaseModel):
         "", description="The API server's URL, instead of the kubeconfig's."
     )
     backend_mode: Annotated[
-        Items, AfterValidator(_backend_modes), Place("backendMode", "--backend-mode")
+        Items, AfterValidator(canonical_modes), Place("backendMode", "--backend-mode")
     ] = Field(
         ("MountedFile",),
         description="The sources of mappings in their order:"
@@ -219,6 +209,24 @@ class Settings(BaseModel):
         (),
         description="Beginnings of usernames that a source may not give:"
         " a list of `{backendmode, usernamePrefixReserveList}`.",
+    )
+    system_name_sources: Annotated[
+        Items, AfterValidator(canonical_modes), Place("systemNameSources")
+    ] = Field(
+        tuple(dict.fromkeys(MODES.values())),
+        description="The sources that may grant usernames and groups that begin with `system:`.",
+    )
+    bootstrap_administrators: Annotated[
+        tuple[Annotated[str, AfterValidator(_principal)], ...],
+        BeforeValidator(_items),
+        Place("bootstrapAdministrators"),
+    ] = Field(
+        (),
+        description="ARNs that are `system:masters` whatever the sources say:"
+        " the cluster's creator.",
+    )
+    break_glass_path: Annotated[str, Place("breakGlassPath")] = Field(
+        "", description="A file of mappings that apply after all others, and may be absent."
     )
     scrubbed_accounts: Annotated[Items, AfterValidator(_account_ids), Place("scrubbedAccounts")] = (
         Field((), description="Accounts whose ids appear in no answer, log line or metric.")

@@ -1,4 +1,4 @@
-"""The HTTP endpoints: `/authenticate`, `/metrics` and `/healthz`."""
+"""The HTTP endpoints: `/authenticate`, `/metrics`, `/healthz` and `/readyz`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from flask import Flask, Response, abort, request
 from werkzeug.exceptions import HTTPException
 
 from authenticator.serving.metrics import CONTENT_TYPE
+from authenticator.serving.readiness import Readiness
 from authenticator.serving.reviews import Answer, plain
 
 MAX_BODY_BYTES = 64 * 1024
@@ -16,7 +17,9 @@ MAX_BODY_BYTES = 64 * 1024
 Begins = Callable[[bytes, str], "Answer | Callable[[], Answer]"]
 
 
-def build_app(begin: Begins, metrics: Callable[[], bytes]) -> Flask:
+def build_app(
+    begin: Begins, metrics: Callable[[], bytes], readiness: Callable[[], Readiness]
+) -> Flask:
     """Build the WSGI application.
 
     Query strings are ignored (the API server always sends one), and so is the type of what is
@@ -26,6 +29,7 @@ def build_app(begin: Begins, metrics: Callable[[], bytes]) -> Flask:
     Args:
         begin: `Reviews.begin`.
         metrics: `Metrics.render`.
+        readiness: tells whether the server is ready.
     """
     app = Flask("authenticator", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
@@ -48,6 +52,12 @@ def build_app(begin: Begins, metrics: Callable[[], bytes]) -> Flask:
     @app.get("/healthz", provide_automatic_options=False)
     def healthz() -> Response:
         return Response(b"ok", content_type="text/plain")
+
+    @app.get("/readyz", provide_automatic_options=False)
+    def readyz() -> Response:
+        found = readiness()
+        status = HTTPStatus.OK if found.ready else HTTPStatus.SERVICE_UNAVAILABLE
+        return Response(found.detail, status, content_type="application/json")
 
     @app.errorhandler(HTTPException)
     def refuse(error: HTTPException) -> Response:

@@ -142,6 +142,12 @@ class Metrics:
         self._ec2_calls = counter(
             "ec2_describe_instances_calls_total", "Calls of EC2 DescribeInstances"
         )
+        self._source_failures = counter(
+            "mapping_source_failures_total", "Failures to read a source of mappings", "source"
+        )
+        self._mappings = gauge("mappings_in_force", "Mappings in force")
+        self._mapping_faults = gauge("mapping_faults", "Faults that keep a mapping out of force")
+        self._mapping_overlaps = gauge("mapping_overlaps", "Mappings that claim the same callers")
         self._watch_failures = counter(
             "configmap_watch_failures_total", "Failures of the watch of the ConfigMap aws-auth"
         )
@@ -194,17 +200,24 @@ class Metrics:
         """Count a call of DescribeInstances."""
         self._ec2_calls.inc()
 
-    def configmap_watch_failed(self) -> None:
-        """Count a failure of the ConfigMap's watch."""
-        self._watch_failures.inc()
+    def failed(self, source: str) -> None:
+        """Count a failure to read or watch a source of mappings."""
+        self._source_failures.labels(source).inc()
+        # The reference's names for two of them.
+        if source == "EKSConfigMap":
+            self._watch_failures.inc()
+        elif source == "DynamicFile":
+            self._file_failures.inc()
 
-    def dynamic_file_failed(self) -> None:
-        """Count a failure to read the dynamic file."""
-        self._file_failures.inc()
+    def applied(self, source: str, seconds: float) -> None:
+        """Count an edit of a source that came into force `seconds` after it was made."""
+        self._dynamic_latency.labels(source).observe(seconds)
 
-    def observe_dynamic_latency(self, kind: str, seconds: float) -> None:
-        """Count an edit that came into force; `kind` names the kind of file."""
-        self._dynamic_latency.labels(kind).observe(seconds)
+    def mappings(self, *, in_force: int, faults: int, overlaps: int) -> None:
+        """Say how many mappings are in force, left out for a fault, and claim the same callers."""
+        self._mappings.set(in_force)
+        self._mapping_faults.set(faults)
+        self._mapping_overlaps.set(overlaps)
 
     def dynamic_file(self, *, enabled: bool, only: bool) -> None:
         """Say whether DynamicFile is in use, and whether alone."""

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from gunicorn.config import Config
     from gunicorn.workers.base import Worker
 
+    from authenticator.serving.readiness import Readiness
     from authenticator.serving.reviews import Answer
 
 _LOG = logging.getLogger(__name__)
@@ -79,6 +80,10 @@ class Service(Protocol):
 
     def begin_review(self, body: bytes, remote: str, /) -> Answer | Callable[[], Answer]:
         """Answer a review; see `Reviews.begin`."""
+        ...
+
+    def readiness(self) -> Readiness:
+        """Tell whether the server is ready."""
         ...
 
     def start(self) -> None:
@@ -177,6 +182,7 @@ class _Application(BaseApplication):
         self._listeners = listeners
         self._service = service
         self.begin_review = service.begin_review
+        self.readiness = service.readiness
         super().__init__()
 
     def load_config(self) -> None:

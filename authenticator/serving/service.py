@@ -7,21 +7,22 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from authenticator.aws.arns import CallerIdentity
 from authenticator.aws.https import HttpsPool, Proxy, verifying_context
 from authenticator.aws.sts import Sts
 from authenticator.aws.sts_hosts import sts_hosts
-from authenticator.errors import NamesUnavailable
 from authenticator.login import Login
 from authenticator.mapping.guards import Guard
 from authenticator.serving.app import build_app
 from authenticator.serving.audit import AuditLog, as_json, as_text
 from authenticator.serving.metrics import Metrics
+from authenticator.serving.node_names import NodeNames
+from authenticator.serving.readiness import Readiness, readiness
 from authenticator.serving.reviews import Reviews
 from authenticator.serving.server import THREADS
 from authenticator.settings import Settings
+from authenticator.sources.chain import StoreStatus
 from authenticator.sources.mappings import Mappings, SourceOptions
-from authenticator.sources.modes import MODES
+from authenticator.sources.modes import DYNAMIC_FILE, MODES
 from authenticator.verdicts.budget import Budget, InFlight, KeyLimit
 from authenticator.verdicts.prover import Prover, Remembering
 
@@ -46,7 +47,11 @@ class ReviewService:
         """
         metrics = Metrics()
         pool = HttpsPool(context=verifying_context(), proxy=Proxy.from_environment())
-        self._mappings = Mappings(_source_options(settings, config))
+        self._metrics = metrics
+        self._mappings = Mappings(
+            _source_options(settings, config), metrics=metrics, on_change=self._report
+        )
+        self._names = NodeNames(settings, metrics)
         prover = Prover(
             ask=Sts(settings.cluster_id, pool, metrics).prove,
             hosts=sts_hosts(settings.partition, settings.further_sts_hosts),
@@ -59,19 +64,24 @@ class ReviewService:
         login = Login(
             prover=prover,
             rules=self._mappings.current,
-            name_instance=_no_names,
+            name_instance=self._names,
             clock=time.time,
         )
+        self._scrubbed = frozenset(settings.scrubbed_accounts)
         render = as_json if settings.log_format == "json" else as_text
         self._audit = AuditLog(sys.stderr.fileno(), render, dropped=metrics.audit_dropped)
         reviews = Reviews(
             login=login,
             metrics=metrics,
             audit=self._audit.add,
-            scrubbed_accounts=frozenset(settings.scrubbed_accounts),
+            scrubbed_accounts=self._scrubbed,
         )
         self.begin_review = reviews.begin
-        self.wsgi = build_app(reviews.begin, metrics.render)
+        self.wsgi = build_app(reviews.begin, metrics.render, self.readiness)
+
+    def readiness(self) -> Readiness:
+        """Whether every source of mappings has been read, and what is wrong with them."""
+        return readiness(self._mappings.status(), self._scrubbed)
 
     def start(self) -> None:
         """Start what runs beside the requests; called in each worker."""
@@ -81,7 +91,14 @@ class ReviewService:
     def stop(self) -> None:
         """Stop it, and write what waits to be written."""
         self._mappings.stop()
+        self._names.stop()
         self._audit.stop()
+
+    def _report(self, status: StoreStatus) -> None:
+        faults = sum(not fault.in_force for state in status.sources for fault in state.faults)
+        self._metrics.mappings(in_force=status.size, faults=faults, overlaps=len(status.overlaps))
+        modes = [state.name for state in status.sources]
+        self._metrics.dynamic_file(enabled=DYNAMIC_FILE in modes, only=modes == [DYNAMIC_FILE])
 
 
 def _source_options(settings: Settings, config: Path | None) -> SourceOptions:
@@ -97,14 +114,17 @@ def _source_options(settings: Settings, config: Path | None) -> SourceOptions:
         user_id_strict=settings.dynamic_file_user_id_strict,
         kubeconfig=path(settings.kubeconfig),
         master=settings.master,
-        guards={
-            MODES.get(reserved.backendmode.lower(), reserved.backendmode): Guard(
-                reserved.usernameprefixreservelist
-            )
-            for reserved in settings.reserved_prefixes
-        },
+        break_glass=path(settings.break_glass_path),
+        administrators=settings.bootstrap_administrators,
+        guards={mode: _guard(mode, settings) for mode in MODES.values()},
     )
 
 
-def _no_names(_identity: CallerIdentity) -> str:
-    raise NamesUnavailable("no source of instance names is configured")
+def _guard(mode: str, settings: Settings) -> Guard:
+    reserved = [
+        prefix
+        for entry in settings.reserved_prefixes
+        if MODES.get(entry.backendmode.lower()) == mode
+        for prefix in entry.usernameprefixreservelist
+    ]
+    return Guard(tuple(reserved), system_names=mode in settings.system_name_sources)

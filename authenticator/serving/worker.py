@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 from gunicorn.sock import ssl_context
 from gunicorn.workers.base import Worker
 
-from authenticator.serving.health import health
+from authenticator.serving.health import Health
 from authenticator.serving.listening import Listener
 from authenticator.serving.loop import Loop
 from authenticator.serving.responding import Response, respond, response_to
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from authenticator.serving.connection import Connection
     from authenticator.serving.framing import Head, ReceivedRequest
+    from authenticator.serving.readiness import Readiness
 
 
 class Application(Protocol):
@@ -32,6 +33,10 @@ class Application(Protocol):
 
     def begin_review(self, body: bytes, remote: str, /) -> Answer | Callable[[], Answer]:
         """Answer a review; see `Reviews.begin`."""
+        ...
+
+    def readiness(self) -> Readiness:
+        """Tell whether the server is ready."""
         ...
 
 
@@ -44,6 +49,7 @@ class ReviewWorker(Worker):
     def run(self) -> None:
         """Serve until told to stop, then finish what has begun."""
         first, *others = self.sockets
+        health = Health(cast("Application", self.app).readiness)
         listeners = [Listener(first, ssl_context(self.cfg), self._begin)]
         listeners += [Listener(other, None, partial(self._respond, health)) for other in others]
         share = self.shares.of(self.age)

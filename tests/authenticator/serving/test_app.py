@@ -17,6 +17,7 @@ from authenticator.aws.arns import CallerIdentity, PrincipalArn
 from authenticator.review import Decision
 from authenticator.serving.app import MAX_BODY_BYTES, build_app
 from authenticator.serving.audit import AuditRecord
+from authenticator.serving.readiness import Readiness
 from authenticator.serving.reviews import Reviews
 
 TOKEN = "k8s-aws-v1.secret"
@@ -75,7 +76,10 @@ class Server:
             audit=self.audited.append,
             scrubbed_accounts=scrubbed,
         )
-        self.client: FlaskClient = build_app(reviews.begin, lambda: b"metric 1\n").test_client()
+        self.client: FlaskClient = build_app(
+            reviews.begin, lambda: b"metric 1\n", lambda: Readiness(self.ready, b"{}")
+        ).test_client()
+        self.ready = True
 
     def review(self, posted: bytes = body(), **options: Any) -> Any:
         return self.client.post("/authenticate?timeout=30s", data=posted, **options)
@@ -237,3 +241,12 @@ def test_there_are_three_endpoints(method: str, path: str, status: int) -> None:
     assert response.status_code == status
     if status != 200:
         assert response.data.decode().strip() in {"Not Found", "Method Not Allowed"}
+
+
+def test_readiness_comes_with_its_detail() -> None:
+    server = serving(DECISION)
+    answers = []
+    for server.ready in (True, False):
+        answer = server.client.get("/readyz")
+        answers.append((answer.status_code, answer.data, answer.content_type))
+    assert answers == [(200, b"{}", "application/json"), (503, b"{}", "application/json")]

@@ -23,6 +23,7 @@ from authenticator.serving.app import build_app
 from authenticator.serving.audit import AuditLog, as_json
 from authenticator.serving.certificates import load_or_create
 from authenticator.serving.metrics import Metrics
+from authenticator.serving.readiness import Readiness
 from authenticator.serving.reviews import Reviews
 from authenticator.serving.server import ServeOptions, serve
 
@@ -63,7 +64,10 @@ class Service:
         self._audit = AuditLog(descriptor, as_json, dropped=metrics.audit_dropped)
         reviews = Reviews(login=Login(), metrics=metrics, audit=self._audit.add)
         self.begin_review = reviews.begin
-        self.wsgi = build_app(reviews.begin, metrics.render)
+        self.wsgi = build_app(reviews.begin, metrics.render, self.readiness)
+
+    def readiness(self) -> Readiness:
+        return Readiness(ready=True, detail=b"{}")
 
     def start(self) -> None:
         self._audit.start()

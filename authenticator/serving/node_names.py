@@ -1,0 +1,61 @@
+"""The names of EC2 instances, looked up with the server's own settings.
+
+botocore is imported when the first node logs in: clusters whose nodes come otherwise do not pay
+for it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from authenticator.settings import Settings
+
+if TYPE_CHECKING:
+    from authenticator.aws.arns import CallerIdentity
+    from authenticator.serving.metrics import Metrics
+
+
+class NodeNames:
+    """`authenticator.login.NamesInstances`, made when it is first needed."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._settings = settings
+        self._metrics = metrics
+        self._lock = threading.Lock()
+        self._names: Any = None
+
+    def __call__(self, identity: CallerIdentity) -> str:
+        """The private DNS name of the caller's instance; see `NamesInstances`."""
+        with self._lock:
+            if self._names is None:
+                self._names = self._made()
+        name: str = self._names(identity)
+        return name
+
+    def stop(self) -> None:
+        """Stop looking up."""
+        with self._lock:
+            if self._names is not None:
+                self._names.stop()
+
+    def _made(self) -> Any:
+        from authenticator.aws.batching import Batcher, Bucket  # noqa: PLC0415 (see above)
+        from authenticator.aws.ec2 import MAX_IDS, Ec2  # noqa: PLC0415
+        from authenticator.aws.instance_names import InstanceNames  # noqa: PLC0415
+
+        settings = self._settings
+        ec2 = Ec2(
+            role_arn=settings.ec2_describe_instances_role_arn,
+            source_arn=settings.source_arn,
+            called=self._metrics.ec2_called,
+        )
+        # Each worker has its part of the rate that the operator allows.
+        bucket = Bucket(
+            settings.ec2_describe_instances_qps / settings.workers,
+            max(1, settings.ec2_describe_instances_burst // settings.workers),
+            time.monotonic,
+        )
+        batcher = Batcher(ec2.describe, bucket, size=MAX_IDS, callers=2)
+        return InstanceNames(batcher, time.monotonic)
