@@ -87,6 +87,9 @@ MAPPED = {
 NEWCOMER = user(ACCOUNT, "newcomer")
 STRANGER = user("777788889999", "mallory")
 
+# So many that none of them comes near what one access key may cost a second.
+CROWD = tuple(user(LISTED_ACCOUNT, f"guest-{number}") for number in range(100))
+
 # Whose keys the corpus's tokens are signed with, and a session whose token is as long as they come.
 _CORPUS_SIGNER = forge.Signer()
 _CORPUS_USER = Principal(
@@ -105,6 +108,7 @@ LONG_SESSION = Principal(
 
 PRINCIPALS = (
     *(caller.principal for caller in MAPPED.values()),
+    *CROWD,
     NEWCOMER,
     STRANGER,
     _CORPUS_USER,
@@ -136,6 +140,7 @@ def configuration() -> dict[str, Any]:
 
 
 _SERIAL = itertools.count()
+_CROWD_IN_TURN = itertools.cycle(CROWD)
 
 
 def fresh_token(principal: Principal, **case: Any) -> str:
@@ -146,6 +151,11 @@ def fresh_token(principal: Principal, **case: Any) -> str:
     """
     case["set"] = {"X-Amz-Expires": str(next(_SERIAL) % 901), **case.get("set", {})}
     return forge.token(case, signer(principal))
+
+
+def token_of_the_crowd() -> str:
+    """A token that nobody has seen, of somebody of the crowd in turn."""
+    return fresh_token(next(_CROWD_IN_TURN))
 
 
 def signer(principal: Principal) -> forge.Signer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http
 import http.client
 import json
 import ssl
@@ -27,7 +28,8 @@ class Answer:
 
     @property
     def user(self) -> dict[str, Any] | None:
-        """Whom a TokenReview grants; None if it denies."""
+        """Whom a TokenReview grants; None if it denies. Raises AssertionError if it is none."""
+        assert self.status == http.HTTPStatus.OK, self
         status = json.loads(self.body)["status"]
         return status["user"] if status["authenticated"] else None
 
