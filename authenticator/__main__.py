@@ -9,7 +9,7 @@ COMMAND = "aws-iam-authenticator"
 
 # Each verb: where it is implemented, and what it does.
 _VERBS = {
-    "token": ("client.command", "main", "Print a token that logs you in (kubectl runs this)"),
+    "token": ("client.command", "start", "Print a token that logs you in (kubectl runs this)"),
     "kubeconfig": (
         "client.kubeconfig",
         "main",

@@ -12,7 +12,7 @@ def run() -> int:
     """Run the command line and return its exit code."""
     verb = sys.argv[1] if len(sys.argv) > 1 else ""
     if verb not in _VERBS:
-        return command.main(sys.argv[1:], words=("token",))
+        command.start(sys.argv[1:], words=("token",))
     code: int = __import__(f"client.{verb}", fromlist=["main"]).main(sys.argv[2:])
     return code
 

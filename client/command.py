@@ -14,6 +14,7 @@ from .token import Token, mint
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import NoReturn
 
     from .sessions import Role
 
@@ -59,6 +60,17 @@ def main(arguments: list[str], *, words: tuple[str, ...] = ()) -> int:
         words: what the command line has to hold besides flags.
     """
     return answer(_run, arguments, words)
+
+
+def start(arguments: list[str], *, words: tuple[str, ...] = ()) -> "NoReturn":
+    """Run the verb and end the process with its exit code.
+
+    At once: to take Python down in good order takes a quarter as long as all the rest, and leaves
+    nothing undone that the system does not do. What was to be said has been written.
+    """
+    code = main(arguments, words=words)
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def answer(run: "Callable[..., str]", *arguments: object) -> int:

@@ -41,7 +41,10 @@ class TestRole:
     def test_needs_no_botocore_the_second_time(self, run: Run, sts: Sts) -> None:
         url_of(run(LINE))
         program = PROGRAM.format(
-            module="client.command", arguments=[], parameter=["-i", "c", "-r", ROLE]
+            module="client.command",
+            function="start",
+            arguments=[],
+            parameter=["-i", "c", "-r", ROLE],
         )
         url_of(run(f"-i c -r {ROLE}"))
 

@@ -25,11 +25,15 @@ ALLOWED = {
     "client.token",
 }
 PROGRAM = """
-import sys
+import os, sys
+os._exit = sys.exit
 before = {{*sys.modules}}
-from {module} import main
+from {module} import {function}
 sys.argv[1:] = {arguments}
-code = main({parameter})
+try:
+    {function}({parameter})
+except SystemExit as end:
+    code = end.code
 loaded = sorted({{*sys.modules}} - before)
 import json
 print(json.dumps([code, loaded]), file=sys.stderr)
@@ -37,12 +41,20 @@ print(json.dumps([code, loaded]), file=sys.stderr)
 # How the program starts, and what it loads besides.
 STARTS: dict[str, tuple[str, set[str]]] = {
     "the client alone": (
-        PROGRAM.format(module="client.command", arguments=[], parameter=["-i", "my-cluster"]),
+        PROGRAM.format(
+            module="client.command",
+            function="start",
+            arguments=[],
+            parameter=["-i", "my-cluster"],
+        ),
         set(),
     ),
     "the whole command": (
         PROGRAM.format(
-            module="authenticator.__main__", arguments=["token", "-i", "my-cluster"], parameter=""
+            module="authenticator.__main__",
+            function="main",
+            arguments=["token", "-i", "my-cluster"],
+            parameter="",
         ),
         {"authenticator", "authenticator.__main__"},
     ),

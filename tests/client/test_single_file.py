@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from dev import zipapp
 from tests.client.running import PREFIX, Outcome
+from tests.client.test_imports import ALLOWED
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +89,26 @@ def test_says_which_package_is_missing(single_file: Path, home: Path) -> None:
     assert outcome.code == 1
     assert outcome.err.startswith(f"{PREFIX}these credentials need botocore")
     assert f"`{python} -m pip install botocore`" in outcome.err
+
+
+def test_other_versions_of_python_run_the_sources(single_file: Path, tmp_path: Path) -> None:
+    """As those do that cannot read this version's compiled files."""
+    sources = tmp_path / "sources.pyz"
+    with zipfile.ZipFile(single_file) as archive, zipfile.ZipFile(sources, "w") as target:
+        for name in archive.namelist():
+            if not name.endswith(".pyc"):
+                target.writestr(name, archive.read(name))
+
+    outcome = run([sys.executable, "-I", "-S", str(sources)], "token", "-i", "c")
+
+    assert outcome.refusal().startswith("no AWS credentials found")
+
+
+def test_what_is_in_one_piece_is_what_a_token_loads() -> None:
+    """The module that runs the single file is not among what the command loads."""
+    assert {*zipapp.HOT} - {"client.__main__"} == {
+        name for name in ALLOWED if name.partition(".")[0] == "client"
+    }
 
 
 def test_the_same_sources_make_the_same_file(single_file: Path, tmp_path: Path) -> None:
