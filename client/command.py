@@ -68,9 +68,7 @@ def start(arguments: list[str], *, words: tuple[str, ...] = ()) -> "NoReturn":
     At once: to take Python down in good order takes a quarter as long as all the rest, and leaves
     nothing undone that the system does not do. What was to be said has been written.
     """
-    code = main(arguments, words=words)
-    sys.stderr.flush()
-    os._exit(code)
+    os._exit(main(arguments, words=words))
 
 
 def answer(run: "Callable[..., str]", *arguments: object) -> int:
@@ -241,7 +239,10 @@ def _origin(error: BaseException) -> str:
 def warn(message: str) -> None:
     """Write one line to stderr, whatever is in the message."""
     line = "".join([char if char.isprintable() else " " for char in message])
-    sys.stderr.write(f"{COMMAND}: {' '.join(line.split())}\n")
+    # None where kubectl was started without one.
+    if sys.stderr is not None:
+        sys.stderr.write(f"{COMMAND}: {' '.join(line.split())}\n")
+        sys.stderr.flush()
 
 
 def _fail(message: str) -> int:

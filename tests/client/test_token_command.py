@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import sys
 import time
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -270,6 +271,14 @@ class TestAsAModule:
         outcome = python("-m", "client", *line.split())
 
         assert outcome.refusal().startswith("expected token and flags")
+
+    def test_without_a_stderr_the_exit_code_tells(self) -> None:
+        closing = "import os, sys; os.close(2); os.execv(sys.executable, sys.argv[1:])"
+        line = [sys.executable, "-m", "client", "token"]
+
+        outcome = python("-c", closing, *line)
+
+        assert (outcome.code, outcome.out) == (1, "")
 
     def test_a_reader_that_left_is_one_line(self) -> None:
         reader, writer = os.pipe()
