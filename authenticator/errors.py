@@ -103,6 +103,13 @@ class StsUnavailable(Unavailable):
     """STS did not answer in time, or not with an answer of STS's."""
 
 
+class StsRefusedOddly(StsUnavailable):
+    """STS refused the request for a reason that says nothing of the signer, nor of STS's health.
+
+    Whoever can make STS give such an answer must not be able to make it look down for others.
+    """
+
+
 class StsThrottled(Unavailable):
     """STS refused for its quota (600 calls/s for each signer account and Region)."""
 

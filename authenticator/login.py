@@ -17,7 +17,7 @@ from authenticator.errors import UnknownUser
 from authenticator.mapping.rules import Match
 from authenticator.mapping.ruleset import RuleSet
 from authenticator.review import Decision
-from authenticator.verdicts.verdict import Proof
+from authenticator.verdicts.verdict import Proof, Source
 
 
 class ProvesCallers(Protocol):
@@ -29,6 +29,10 @@ class ProvesCallers(Protocol):
         Raises:
             Denied: the token is refused already.
         """
+        ...
+
+    def remember_login(self, access_key_id: str, /) -> None:
+        """Take note that the holder of an access key was let in."""
         ...
 
 
@@ -116,6 +120,8 @@ class Login:
             username, groups = match.render(identity, name)
         except UnknownUser as error:
             raise _of(identity, error)  # noqa: B904 (the same error)
+        if proof.source is Source.STS:
+            self._prover.remember_login(identity.access_key_id)
         return Decision(username, groups, identity, match, proof.source)
 
 

@@ -15,11 +15,13 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from authenticator.aws.arns import CallerIdentity, PrincipalArn, PrincipalKind
-from authenticator.errors import NotProven, StsThrottled, StsUnavailable
+from authenticator.errors import NotProven, StsRefusedOddly, StsThrottled, StsUnavailable
 from authenticator.tokens.presigned import CLUSTER_ID_HEADER, PresignedRequest
 
 _OK = 200
 _TOO_MANY_REQUESTS = 429
+# RFC 9110, section 15.5: the fault is in the request.
+_OF_THE_REQUEST = range(400, 500)
 _ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII)
 
 # What STS says when the signer is not who the token claims, with the reason in our words: STS's
@@ -111,6 +113,7 @@ def read_answer(request: PresignedRequest, status: int, body: bytes) -> CallerId
     Raises:
         NotProven: STS refused the signature or the key, or the caller is no IAM principal.
         StsThrottled: STS refused for its quota.
+        StsRefusedOddly: STS refused the request for a reason that is not known here.
         StsUnavailable: the answer is not one of STS's.
     """
     if status != _OK:
@@ -151,12 +154,16 @@ def _belongs(user_id: str, arn: PrincipalArn) -> bool:
 def _refusal(request: PresignedRequest, status: int, body: bytes) -> Exception:
     if status == _TOO_MANY_REQUESTS:
         return StsThrottled("STS refused the call for its quota")
-    code = _text(_fields(body, "Error"), "Code")
+    try:
+        code = _text(_fields(body, "Error"), "Code")
+    except StsUnavailable:
+        code = ""  # what stands before STS refuses what is too long, in words of its own
     if code in _THROTTLES:
         return StsThrottled("STS refused the call for its quota")
     reason = _REFUSALS.get(code)
     if reason is None:
-        return StsUnavailable(f"{request.host.name} answered {status} with an unexpected error")
+        kind = StsRefusedOddly if status in _OF_THE_REQUEST else StsUnavailable
+        return kind(f"{request.host.name} answered {status} with an unexpected error")
     return NotProven(code, f"STS refused it: {reason}")
 
 

@@ -24,7 +24,8 @@ from authenticator.sources.chain import StoreStatus
 from authenticator.sources.mappings import Mappings, SourceOptions
 from authenticator.sources.modes import DYNAMIC_FILE, MODES
 from authenticator.verdicts.budget import Budget, InFlight, KeyLimit
-from authenticator.verdicts.prover import Prover, Remembering
+from authenticator.verdicts.memory import Remembering
+from authenticator.verdicts.prover import Prover
 
 # A token's signature changes with the second, so that one key makes one new token a second.
 _CALLS_PER_KEY = 10.0

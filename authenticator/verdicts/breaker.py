@@ -51,10 +51,16 @@ class Breaker:
             circuit = self._circuits.get(host)
             if circuit is None or circuit.failures < FAILURES_TO_OPEN:
                 return Permission.YES
-            if circuit.probing or self.clock() < circuit.open_until:
+            if self._is_open(circuit):
                 return Permission.NO
             circuit.probing = True
             return Permission.PROBE
+
+    def is_open(self, host: str) -> bool:
+        """Whether `host` may not be asked now; unlike `may_ask`, it obliges to nothing."""
+        with self._lock:
+            circuit = self._circuits.get(host)
+            return circuit is not None and self._is_open(circuit)
 
     def answered(self, host: str) -> None:
         """Close the circuit: `host` gave an answer, whatever it was."""
@@ -74,3 +80,7 @@ class Breaker:
         """How many circuits are open or half-open, for the metrics."""
         with self._lock:
             return sum(c.failures >= FAILURES_TO_OPEN for c in self._circuits.values())
+
+    def _is_open(self, circuit: _Circuit) -> bool:
+        closed = circuit.failures < FAILURES_TO_OPEN
+        return not closed and (circuit.probing or self.clock() < circuit.open_until)

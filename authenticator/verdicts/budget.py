@@ -15,17 +15,19 @@ import struct
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from enum import Enum, auto
+from enum import Enum
 
 _STATE = struct.Struct("<dd")  # calls left, and when that was so
 _MAX_KEYS = 10_000
 
 
-class Standing(Enum):
-    """Who asks."""
+class Standing(str, Enum):
+    """Who asks; the values are those of a metric's label."""
 
-    KNOWN = auto()
-    STRANGER = auto()
+    KNOWN = "known"
+    STRANGER = "stranger"
+    # Known, and beyond what one access key may have: treated as a stranger.
+    BUSY = "key"
 
 
 class Budget:
@@ -38,8 +40,9 @@ class Budget:
 
     def __init__(self, rate: float, clock: Callable[[], float]) -> None:
         self.rate = rate
-        self.burst = rate
         self.reserve = rate / 4
+        # However low the rate, there is at times a call for a stranger.
+        self.burst = max(rate, self.reserve + 1)
         self._clock = clock
         # Record locks (fcntl) are the kernel's to release when a worker is killed.
         self._file = os.memfd_create("budget")
@@ -71,10 +74,10 @@ class Budget:
 
 
 class KeyLimit:
-    """How often one access key may cost a call of STS; each worker counts for itself.
+    """How often one access key may have what is reserved; each worker counts for itself.
 
     Args:
-        rate: calls a second for one key, which may also come at once.
+        rate: reviews a second for one key, which may also come at once.
         clock: seconds that never fall.
     """
 
@@ -86,7 +89,7 @@ class KeyLimit:
         self._keys: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, access_key_id: str) -> bool:
-        """Take one call for a key; False if it has none left."""
+        """Take one of a key's; False if it has none left."""
         now = self._clock()
         with self._lock:
             left, since = self._keys.pop(access_key_id, (self._rate, now))
@@ -99,7 +102,7 @@ class KeyLimit:
 
 
 class InFlight:
-    """How many calls strangers may have under way at once in this worker, waiting included.
+    """How many reviews strangers may have waiting for STS at once in this worker.
 
     Args:
         strangers: the most; the rest of the worker's threads are for those who are known.
@@ -114,5 +117,5 @@ class InFlight:
 
     def leave(self, standing: Standing) -> None:
         """Give the place back."""
-        if standing is Standing.STRANGER:
+        if standing is not Standing.KNOWN:
             self._strangers.release()

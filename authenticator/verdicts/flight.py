@@ -51,6 +51,9 @@ class SingleFlight(Generic[T]):
         finally:
             with self._lock:
                 del self._flights[key]
+            # An error keeps this frame, and the flight the error: a circle that would stay in
+            # memory until it is looked for, one for each review of an outage.
+            del flight
 
     @staticmethod
     def _join(flight: Future[T], timeout: float) -> T:

@@ -2,8 +2,9 @@
 
     remembered?        a verdict of one of this host's workers: no call
     text               every check of `authenticator.tokens`
+    standing           has this access key logged in lately? strangers have fewer places
     one flight         the same token asked at once, here or in another worker: one call
-    budget, breaker    what may be asked now, and whom
+    breaker, budget    whom to ask now, and how often
     STS
     degraded           STS is away: a verdict past its time, within bounds
 
@@ -15,41 +16,32 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
-from hashlib import sha256
 from typing import Protocol
 
 from authenticator.aws.arns import CallerIdentity
 from authenticator.aws.sts_hosts import StsHost
-from authenticator.errors import NotProven, Overloaded, StsUnavailable, Unavailable
+from authenticator.errors import (
+    NotProven,
+    Overloaded,
+    StsRefusedOddly,
+    StsUnavailable,
+    Unavailable,
+)
 from authenticator.tokens import presigned
 from authenticator.tokens.presigned import PresignedRequest
 from authenticator.verdicts.breaker import Breaker, Permission
 from authenticator.verdicts.budget import Budget, InFlight, KeyLimit, Standing
 from authenticator.verdicts.flight import SingleFlight
-from authenticator.verdicts.table import SharedTable
-from authenticator.verdicts.verdict import (
-    Proof,
-    Proven,
-    Refused,
-    Source,
-    Verdict,
-    decode,
-    encode,
-)
+from authenticator.verdicts.memory import Memory, Remembering, key_of
+from authenticator.verdicts.verdict import Proof, Proven, Refused, Source
 
-# A new access key is not known everywhere in AWS at once: a refusal must not outlive that by much.
-_REFUSED_SECONDS = 10.0
-# An access key that has logged in within this time is known.
-_KNOWN_SECONDS = 3600.0
 # For one review, waiting included; the API server gives up after 30 s.
 _REVIEW_SECONDS = 8.0
 # For one call of STS, which takes 0.1 s when all is well; a probe decides when an outage is over.
-_CALL_SECONDS = 4.0
-_PROBE_SECONDS = 1.0
-# How long somebody may wait for the budget, and how long the work of another worker.
-_WAIT_SECONDS = {Standing.KNOWN: 2.0, Standing.STRANGER: 0.5}
+_CALL_SECONDS = {Permission.YES: 4.0, Permission.PROBE: 1.0}
+# How long somebody may wait for the budget, and how often to look for the work of another worker.
+_WAIT_SECONDS = {Standing.KNOWN: 2.0, Standing.STRANGER: 0.5, Standing.BUSY: 0.5}
 _LOOK_SECONDS = 0.003
 
 
@@ -81,18 +73,8 @@ class ObservesProofs(Protocol):
     def degraded_answer(self) -> None:
         """Count a caller let in on a verdict past its time."""
 
-
-@dataclass(frozen=True, slots=True)
-class Remembering:
-    """How long verdicts are kept.
-
-    Attributes:
-        fresh_seconds: how long no call is made for a token that STS has proven.
-        degraded_seconds: how much longer that counts while STS cannot be asked; 0 for not at all.
-    """
-
-    fresh_seconds: float = 120.0
-    degraded_seconds: float = 300.0
+    def circuits_open(self, number: int) -> None:
+        """Say how many STS hosts do not answer."""
 
 
 class Prover:
@@ -102,11 +84,13 @@ class Prover:
         ask: asks STS.
         hosts: the STS hosts that a token may name, by name.
         budget: the calls of STS that all workers may make.
-        key_limit: the calls of STS that one access key may cost.
-        in_flight: the calls of STS that strangers may have under way.
+        key_limit: how often an access key that has logged in counts as known.
+        in_flight: the reviews that strangers may have waiting.
         observer: counts.
         remembering: how long verdicts are kept.
         clock: Unix seconds.
+        timer: seconds that never fall and are the same in every worker.
+        sleep: waits for so many seconds.
     """
 
     def __init__(
@@ -120,6 +104,8 @@ class Prover:
         observer: ObservesProofs,
         remembering: Remembering,
         clock: Callable[[], float] = time.time,
+        timer: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._ask = ask
         self._hosts = hosts
@@ -127,11 +113,12 @@ class Prover:
         self._key_limit = key_limit
         self._in_flight = in_flight
         self._observer = observer
-        self._remembering = remembering
         self._clock = clock
-        self._table = SharedTable()
+        self._timer = timer
+        self._sleep = sleep
+        self._memory = Memory(remembering, clock, timer)
         self._flights: SingleFlight[CallerIdentity] = SingleFlight()
-        self.breaker = Breaker(time.monotonic)
+        self._breaker = Breaker(timer)
 
     def begin(self, token: str) -> Proof | Callable[[], Proof]:
         """Give the proof at once if it is remembered, and otherwise what will fetch it.
@@ -146,18 +133,18 @@ class Prover:
             NotProven: STS refused this very token a moment ago.
         """
         presigned.check_prefix(token)
-        key = _key(token)
-        now = self._clock()
-        verdict = self._recall(key, now)
-        if isinstance(verdict, Proven) and self._is_fresh(verdict):
+        key = key_of(token)
+        verdict = self._memory.recall(key)
+        if isinstance(verdict, Proven) and self._memory.is_fresh(verdict):
             self._observer.cache_hit("proven")
             return Proof(verdict.identity, Source.CACHE)
         if isinstance(verdict, Refused):
             self._observer.cache_hit("refused")
             raise NotProven(verdict.code, verdict.reason)
-        request = presigned.check(token, now=now, hosts=self._hosts)
-        stale = verdict if isinstance(verdict, Proven) else None
-        return partial(self._prove, request, key, stale)
+        request = presigned.check(token, now=self._clock(), hosts=self._hosts)
+        # The API server's patience began when it asked, not when a thread was free.
+        deadline = self._timer() + _REVIEW_SECONDS
+        return partial(self._prove, request, key, verdict, deadline)
 
     def prove(self, token: str) -> Proof:
         """Give the proof, waiting for it if need be.
@@ -170,17 +157,22 @@ class Prover:
         proof = self.begin(token)
         return proof if isinstance(proof, Proof) else proof()
 
-    def _prove(self, request: PresignedRequest, key: bytes, stale: Proven | None) -> Proof:
-        deadline = time.monotonic() + _REVIEW_SECONDS
+    def remember_login(self, access_key_id: str) -> None:
+        """Take an access key for a known one: its holder was proven, and a mapping lets them in.
+
+        Anyone with an AWS account can be proven; that alone must earn no part of the reserve.
+        """
+        self._memory.know(access_key_id)
+
+    def _prove(
+        self, request: PresignedRequest, key: bytes, stale: Proven | None, deadline: float
+    ) -> Proof:
         try:
-            fetch = partial(self._fetch, request, key, deadline)
-            identity, shared = self._flights.do(key, fetch, _REVIEW_SECONDS)
-        except TimeoutError:
-            raise StsUnavailable("another review of the same token has had no answer") from None
+            identity, shared = self._fly(request, key, deadline)
         except Unavailable:
             # What STS proved of this token stays true until its end: an outage is no reason to
             # turn its holder away, as long as the operator's bound allows.
-            if stale is None:
+            if stale is None or not self._memory.may_stand_in(stale):
                 raise
             self._observer.degraded_answer()
             return Proof(stale.identity, Source.DEGRADED)
@@ -188,105 +180,100 @@ class Prover:
             self._observer.call_collapsed()
         return Proof(identity, Source.STS)
 
-    def _fetch(self, request: PresignedRequest, key: bytes, deadline: float) -> CallerIdentity:
+    def _fly(
+        self, request: PresignedRequest, key: bytes, deadline: float
+    ) -> tuple[CallerIdentity, bool]:
+        """Join the flight that finds out about this token, or begin it; whether it was joined."""
+        standing = self._standing(request.access_key_id)
+        # Who joins occupies a thread as well, and so has to have a place.
+        if not self._in_flight.enter(standing):
+            raise self._overloaded(standing)
+        try:
+            fetch = partial(self._fetch, request, key, standing, deadline)
+            return self._flights.do(key, fetch, max(0.0, deadline - self._timer()))
+        except TimeoutError:
+            raise StsUnavailable("another review of the same token has had no answer") from None
+        finally:
+            self._in_flight.leave(standing)
+
+    def _standing(self, access_key_id: str) -> Standing:
+        if not self._memory.knows(access_key_id):
+            return Standing.STRANGER
+        # A key's id is no secret: whoever forges tokens with one that is known must neither use
+        # the reserve up nor lock its holder out. Beyond its limit it counts as any stranger.
+        return Standing.KNOWN if self._key_limit.take(access_key_id) else Standing.BUSY
+
+    def _fetch(
+        self, request: PresignedRequest, key: bytes, standing: Standing, deadline: float
+    ) -> CallerIdentity:
         identity = self._another_workers(key, deadline)
         if identity is not None:
             self._observer.call_collapsed()
             return identity
-        standing = self._standing(request.access_key_id)
-        if not self._in_flight.enter(standing):
-            raise self._overloaded(standing.name.lower())
+        patience = _WAIT_SECONDS[standing]
+        self._memory.claim(key, patience)
         try:
-            self._spend(request.access_key_id, standing, deadline)
+            if self._breaker.is_open(request.host.name):
+                raise _left_alone(request)  # and the budget is kept for when it answers again
+            self._spend(standing, min(self._timer() + patience, deadline))
             identity = self._ask_once(request, key, deadline)
+            self._memory.proven(key, identity, request.valid_until)
         except NotProven as error:
-            self._remember(key, Refused(error.code, str(error)), keep_for=_REFUSED_SECONDS)
+            self._memory.refused(key, error)
             raise
         finally:
-            self._in_flight.leave(standing)
-        now = self._clock()
-        bounds = self._remembering
-        longest = bounds.fresh_seconds + bounds.degraded_seconds
-        proven = Proven(identity, now, request.valid_until)
-        self._remember(key, proven, keep_for=min(longest, request.valid_until - now))
-        known = _derived(_KNOWN, request.access_key_id.encode())
-        self._table.put(known, b"", keep_until=now + _KNOWN_SECONDS, now=now)
+            self._memory.release(key)
         return identity
 
     def _another_workers(self, key: bytes, deadline: float) -> CallerIdentity | None:
         """Wait for a worker that is asking about the same token, if there is one."""
-        claim = _derived(_CLAIM, key)
-        while self._table.get(claim, self._clock()) is not None and time.monotonic() < deadline:
-            time.sleep(_LOOK_SECONDS)
-        verdict = self._recall(key, self._clock())
+        while self._memory.is_claimed(key) and self._timer() < deadline:
+            self._sleep(_LOOK_SECONDS)
+        verdict = self._memory.recall(key)
         if isinstance(verdict, Refused):
             raise NotProven(verdict.code, verdict.reason)
-        return verdict.identity if verdict is not None and self._is_fresh(verdict) else None
+        return verdict.identity if verdict is not None and self._memory.is_fresh(verdict) else None
 
-    def _standing(self, access_key_id: str) -> Standing:
-        known = self._table.get(_derived(_KNOWN, access_key_id.encode()), self._clock())
-        return Standing.STRANGER if known is None else Standing.KNOWN
-
-    def _spend(self, access_key_id: str, standing: Standing, deadline: float) -> None:
+    def _spend(self, standing: Standing, give_up: float) -> None:
         """Take a call of the budget, waiting a little if need be.
 
         Raises:
-            Overloaded: there is no call left for this access key, or for strangers.
+            Overloaded: there is no call left for this standing.
         """
-        if not self._key_limit.take(access_key_id):
-            raise self._overloaded("key")
-        give_up = min(time.monotonic() + _WAIT_SECONDS[standing], deadline)
         while wait := self._budget.take(standing):
-            if time.monotonic() + wait > give_up:
-                raise self._overloaded(standing.name.lower())
-            time.sleep(wait)
+            if self._timer() + wait > give_up:
+                raise self._overloaded(standing)
+            self._sleep(wait)
 
-    def _overloaded(self, who: str) -> Overloaded:
-        self._observer.budget_refused(who)
-        return Overloaded(f"the budget of STS calls is used up for the moment ({who})")
+    def _overloaded(self, standing: Standing) -> Overloaded:
+        self._observer.budget_refused(standing.value)
+        return Overloaded(f"the budget of STS calls is used up for the moment ({standing.value})")
 
     def _ask_once(self, request: PresignedRequest, key: bytes, deadline: float) -> CallerIdentity:
         host = request.host.name
-        permission = self.breaker.may_ask(host)
+        left = deadline - self._timer()
+        if left <= 0:  # that is our delay, and says nothing of STS
+            raise StsUnavailable(f"there was no time left to ask {host}")
+        permission = self._breaker.may_ask(host)
         if permission is Permission.NO:
-            raise StsUnavailable(f"{host} has not answered lately, and is left alone for a moment")
-        longest = _PROBE_SECONDS if permission is Permission.PROBE else _CALL_SECONDS
-        timeout = max(0.0, min(longest, deadline - time.monotonic()))
-        claim = _derived(_CLAIM, key)
-        now = self._clock()
-        self._table.put(claim, b"", keep_until=now + timeout, now=now)
+            raise _left_alone(request)
         answered = True
         try:
+            timeout = min(left, _CALL_SECONDS[permission])
+            self._memory.claim(key, timeout)
             return self._ask(request, timeout)
+        except StsRefusedOddly:
+            raise
         except StsUnavailable:
             answered = False
             raise
         finally:
             # A refusal is an answer, and so is a call that was throttled.
-            (self.breaker.answered if answered else self.breaker.failed)(host)
-            self._table.delete(claim)
-
-    def _is_fresh(self, verdict: Proven) -> bool:
-        return self._clock() < verdict.proven_at + self._remembering.fresh_seconds
-
-    def _recall(self, key: bytes, now: float) -> Verdict | None:
-        payload = self._table.get(key, now)
-        return None if payload is None else decode(payload)
-
-    def _remember(self, key: bytes, verdict: Verdict, *, keep_for: float) -> None:
-        now = self._clock()
-        self._table.put(key, encode(verdict), keep_until=now + keep_for, now=now)
+            (self._breaker.answered if answered else self._breaker.failed)(host)
+            if permission is Permission.PROBE or not answered:
+                self._observer.circuits_open(self._breaker.open_hosts())
 
 
-def _key(token: str) -> bytes:
-    # Lone surrogates are no UTF-8; such a token fails its checks, but must not fail here.
-    return sha256(token.encode("utf-8", "surrogatepass")).digest()
-
-
-# What else the table holds, under keys that no token can have.
-_KNOWN = b"known access key\n"
-_CLAIM = b"token being asked about\n"
-
-
-def _derived(use: bytes, what: bytes) -> bytes:
-    return sha256(use + what).digest()
+def _left_alone(request: PresignedRequest) -> StsUnavailable:
+    host = request.host.name
+    return StsUnavailable(f"{host} has not answered lately, and is left alone for a moment")

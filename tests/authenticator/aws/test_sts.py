@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from authenticator.aws.sts import read_answer
 from authenticator.aws.sts_hosts import sts_hosts
-from authenticator.errors import Denied, NotProven, StsThrottled, StsUnavailable, Unavailable
+from authenticator.errors import (
+    Denied,
+    NotProven,
+    StsRefusedOddly,
+    StsThrottled,
+    StsUnavailable,
+    Unavailable,
+)
 from authenticator.tokens import presigned
 from tests.corpus import forge
 
@@ -180,3 +187,21 @@ def test_a_field_of_rubbish_grants_nothing(result: Any, key: str, value: Any) ->
         return
     with pytest.raises((Denied, Unavailable)):
         read_answer(REQUEST, 200, answer({**result, key: value}))
+
+
+@pytest.mark.parametrize("status", [400, 404, 413, 414, 431])
+@pytest.mark.parametrize(
+    "body", [b"", b"<html>Request-URI Too Large</html>", refusal("ValidationError")]
+)
+def test_a_request_that_is_refused_oddly_says_nothing_of_stss_health(
+    status: int, body: bytes
+) -> None:
+    with pytest.raises(StsRefusedOddly, match=f"answered {status}"):
+        read_answer(REQUEST, status, body)
+
+
+@pytest.mark.parametrize("status", [301, 500, 502, 503])
+def test_any_other_failure_does(status: int) -> None:
+    with pytest.raises(StsUnavailable) as caught:
+        read_answer(REQUEST, status, refusal("InternalFailure"))
+    assert not isinstance(caught.value, StsRefusedOddly)
