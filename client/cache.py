@@ -78,7 +78,7 @@ def read_private(file: str) -> str:
     """
     try:
         descriptor = os.open(file, _FLAGS)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ""
     except OSError as error:
         link = os.path.islink(file)  # noqa: PTH114 - costs 3 ms

@@ -24,24 +24,25 @@ _STALE_SECONDS = 24 * 3600
 
 
 @contextlib.contextmanager
-def locked(file: str, warn: Callable[[str], None]) -> Iterator[None]:
+def locked(file: str, warn: Callable[[str], None]) -> Iterator[bool]:
     """Hold the lock that goes with a cache file, waiting for whoever has it.
 
-    Whoever has it may be waiting for a person's MFA code, so there is no bound but theirs; the
-    system frees the lock of a process that dies. Where there can be no lock there is none.
+    Yields whether there is a place for the file. Whoever has the lock may be waiting for a
+    person's MFA code, so there is no bound but theirs; the system frees the lock of a process that
+    dies. Where there can be no lock there is none.
     """
     try:
         directory = _own_directory(Path(file).parent)
         # Beside the file, which is replaced: a lock on it would be one on its predecessor.
         descriptor = os.open(directory / f"{Path(file).name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
     except (OSError, cache.UnsafeFileError) as error:
-        warn(f"caching no credentials: {_reason(error)}")
-        yield
+        _give_up(error, warn)
+        yield False
         return
     try:
         with contextlib.suppress(OSError):  # a file system without locks
             lock(descriptor)
-        yield
+        yield True
     finally:
         os.close(descriptor)
 
@@ -59,11 +60,10 @@ def write(file: str, found: Credentials, warn: Callable[[str], None]) -> None:
     if any("\n" in line for line in lines):
         return
     try:
-        directory = _own_directory(Path(file).parent)
         replace(Path(file), "".join(f"{line}\n" for line in lines))
-        _remove_stale(directory)
-    except (OSError, cache.UnsafeFileError) as error:
-        warn(f"caching no credentials: {_reason(error)}")
+        _remove_stale(Path(file).parent)
+    except OSError as error:
+        _give_up(error, warn)
 
 
 def replace(file: Path, text: str) -> None:
@@ -115,5 +115,6 @@ def _remove_stale(directory: Path) -> None:
             file.unlink(missing_ok=True)
 
 
-def _reason(error: Exception) -> str:
-    return f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+def _give_up(error: Exception, warn: Callable[[str], None]) -> None:
+    reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
+    warn(f"caching no credentials: {reason}; correct that, or give --no-cache")

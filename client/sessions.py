@@ -129,12 +129,12 @@ class Sessions:
         if found is None:
             from . import cache_files  # noqa: PLC0415 - only where there is waiting anyway
 
-            with cache_files.locked(file, self._warn):
+            with cache_files.locked(file, self._warn) as usable:
                 # Another run may have got them while this one waited; it has warned, too.
                 found = cache.read(file, now=time.time(), warn=_ignore)
                 if found is None:
                     found = ask()
-                    if found.keep and found.expiration is not None:
+                    if usable and found.keep and found.expiration is not None:
                         cache_files.write(file, found, self._warn)
         return found
 

@@ -70,3 +70,35 @@ def test_the_document_is_json_with_a_time_in_utc() -> None:
         "spec": {},
         "status": {"expirationTimestamp": "1970-01-02T01:01:01Z", "token": "k8s-aws-v1.x"},
     }
+
+
+def asked(cluster: object) -> str:
+    info = {"kind": "ExecCredential", "apiVersion": f"{GROUP}/v1", "spec": {"cluster": cluster}}
+    return json.dumps(info)
+
+
+NO_CLUSTER_ID = {
+    "no document": None,
+    "no cluster": '{"kind":"ExecCredential","apiVersion":"client.authentication.k8s.io/v1"}',
+    "no extension": asked(CLUSTER),
+    "no mapping": asked({"config": [1]}),
+    "another extension": asked({"config": {"audience": "x"}}),
+    "empty": asked({"config": {"clusterID": ""}}),
+    "null": asked({"config": {"clusterID": None}}),
+}
+
+
+@pytest.mark.parametrize("info", NO_CLUSTER_ID.values(), ids=NO_CLUSTER_ID.keys())
+def test_the_cluster_need_not_tell_its_id(info: str | None) -> None:
+    assert exec_credential.cluster_id(info) == ""
+
+
+def test_the_cluster_may_tell_its_id() -> None:
+    info = asked({**CLUSTER, "config": {"clusterID": "my-cluster"}})
+
+    assert exec_credential.cluster_id(info) == "my-cluster"
+
+
+def test_an_id_that_is_no_string_is_refused() -> None:
+    with pytest.raises(ClientError, match="is not a string"):
+        exec_credential.cluster_id(asked({"config": {"clusterID": 5}}))

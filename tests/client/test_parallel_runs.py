@@ -16,6 +16,7 @@ import client
 from dev.aws_double import AwsDouble
 from dev.aws_double.principals import user
 from dev.aws_double.trust import Role
+from dev.cluster import binaries
 
 ACCOUNT = "111122223333"
 ALICE = user(ACCOUNT, "alice")
@@ -40,14 +41,17 @@ def aws(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsDouble]:
 
 def start(*flags: str, terminal: int | None = None) -> "subprocess.Popen[str]":
     """Start the plugin, at a terminal of its own or at none."""
+    return spawn(sys.executable, "-m", "client", "token", "-i", "c", *flags, terminal=terminal)
 
+
+def spawn(*command: str, terminal: int | None) -> "subprocess.Popen[str]":
     def take_terminal() -> None:
         if terminal is not None:
             fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
 
     return subprocess.Popen(
-        [sys.executable, "-m", "client", "token", "-i", "c", *flags],
-        stdin=subprocess.DEVNULL,
+        command,
+        stdin=subprocess.DEVNULL if terminal is None else terminal,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -106,6 +110,35 @@ def test_without_a_terminal_it_says_so(aws: AwsDouble) -> None:
 
     assert (run.returncode, out) == (1, "")
     assert "run this in a terminal, where it can ask for the MFA code" in err
+
+
+@pytest.mark.cluster
+@pytest.mark.parametrize("mode", ["IfAvailable", "Never"])
+def test_kubectl_lets_it_ask_for_the_code(mode: str, aws: AwsDouble, home: Path) -> None:
+    """kubectl gets its credential before it finds that nobody listens at the server's address."""
+    plugin = {
+        "apiVersion": "client.authentication.k8s.io/v1",
+        "command": sys.executable,
+        "args": ["-m", "client", "token", "-i", "c", "--profile", "careful"],
+        "interactiveMode": mode,
+    }
+    kubeconfig = home / "kubeconfig"
+    kubeconfig.write_text(json.dumps({"users": [{"name": "u", "user": {"exec": plugin}}]}))
+    terminal, its_end = pty.openpty()
+    kubectl = spawn(
+        str(binaries.find().kubectl),
+        *("--kubeconfig", str(kubeconfig), "--user", "u", "--server", "https://127.0.0.1:1"),
+        *("get", "--raw", "/version"),
+        terminal=its_end,
+    )
+    assert PHONE in prompt(terminal)
+    os.write(terminal, b"123456\n")
+
+    out, err = kubectl.communicate(timeout=60)
+
+    assert out == ""
+    assert "127.0.0.1:1 was refused" in err
+    assert aws.calls.counts().by_action == {"AssumeRole": 1}
 
 
 def prompt(terminal: int) -> str:

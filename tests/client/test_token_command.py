@@ -214,6 +214,25 @@ class TestWhatTheVerbPassesOn:
 
         assert [cluster_id for cluster_id, _ in minted] == ["file", "env"]
 
+    def test_the_clusters_extension_comes_after_the_environment(
+        self,
+        run: Run,
+        minted: list[tuple[str, dict[str, object]]],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        asked = {
+            "kind": "ExecCredential",
+            "apiVersion": "client.authentication.k8s.io/v1",
+            "spec": {"cluster": {"config": {"clusterID": "extension"}}},
+        }
+        monkeypatch.setenv("KUBERNETES_EXEC_INFO", json.dumps(asked))
+
+        run("-c /absent")
+        monkeypatch.setenv(VARIABLE, "env")
+        run("-c /absent")
+
+        assert [cluster_id for cluster_id, _ in minted] == ["extension", "env"]
+
     @pytest.mark.parametrize(
         ("error", "message"),
         [
