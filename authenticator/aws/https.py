@@ -1,14 +1,12 @@
 """The connections to STS: kept alive, verified, bounded in time and size, never redirected.
 
-`http.client` follows no redirect, retries nothing by itself and adds little to a call's time
-(docs/adr/0003-http-client.md). What it lacks is here: one deadline for the whole exchange rather
-than one for each byte, a cap on the answer, the environment's proxy, and reuse.
+One deadline holds for a whole exchange rather than for each byte of it. Each answer is read
+strictly (`authenticator.aws.http1`), and nothing is sent twice but after a connection broke
+(docs/adr/0003-http-client.md).
 """
 
 from __future__ import annotations
 
-import http.client
-import io
 import os
 import socket
 import ssl
@@ -19,18 +17,16 @@ from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from errno import ECONNRESET
-from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from authenticator.aws.http1 import BadAnswerError, Reader
 from authenticator.errors import ConfigError, StsUnavailable
 
-if TYPE_CHECKING:
-    from _typeshed import ReadableBuffer, WriteableBuffer
-
-MAX_ANSWER_BYTES = 64 * 1024
 # A connection that has been idle for longer is likely closed at the other end, or on the way.
 _MAX_IDLE_SECONDS = 20.0
 _MAX_IDLE_CONNECTIONS = 64
+_HTTP_PORT, _HTTPS_PORT = 80, 443
+_RECORD = 16 * 1024  # a TLS record, the most that one read gives
 
 
 class HttpsPool:
@@ -48,6 +44,7 @@ class HttpsPool:
         self._proxy = proxy
         # Newest last. list.append and list.pop are atomic, so that no lock is needed.
         self._idle: defaultdict[str, list[tuple[float, _Connection]]] = defaultdict(list)
+        self._sessions: dict[str, ssl.SSLSession | None] = {}
 
     def __call__(
         self, host: str, target: str, headers: Mapping[str, str], timeout: float
@@ -58,20 +55,23 @@ class HttpsPool:
             StsUnavailable: there was no answer, or one that is too long or too late.
         """
         deadline = time.monotonic() + timeout
+        request = _request("GET", target, {"Host": host, "Accept-Encoding": "identity", **headers})
         try:
             try:
-                return self._exchange(self._take(host), host, target, headers, deadline)
+                return self._exchange(self._take(host, deadline), host, request, deadline)
             except ConnectionError:
                 # A kept connection that the other end has closed looks like this, and a GET may
                 # be sent twice. A fresh connection is not at risk of the same.
-                return self._exchange(self._open(host), host, target, headers, deadline)
+                return self._exchange(self._open(host, deadline), host, request, deadline)
         except TimeoutError:
             raise StsUnavailable(f"{host} did not answer within {timeout:g} s") from None
-        except (OSError, http.client.HTTPException) as error:
-            reason = getattr(error, "strerror", None) or type(error).__name__
+        except BadAnswerError as error:
+            raise StsUnavailable(f"{host} answered with {error}") from None
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
             raise StsUnavailable(f"{host} could not be asked: {reason}") from error
 
-    def _take(self, host: str) -> _Connection:
+    def _take(self, host: str, deadline: float) -> _Connection:
         idle = self._idle[host]
         oldest = time.monotonic() - _MAX_IDLE_SECONDS
         while idle:
@@ -82,106 +82,128 @@ class HttpsPool:
             if since > oldest:
                 return connection
             connection.close()
-        return self._open(host)
+        return self._open(host, deadline)
 
-    def _open(self, host: str) -> _Connection:
+    def _open(self, host: str, deadline: float) -> _Connection:
         proxy = self._proxy.for_host(host) if self._proxy else None
-        return _Connection(host, proxy, self._context)
+        address = (proxy.host, proxy.port) if proxy else (host, _HTTPS_PORT)
+        connection = _Connection(socket.create_connection(address, _remaining(deadline)), deadline)
+        try:
+            if proxy:
+                connection.tunnel(host, proxy.headers)
+            connection.secure(self._context, host, self._sessions.get(host))
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
     def _exchange(
-        self,
-        connection: _Connection,
-        host: str,
-        target: str,
-        headers: Mapping[str, str],
-        deadline: float,
+        self, connection: _Connection, host: str, request: bytes, deadline: float
     ) -> tuple[int, bytes]:
-        done = False
+        keep = False
         try:
             connection.deadline = deadline
-            connection.request("GET", target, headers=headers)
-            response = connection.getresponse()
-            body = response.read(MAX_ANSWER_BYTES + 1)
-            if len(body) > MAX_ANSWER_BYTES:
-                raise StsUnavailable(f"{host} answered with more than {MAX_ANSWER_BYTES} bytes")
-            if response.length:
-                # Asked for a size, http.client gives what came before the end without a word.
-                raise ConnectionResetError(ECONNRESET, "the answer was cut short")
-            done = response.isclosed() and not response.will_close
+            connection.send(request)
+            reader = Reader(connection.receive)
+            head = reader.head()
+            body = reader.body(head)
+            keep = head.keep and reader.drained and len(self._idle[host]) < _MAX_IDLE_CONNECTIONS
         finally:
-            if not done:
+            if not keep:
                 connection.close()
-        idle = self._idle[host]
-        if len(idle) < _MAX_IDLE_CONNECTIONS:
-            idle.append((time.monotonic(), connection))
-        else:
-            connection.close()
-        return response.status, body
+        if keep:
+            if connection.fresh:
+                # A ticket comes behind the handshake, with the first answer (RFC 8446, 4.6.1).
+                self._sessions[host], connection.fresh = connection.session, False
+            self._idle[host].append((time.monotonic(), connection))
+        return head.status, body
 
 
-class _Connection(http.client.HTTPSConnection):
-    """A connection all of whose waits end by `deadline` (in `time.monotonic()` seconds)."""
+class _Connection:
+    """A connection all of whose waits end by `deadline` (in `time.monotonic()` seconds).
 
-    deadline = 0.0
+    Attributes:
+        deadline: may be set anew for each exchange.
+        fresh: nothing has been asked on it yet.
+    """
 
-    def __init__(self, host: str, proxy: Proxy | None, context: ssl.SSLContext) -> None:
-        if proxy is None:
-            super().__init__(host, context=context)
-        else:
-            super().__init__(proxy.host, proxy.port, context=context)
-            self.set_tunnel(host, http.client.HTTPS_PORT, headers=proxy.headers)
+    def __init__(self, sock: socket.socket, deadline: float) -> None:
+        self._sock = sock
+        self.deadline = deadline
+        self.fresh = True
 
-    def remaining(self) -> float:
-        """Seconds until the deadline.
+    def tunnel(self, host: str, headers: Mapping[str, str]) -> None:
+        """Have the proxy at the other end connect us with `host` (RFC 9110, CONNECT).
 
         Raises:
-            TimeoutError: it has passed.
+            OSError: it did not, or not in time.
+            BadAnswerError: it is no HTTP proxy.
         """
-        seconds = self.deadline - time.monotonic()
-        if seconds <= 0:
-            raise TimeoutError
-        return seconds
+        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        authority = f"{host}:{_HTTPS_PORT}"
+        self.send(_request("CONNECT", authority, {"Host": authority, **headers}))
+        reader = Reader(self.receive)
+        status = reader.head().status
+        if status != 200 or not reader.drained:  # noqa: PLR2004
+            raise OSError(0, f"the proxy answered {status}")
 
-    def connect(self) -> None:
-        """Connect, through the proxy if there is one, and verify the server's certificate."""
-        self.timeout = self.remaining()
-        super().connect()
-        self.sock = _DeadlineSocket(self.sock, self)
+    def secure(self, context: ssl.SSLContext, host: str, session: ssl.SSLSession | None) -> None:
+        """Begin TLS and verify that it is `host` at the other end.
 
+        Raises:
+            OSError: it is not, or not in time.
+        """
+        self._sock.settimeout(_remaining(self.deadline))
+        # An end that TLS did not announce may be another's doing, and is told from one that it did.
+        self._sock = context.wrap_socket(
+            self._sock, server_hostname=host, session=session, suppress_ragged_eofs=False
+        )
 
-class _DeadlineSocket:
-    """What `http.client` uses of a socket, each wait shortened to what is left of the deadline."""
+    @property
+    def session(self) -> ssl.SSLSession | None:
+        """What lets the next handshake be a short one."""
+        return self._sock.session if isinstance(self._sock, ssl.SSLSocket) else None
 
-    def __init__(self, sock: socket.socket, connection: _Connection) -> None:
-        self._sock = sock
-        self._connection = connection
+    def send(self, data: bytes) -> None:
+        """Send all of `data`."""
+        while data:
+            self._sock.settimeout(_remaining(self.deadline))
+            data = data[self._sock.send(data) :]
 
-    def sendall(self, data: ReadableBuffer) -> None:
-        self._sock.settimeout(self._connection.remaining())
-        self._sock.sendall(data)
+    def receive(self) -> bytes:
+        """Wait for bytes; empty at the end.
 
-    def recv_into(self, buffer: WriteableBuffer) -> int:
-        self._sock.settimeout(self._connection.remaining())
-        return self._sock.recv_into(buffer)
-
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Reader(self))
+        Raises:
+            ConnectionError: the connection broke.
+            OSError: the wait took too long, or what came is no TLS.
+        """
+        self._sock.settimeout(_remaining(self.deadline))
+        try:
+            return self._sock.recv(_RECORD)
+        except ssl.SSLEOFError:
+            raise ConnectionResetError(ECONNRESET, os.strerror(ECONNRESET)) from None
 
     def close(self) -> None:
         self._sock.close()
 
 
-class _Reader(io.RawIOBase):
-    """The reading half of a `_DeadlineSocket`; closing it leaves the socket open."""
+def _remaining(deadline: float) -> float:
+    """Seconds until the deadline.
 
-    def __init__(self, sock: _DeadlineSocket) -> None:
-        self._sock = sock
+    Raises:
+        TimeoutError: it has passed.
+    """
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
+        raise TimeoutError
+    return seconds
 
-    def readable(self) -> bool:
-        return True
 
-    def readinto(self, buffer: WriteableBuffer) -> int:
-        return self._sock.recv_into(buffer)
+def _request(method: str, target: str, headers: Mapping[str, str]) -> bytes:
+    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {headers[name]}" for name in headers)]
+    if not all(line.isascii() and line.isprintable() for line in lines):
+        raise ValueError("a request's lines are printable ASCII")
+    return "\r\n".join((*lines, "", "")).encode("ascii")
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +243,7 @@ class Proxy:
             return None
         parts = urlsplit(url if "://" in url else f"http://{url}")
         try:
-            port = parts.port or http.client.HTTP_PORT
+            port = parts.port or _HTTP_PORT
         except ValueError:
             port = 0
         if parts.scheme != "http" or not parts.hostname or not port:

@@ -127,6 +127,23 @@ def test_a_kept_connection_that_was_closed_meanwhile_is_no_fault(aws: AwsDouble)
     assert b"MissingAuthenticationToken" in fetch(HOST, TARGET, HEADERS, timeout=10)[1]
 
 
+def test_a_second_connection_resumes_the_first_ones_session(aws: AwsDouble) -> None:
+    fetch = pool()
+    fetch(HOST, TARGET, HEADERS, timeout=10)
+    [(_, first)] = fetch._idle.pop(HOST)
+    first.close()
+    fetch(HOST, TARGET, HEADERS, timeout=10)
+    [(_, second)] = fetch._idle[HOST]
+    assert isinstance(second._sock, ssl.SSLSocket)
+    assert second._sock.session_reused
+
+
+@pytest.mark.parametrize("value", ["c\r\nHost: other", "c\n", "ü"])
+def test_a_header_cannot_add_to_the_request(value: str) -> None:
+    with pytest.raises(ValueError, match="printable ASCII"):
+        pool()(HOST, TARGET, {"x-k8s-aws-id": value}, timeout=1)
+
+
 def connections(fetch: HttpsPool) -> int:
     return sum(map(len, fetch._idle.values()))
 
