@@ -8,36 +8,37 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from dev.aws_double import AwsDouble, Principal
 from dev.aws_double.principals import assumed_role, user
 from dev.cluster import ControlPlane, Options, Webhook, binaries
-from dev.server import COMMAND, Server
+from dev.server import COMMAND, WebhookServer, write_config
 
 ACCOUNT = "111122223333"
 ALICE = user(ACCOUNT, "alice")
 BOB = assumed_role(ACCOUNT, "Developer", "bob@example.com")
 MALLORY = user("444455556666", "mallory")
-_EDIT_SECONDS = 10.0
 
 
-def config(groups: str) -> str:
+def config(*groups: str) -> dict[str, Any]:
     """The server's config file; the role's groups are what the demo edits."""
-    return f"""\
-clusterID: demo
-server:
-  mapUsers:
-  - userarn: {ALICE.arn}
-    username: alice
-    groups: [system:masters]
-  mapRoles:
-  - rolearn: arn:aws:iam::{ACCOUNT}:role/teams/web/Developer
-    username: dev:{{{{SessionName}}}}
-    groups: [{groups}]
-"""
+    return {
+        "clusterID": "demo",
+        "server": {
+            "mapUsers": [{"userarn": ALICE.arn, "username": "alice", "groups": ["system:masters"]}],
+            "mapRoles": [
+                {
+                    "rolearn": f"arn:aws:iam::{ACCOUNT}:role/teams/web/Developer",
+                    "username": "dev:{{SessionName}}",
+                    "groups": list(groups),
+                }
+            ],
+        },
+    }
 
 
 class Stage:
@@ -87,53 +88,51 @@ def main() -> int:
         AwsDouble([ALICE, BOB, MALLORY]) as aws,
     ):
         directory = Path(folder)
-        mappings = directory / "config.yaml"
-        mappings.write_text(config("viewers"))
-        server = Server(directory, mappings, aws.environment())
+        written = write_config(directory, config("viewers"))
+        server = WebhookServer(written, aws.environment(), arguments=("--log-format", "json"))
         stage.step("Start the webhook server beside a stand-in for AWS STS that checks signatures")
-        server.start()
-        stage.show(f"listening; the API server will trust it by {server.kubeconfig.name}")
-        try:
-            play(stage, server, aws, mappings)
+        with server:
+            stage.show(f"listening; the API server will trust it by {server.kubeconfig.name}")
+            play(stage, server, aws)
             if "--no-cluster" not in sys.argv:
                 with_kubectl(stage, server, directory)
-        finally:
-            server.stop()
     print(f"\nDone in {time.monotonic() - started:.1f} s.")
     return 0
 
 
-def play(stage: Stage, server: Server, aws: AwsDouble, mappings: Path) -> None:
+def play(stage: Stage, server: WebhookServer, aws: AwsDouble) -> None:
     """Log in, edit a mapping, be refused."""
     stage.step("alice (an IAM user) runs kubectl, which runs `aws-iam-authenticator token -i demo`")
     token = mint(ALICE, aws)
     stage.show(f"{token[:60]}... ({len(token)} characters: a signed request, not a secret key)")
 
     stage.step("The API server posts the token to the webhook in a TokenReview; the answer:")
-    status = server.review(token)
+    status = review(server, token)
     stage.show(json.dumps(shortened(status), indent=2), good=status["authenticated"])
 
     stage.step("bob comes through a role; its mapping gives the group `viewers`")
-    stage.show(whom(server.review(mint(BOB, aws))), good=True)
+    stage.show(whom(review(server, mint(BOB, aws))), good=True)
 
     stage.step("The administrator edits the mapping while the server runs: `viewers` to `editors`")
-    mappings.write_text(config("editors"))
-    status = wait_for(
-        lambda: server.review(mint(BOB, aws)), lambda found: "editors" in found["user"]["groups"]
-    )
-    stage.show(whom(status), good=True)
+    edit = yaml.safe_load(server.config.read_text())
+    edit["server"] |= config("editors")["server"]
+    since = server.log.end
+    server.config.write_text(yaml.safe_dump(edit))
+    server.wait_for_each_worker("MountedFile has changed", since)
+    stage.show(whom(review(server, mint(BOB, aws))), good=True)
 
     stage.step(
         "mallory has valid AWS keys and no mapping; kubectl sees no more than `Unauthorized`"
     )
-    status = server.review(mint(MALLORY, aws))
+    since = server.log.end
+    status = review(server, mint(MALLORY, aws))
     stage.show(json.dumps(status), good=status["authenticated"])
     stage.show("and the audit log gives the reason:")
-    record = wait_for(lambda: list(server.audit())[-1], lambda found: found["decision"] == "deny")
+    record = server.audited(since)
     stage.show(f"{record['reason']} (denial {record['denial_id']})", good=False)
 
 
-def with_kubectl(stage: Stage, server: Server, directory: Path) -> None:
+def with_kubectl(stage: Stage, server: WebhookServer, directory: Path) -> None:
     """The same through a real API server, where it has been built."""
     try:
         programs = binaries.find()
@@ -162,6 +161,13 @@ def with_kubectl(stage: Stage, server: Server, directory: Path) -> None:
             stage.show((done.stdout or done.stderr).strip(), good=good)
 
 
+def review(server: WebhookServer, token: str) -> dict[str, Any]:
+    """Post a TokenReview as an API server does, and return the answer's status."""
+    with server.poster() as poster:
+        status: dict[str, Any] = json.loads(poster.review(token).body)["status"]
+    return status
+
+
 def whom(status: dict[str, Any]) -> str:
     """The user of a review's status in a line."""
     return f"user {status['user']['username']}, groups {', '.join(status['user']['groups'])}"
@@ -171,18 +177,6 @@ def shortened(status: dict[str, Any]) -> dict[str, Any]:
     """A review's status without the less telling half of its extras."""
     user = {**status["user"], "extra": {"arn": status["user"]["extra"]["arn"]}}
     return {**status, "user": user}
-
-
-def wait_for(
-    look: Callable[[], dict[str, Any]], good: Callable[[dict[str, Any]], bool]
-) -> dict[str, Any]:
-    """Look until what is seen is good."""
-    deadline = time.monotonic() + _EDIT_SECONDS
-    while not good(found := look()):
-        if time.monotonic() > deadline:
-            raise SystemExit(f"demo: gave up waiting; last seen: {found}")
-        time.sleep(0.1)
-    return found
 
 
 if __name__ == "__main__":

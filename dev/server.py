@@ -1,117 +1,226 @@
-"""Runs the installed server in a process of its own, for the demo and for tests."""
+"""Runs the server as operators do, the installed command in a process of its own.
+
+For the demo and for the end-to-end tests.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import http
 import json
 import os
 import signal
 import socket
-import ssl
 import subprocess
 import sys
 import time
-import urllib.request
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from dev.poster import Poster
+from dev.server_log import Log
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from typing_extensions import Self
 
 COMMAND = Path(sys.executable).with_name("aws-iam-authenticator")
-_START_SECONDS = 30.0
+
+_PATIENCE_SECONDS = 30
+# The setting's default. Each worker follows the config file for itself.
+_WORKERS = 2
 
 
-class ServerError(Exception):
-    """The server did not start; the message holds the end of its log."""
+class ServerError(AssertionError):
+    """The server did not do what was waited for; the message holds the end of its log.
 
-
-class Server:
-    """A running server with all of its files under one directory.
-
-    Attributes:
-        kubeconfig: the webhook kubeconfig that it generated.
-        log: what it writes, the audit lines included.
+    An AssertionError, since to a test it is one.
     """
 
-    def __init__(self, directory: Path, config: Path, environment: Mapping[str, str]) -> None:
-        self.kubeconfig = directory / "webhook.kubeconfig"
-        self.log = directory / "server.log"
-        self._state = directory / "state"
-        self._config = config
-        self._environment = environment
-        self._port, self._health_port = _free_ports(2)
-        self._process: subprocess.Popen[bytes] | None = None
+
+class WebhookServer:
+    """One server on loopback. Its ports and its state outlive its processes.
+
+    Args:
+        config: the config file, with the port and the place of the webhook kubeconfig in it.
+        environment: all that it sees of ours, besides PATH.
+        command: the program.
+        arguments: flags besides `--config`.
+
+    Attributes:
+        config: the config file.
+        kubeconfig: the webhook kubeconfig that it generates.
+        log: what it writes.
+        port: where it serves reviews, over TLS.
+        health_port: where it answers plain probes.
+    """
+
+    def __init__(
+        self,
+        config: Path,
+        environment: Mapping[str, str],
+        *,
+        command: Path = COMMAND,
+        arguments: Sequence[str] = (),
+    ) -> None:
+        self.config = config
+        self.log = Log()
+        settings = yaml.safe_load(config.read_text())["server"]
+        self.kubeconfig = Path(settings["generateKubeconfig"])
+        self.port: int = settings["port"]
+        self.health_port = free_port()
+        self._ours = command == COMMAND
+        self._command = [str(command), "server", "--config", str(config), *arguments]
+        self._environment = {
+            **environment,
+            "PATH": os.environ["PATH"],
+            "HOME": str(config.parent),
+            # Not in the file, which the reference is to read as well.
+            "KUBERNETES_AWS_AUTHENTICATOR_HEALTH_PORT": str(self.health_port),
+        }
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # The reference ends at SIGKILL only; ours, at SIGINT, removes its files in shared memory.
+        try:
+            if self._process is not None and self._ours:
+                self.signal(signal.SIGINT)
+                self.wait_until_ended()
+        finally:
+            self.kill()
 
     def start(self) -> None:
-        """Start it and wait until it answers.
-
-        Raises:
-            ServerError: it ended, or does not answer.
-        """
-        command = [
-            str(COMMAND), "server", "--config", str(self._config), "--log-format", "json",
-            "--port", str(self._port), "--health-port", str(self._health_port),
-            "--state-dir", str(self._state), "--generate-kubeconfig", str(self.kubeconfig),
-        ]  # fmt: skip
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                command, env={**os.environ, **self._environment}, stdout=log, stderr=log
-            )
-        deadline = time.monotonic() + _START_SECONDS
-        while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                tail = self.log.read_text()[-2000:]
-                self.stop()
-                raise ServerError(f"the server did not start:\n{tail}")
-            time.sleep(0.05)
-
-    def stop(self) -> None:
-        """Stop it, and wait until it has answered what it was asked."""
-        if self._process is not None:
-            self._process.send_signal(signal.SIGTERM)
-            self._process.wait(timeout=30)
-            self._process = None
-
-    def review(self, token: str, version: str = "v1") -> dict[str, Any]:
-        """Post a TokenReview as an API server does, and return the answer's status."""
-        review = {
-            "kind": "TokenReview",
-            "apiVersion": f"authentication.k8s.io/{version}",
-            "metadata": {},
-            "spec": {"token": token},
-            "status": {"user": {}},
-        }
-        answer = self._fetch("/authenticate?timeout=30s", json.dumps(review).encode())
-        status: dict[str, Any] = json.loads(answer)["status"]
-        return status
-
-    def audit(self) -> Iterator[dict[str, Any]]:
-        """The audit lines so far."""
-        for line in self.log.read_text().splitlines():
-            with contextlib.suppress(ValueError):
-                record = json.loads(line)
-                if isinstance(record, dict) and record.get("event") == "review":
-                    yield record
-
-    def _answers(self) -> bool:
+        """Start it and wait until it serves. Raises ServerError."""
+        self.kill()
+        self._process = subprocess.Popen(
+            self._command,
+            cwd=self.config.parent,
+            env=self._environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            # A group of its own, so that nothing of it stays behind.
+            start_new_session=True,
+        )
+        assert self._process.stdout is not None
+        self._reader = self.log.follow(self._process.stdout)
         try:
-            return self._fetch("/healthz") == b"ok"
-        except OSError:
+            self.poll_until(self._serves, "it does not serve")
+        except BaseException:
+            self.kill()
+            raise
+
+    @property
+    def running(self) -> bool:
+        """Whether the main process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the main process, as a supervisor does."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def wait_until_closed(self) -> None:
+        """Wait until nobody listens on the port any more."""
+        self.poll_until(lambda: not self._listens(), "it goes on listening")
+
+    def wait_until_ended(self) -> None:
+        """Wait for the end of a server that has been told to end. Raises ServerError."""
+        assert self._process is not None
+        try:
+            status = self._process.wait(_PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise ServerError(f"it goes on and on; {self.log.tail}") from None
+        self.kill()
+        if status:
+            raise ServerError(f"it ended with status {status}; {self.log.tail}")
+
+    def wait_for_workers(self, since: int) -> None:
+        """Wait until all workers started after line `since` of the log know the mappings."""
+        self.wait_for_each_worker("MountedFile has been read", since)
+
+    def wait_for_each_worker(self, words: str, since: int) -> None:
+        """Wait until each worker has logged some words, from line `since` of the log on.
+
+        Raises LogError.
+        """
+        self.log.wait_for(lambda line: line if words in line else None, since=since, count=_WORKERS)
+
+    def poll_until(self, condition: Callable[[], bool], complaint: str) -> None:
+        """Ask until the condition holds: for what the server gives no signal of.
+
+        Raises ServerError with the complaint.
+        """
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not condition():
+            if not self.running:
+                raise ServerError(f"it ended; {self.log.tail}")
+            if time.monotonic() > deadline:
+                raise ServerError(f"{complaint}; {self.log.tail}")
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """End it and all that it started; harmless when it has ended."""
+        if self._process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        self._reader.join()
+        self._process = None
+
+    def poster(self) -> Poster:
+        """Connect to it as the webhook kubeconfig says."""
+        return Poster(self.kubeconfig)
+
+    def audited(self, since: int) -> dict[str, Any]:
+        """Wait for the first review in the audit log, from line `since` of the log on."""
+        return self.log.wait_for(_review, since=since)[0]
+
+    def _serves(self) -> bool:
+        try:
+            with self.poster() as poster:
+                return poster.get("/healthz").status == http.HTTPStatus.OK
+        except OSError:  # not listening yet, or its kubeconfig not written yet
             return False
 
-    def _fetch(self, path: str, body: bytes | None = None) -> bytes:
-        context = ssl.create_default_context(cafile=self._state / "cert.pem")
-        headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(f"https://localhost:{self._port}{path}", body, headers)
-        no_proxy = urllib.request.ProxyHandler({})
-        opener = urllib.request.build_opener(no_proxy, urllib.request.HTTPSHandler(context=context))
-        with opener.open(request, timeout=30) as response:
-            content: bytes = response.read()
-            return content
+    def _listens(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
 
 
-def _free_ports(number: int) -> list[int]:
-    with contextlib.ExitStack() as held:
-        sockets = [
-            held.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(number)
-        ]
-        return [listening.getsockname()[1] for listening in sockets]
+def write_config(directory: Path, configuration: dict[str, Any]) -> Path:
+    """Write a config file whose server keeps all of its files in `directory`, on a free port."""
+    (directory / "state").mkdir()
+    configuration["server"] |= {
+        "port": free_port(),
+        "stateDir": str(directory / "state"),
+        "generateKubeconfig": str(directory / "webhook.kubeconfig"),
+    }
+    config = directory / "config.yaml"
+    config.write_text(yaml.safe_dump(configuration))
+    return config
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _review(line: str) -> dict[str, Any] | None:
+    try:
+        record = json.loads(line)
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) and record.get("event") == "review" else None

@@ -13,8 +13,8 @@ import pytest
 
 from dev.aws_double import AwsDouble
 from dev.cluster import ControlPlane, Options, Webhook, binaries
+from dev.server import WebhookServer, write_config
 from tests.e2e import callers
-from tests.e2e.webhook import WebhookServer, write_config
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

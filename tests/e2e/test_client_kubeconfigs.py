@@ -15,10 +15,10 @@ import yaml
 
 import client
 from dev.cluster import binaries
+from dev.server import COMMAND
 from tests.e2e import callers
 from tests.e2e.callers import ALICE, CLUSTER_ID, exec_user, variables
 from tests.e2e.logins import whoami
-from tests.e2e.webhook import COMMAND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

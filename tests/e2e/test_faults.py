@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dev.aws_double import AwsDouble
     from dev.aws_double.faults import Fault
     from dev.cluster import ControlPlane
-    from tests.e2e.webhook import WebhookServer
+    from dev.server import WebhookServer
 
 pytestmark = pytest.mark.cluster
 

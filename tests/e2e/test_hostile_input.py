@@ -15,8 +15,8 @@ from tests.e2e.callers import ALICE, LONG_SESSION
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tests.e2e.poster import Poster
-    from tests.e2e.webhook import WebhookServer
+    from dev.poster import Poster
+    from dev.server import WebhookServer
 
 TOKENS = forge.cases("tokens")
 REQUESTS = forge.cases("requests")

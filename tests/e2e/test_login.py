@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dev.cluster import ControlPlane, KubectlError
+from dev.server import COMMAND
 from tests.e2e import callers
 from tests.e2e.callers import ALICE, CLUSTER_ID, DEPLOYER, MAPPED, exec_user, variables
 from tests.e2e.logins import whoami
-from tests.e2e.webhook import COMMAND
 
 if TYPE_CHECKING:
     from dev.aws_double import AwsDouble

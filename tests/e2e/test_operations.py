@@ -13,10 +13,10 @@ import pytest
 import yaml
 
 from dev.aws_double.faults import Hang
+from dev.server import COMMAND, WebhookServer, write_config
 from tests.e2e import callers
 from tests.e2e.callers import ALICE, NEWCOMER
 from tests.e2e.logins import log_in, stream_of
-from tests.e2e.webhook import COMMAND, WebhookServer, write_config
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from dev.aws_double import AwsDouble, Principal
     from dev.cluster import ControlPlane
-    from tests.e2e.poster import Answer
+    from dev.poster import Answer
 
 pytestmark = pytest.mark.cluster
 

@@ -9,10 +9,10 @@ import pytest
 
 from dev.bench.reference import reference_binary
 from dev.cluster import ControlPlane, Options, Webhook
+from dev.server import COMMAND, WebhookServer, write_config
 from tests.e2e import callers
 from tests.e2e.callers import ALICE, CLUSTER_ID, DEPLOYER, exec_user, variables
 from tests.e2e.logins import whoami
-from tests.e2e.webhook import COMMAND, WebhookServer, write_config
 
 if TYPE_CHECKING:
     from dev.aws_double import AwsDouble

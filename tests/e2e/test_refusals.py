@@ -8,10 +8,10 @@ from uuid import uuid4
 
 import pytest
 
+from dev.server import COMMAND, WebhookServer
 from tests.e2e import callers
 from tests.e2e.callers import ALICE, CLUSTER_ID, STRANGER, exec_user, variables
 from tests.e2e.logins import UNAUTHORIZED, log_in
-from tests.e2e.webhook import COMMAND, WebhookServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,6 +14,13 @@ _TAIL_LINES = 40
 _Found = TypeVar("_Found")
 
 
+class LogError(AssertionError):
+    """What was waited for did not come; the message holds the end of the log.
+
+    An AssertionError, since to a test it is one.
+    """
+
+
 class Log:
     """The lines that processes have written, one after the other; a thread reads them."""
 
@@ -48,7 +55,7 @@ class Log:
             count: how many.
 
         Raises:
-            AssertionError: they did not come; with the end of the log.
+            LogError: they did not come.
         """
 
         def found() -> list[_Found]:
@@ -56,8 +63,8 @@ class Log:
             return [one for one in every if one is not None]
 
         with self._grown:
-            came = self._grown.wait_for(lambda: len(found()) >= count, _PATIENCE_SECONDS)
-            assert came, f"waited for {count} lines and got {found()}; {self.tail}"
+            if not self._grown.wait_for(lambda: len(found()) >= count, _PATIENCE_SECONDS):
+                raise LogError(f"waited for {count} lines and got {found()}; {self.tail}")
             return found()[:count]
 
     def _read(self, stream: IO[str]) -> None:

@@ -29,7 +29,8 @@ class Answer:
     @property
     def user(self) -> dict[str, Any] | None:
         """Whom a TokenReview grants; None if it denies. Raises AssertionError if it is none."""
-        assert self.status == http.HTTPStatus.OK, self
+        if self.status != http.HTTPStatus.OK:
+            raise AssertionError(self)
         status = json.loads(self.body)["status"]
         return status["user"] if status["authenticated"] else None
 
@@ -64,9 +65,9 @@ class Poster:
         """Post anything to the webhook's URL."""
         return self._request("POST", f"{self._path}?timeout=30s", body)
 
-    def healthz(self) -> Answer:
-        """Ask whether the server is well."""
-        return self._request("GET", "/healthz")
+    def get(self, path: str) -> Answer:
+        """Ask for `/healthz`, `/readyz` or `/metrics`."""
+        return self._request("GET", path)
 
     def _request(self, method: str, path: str, body: bytes | None = None) -> Answer:
         try:
