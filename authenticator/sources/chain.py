@@ -110,9 +110,10 @@ class MappingStore:
         with self._lock:
             if source not in self._states:
                 return
-            _log_difference(self._states[source], state)
-            self._states[source] = state
+            before, self._states[source] = self._states[source], state
         self._settle()
+        # Only now, so that whoever reads the log can count on it.
+        _log_difference(before, state)
 
     def _settle(self) -> None:
         """Let the next chain take over if it can, and put in force what is there now."""
@@ -147,12 +148,15 @@ class MappingStore:
 
 
 def _log_difference(old: SourceState, new: SourceState) -> None:
-    """Log what has gone wrong or been put right."""
+    """Log what has changed, gone wrong or been put right."""
     before, after = set(old.faults), set(new.faults)
     for problem in new.faults:
         if problem not in before:
             _LOG.warning("%s", problem)
     if before and not after:
         _LOG.info("%s has no more problems", new.name)
+    rules, accounts = new.rules, new.accounts
     if new.synced and not old.synced:
-        _LOG.info("%s has been read: %d mappings", new.name, len(new.rules) + len(new.accounts))
+        _LOG.info("%s has been read: %d mappings", new.name, len(rules) + len(accounts))
+    elif (rules, accounts) != (old.rules, old.accounts):
+        _LOG.info("%s has changed: now %d mappings", new.name, len(rules) + len(accounts))

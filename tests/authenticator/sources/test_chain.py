@@ -203,3 +203,20 @@ def test_faults_are_logged_once_and_their_end_too(
     lines = [record.getMessage() for record in caplog.records]
     assert len([line for line in lines if "First mapAccounts[0], line 1" in line]) == 1
     assert "First has no more problems" in lines
+
+
+def test_a_change_is_logged_with_the_new_count_and_what_changes_nothing_is_not(
+    first: Told, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    store = MappingStore([first])
+    store.start()
+    first.say(Dev="a")
+    first.say(Dev="a")
+    first.say(Dev="a", Ops="b", accounts='["444455556666"]')
+    first.say(Dev="c", Ops="b", accounts='["444455556666"]')
+    assert [record.getMessage() for record in caplog.records] == [
+        "First has been read: 1 mappings",
+        "First has changed: now 3 mappings",
+        "First has changed: now 3 mappings",
+    ]
