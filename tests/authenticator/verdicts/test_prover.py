@@ -407,6 +407,7 @@ def test_who_is_known_waits_a_little_for_the_budget_and_no_longer() -> None:
     assert sum(r.time.slept) == pytest.approx(0.75)
     drained = rig(rate=0.1, key_rate=1000)
     drained.prover.remember_login(KEY)
+    drained.prover.prove(token())
     with pytest.raises(Overloaded, match="known"):
         drained.prover.prove(token())
     assert drained.observer.counts == {"no budget known": 1}
