@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .credentials import Credentials
-    from .shared_cache import SharedCache
     from .token import Surroundings
 
 # What decides, besides profile and files, whose credentials botocore finds.
@@ -65,11 +64,11 @@ class Sessions:
         surroundings: the caller.
         region: whose endpoints to ask.
         caching: whether to keep results, and use those kept before.
-        shared: the reference's cache, to be used besides.
+        sharing: the cluster by which the reference's cache is to be used besides.
         warn: is told of what goes wrong without consequence.
     """
 
-    __slots__ = ("_caching", "_parts", "_region", "_shared", "_surroundings", "_warn")
+    __slots__ = ("_caching", "_parts", "_region", "_sharing", "_surroundings", "_warn")
 
     def __init__(
         self,
@@ -77,13 +76,13 @@ class Sessions:
         region: str,
         *,
         caching: bool,
-        shared: "SharedCache | None",
+        sharing: str | None,
         warn: "Callable[[str], None]",
     ) -> None:
         self._surroundings = surroundings
         self._region = region
         self._caching = caching
-        self._shared = shared
+        self._sharing = sharing
         self._warn = warn
         environ = os.environ
         ready = surroundings.ready
@@ -100,25 +99,34 @@ class Sessions:
 
     def caller(self) -> "Credentials":
         """Return the caller's own credentials. Raises ClientError."""
-        if self._surroundings.ready:
-            return self._surroundings.ready
-        return self._kept(self._parts, self._ask_caller)
+        return self._caller("")
 
     def assumed(self, role: Role) -> "Credentials":
         """Return the credentials of a role's session. Raises ClientError."""
 
         def ask() -> "Credentials":
-            botocore = self._surroundings.botocore()
-            return botocore.assume_role(self.caller(), role, region=self._region)
+            caller = self._caller(role.arn)
+            return self._surroundings.botocore().assume_role(caller, role, region=self._region)
 
         return self._kept((*self._parts, *role.parts()), ask)
 
-    def _ask_caller(self) -> "Credentials":
-        found = self._shared.read(self._warn) if self._shared else None
+    def _caller(self, role_arn: str) -> "Credentials":
+        """Return who asks for the role, by whose ARN the reference keeps that."""
+        if self._surroundings.ready:
+            return self._surroundings.ready
+        return self._kept(self._parts, lambda: self._ask_caller(role_arn))
+
+    def _ask_caller(self, role_arn: str) -> "Credentials":
+        if self._sharing is None:
+            return self._surroundings.botocore().credentials(self._region)
+        from .shared_cache import SharedCache  # noqa: PLC0415 - takes 30 ms
+
+        shared = SharedCache(self._sharing, self._surroundings.profile, role_arn)
+        found = shared.read(self._warn)
         if found is None:
             found = self._surroundings.botocore().credentials(self._region)
-            if self._shared and found.keep:
-                self._shared.write(found, self._warn)
+            if found.keep:
+                shared.write(found, self._warn)
         return found
 
     def _kept(self, parts: tuple[str, ...], ask: "Callable[[], Credentials]") -> "Credentials":

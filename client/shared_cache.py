@@ -31,8 +31,8 @@ _MARGIN_SECONDS = 60
 class SharedCache:
     """One entry of the reference's cache."""
 
-    def __init__(self, cluster_id: str, profile: str, role_arn: str | None) -> None:
-        self._keys = ("clusters", cluster_id, profile, role_arn or "")
+    def __init__(self, cluster_id: str, profile: str, role_arn: str) -> None:
+        self._keys = ("clusters", cluster_id, profile, role_arn)
         self._file = Path(cache.reference_path(os.environ))
 
     def read(self, warn: Callable[[str], None]) -> Credentials | None:

@@ -104,16 +104,11 @@ def find(
         return surroundings.ready, endpoint
     from .sessions import Sessions  # noqa: PLC0415 - not for ready credentials
 
-    shared = None
-    if sharing is not None:
-        from .shared_cache import SharedCache  # noqa: PLC0415 - takes 10 ms
-
-        shared = SharedCache(sharing, surroundings.profile, role.arn if role else None)
     sessions = Sessions(
         surroundings,
         endpoint.region,
         caching=caching,
-        shared=shared,
+        sharing=sharing,
         warn=warn or _warn,
     )
     return (sessions.assumed(role) if role else sessions.caller()), endpoint

@@ -38,13 +38,13 @@ class TestRole:
             assert "ASIAROLE" in url
             assert "X-Amz-Security-Token=role-token" in url
 
-    def test_needs_no_botocore_the_second_time(self, run: Run, sts: Sts) -> None:
-        url_of(run(LINE))
+    @pytest.mark.parametrize("flags", [[], ["--cache"]], ids=["ours", "shared"])
+    def test_needs_no_botocore_the_second_time(self, flags: list[str], run: Run, sts: Sts) -> None:
         program = PROGRAM.format(
             module="client.command",
             function="start",
             arguments=[],
-            parameter=["-i", "c", "-r", ROLE],
+            parameter=["-i", "c", "-r", ROLE, *flags],
         )
         url_of(run(f"-i c -r {ROLE}"))
 
