@@ -5,13 +5,14 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import socket
 import sys
 import time
 import urllib.parse
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import clock, command, exec_credential, kubeconfig_file, verbs
+from . import clock, command, exec_credential, kubeconfig_file, token, verbs
 from .errors import ClientError
 from .imports import botocore_session
 from .whoami import cluster_view, identity
@@ -57,8 +58,14 @@ class Examination:
     def region(self) -> Finding:
         """Tell which STS signs, and whether somebody chose it."""
         _, endpoint = self._found()
-        named = self._flags.region or os.environ.get("AWS_REGION")
-        if not (named or os.environ.get("AWS_DEFAULT_REGION")) and endpoint.region == "us-east-1":
+        settings = token.Surroundings(self._flags.profile).settings
+        named = (
+            self._flags.region,
+            os.environ.get("AWS_REGION"),
+            os.environ.get("AWS_DEFAULT_REGION"),
+            settings.get("region"),
+        )
+        if not any(named):
             return Finding(
                 "warning",
                 f"{endpoint.host}, which stands in where no region is named; set AWS_REGION to the"
@@ -72,17 +79,14 @@ class Examination:
         if not proxy:
             return Finding("ok", "none")
         parts = urllib.parse.urlsplit(proxy if "//" in proxy else f"//{proxy}")
-        shown = f"{parts.hostname}:{parts.port or 80}"
-        connection = http.client.HTTPConnection(
-            parts.hostname or "", parts.port, timeout=_CONNECT_SECONDS
-        )
         try:
-            connection.connect()
-        except OSError as error:
-            return Finding("fault", f"{shown}: {error.strerror or error}; check HTTPS_PROXY")
-        finally:
-            connection.close()
-        return Finding("ok", f"{shown} answers")
+            host, port = parts.hostname or "", parts.port or http.client.HTTP_PORT
+            socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()
+        except (OSError, ValueError) as error:
+            # Without the URL, which may hold a password.
+            reason = error.strerror if isinstance(error, OSError) else "it is no URL"
+            return Finding("fault", f"{parts.hostname}: {reason}; check HTTPS_PROXY")
+        return Finding("ok", f"{host}:{port} answers")
 
     def clock(self) -> Finding:
         """Compare this computer's clock with that of STS."""
@@ -91,7 +95,10 @@ class Examination:
         now = time.time()
         if complaint := clock.complaint(date, now=now):
             return Finding("fault", complaint)
-        return Finding("ok", f"{abs(clock.difference(date, now=now) or 0):.0f} s off AWS's")
+        ahead = clock.difference(date, now=now)
+        if ahead is None:
+            return Finding("warning", f"{endpoint.host} did not tell the time; is it STS?")
+        return Finding("ok", f"{abs(ahead):.0f} s off AWS's")
 
     def identity(self) -> Finding:
         """Ask STS whose the credentials are."""

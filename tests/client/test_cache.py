@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import time
+import types
 from collections.abc import Callable
 from pathlib import Path
 
@@ -281,6 +282,26 @@ class TestTampering:
         assert outcome.code == 0
         assert f"caching no credentials: {reason.format(place)}" in outcome.err
         assert not place.is_dir() or not kept(place)
+
+
+@pytest.mark.usefixtures("keys")
+def test_a_system_without_posix_keeps_them_too(
+    run: Run, sts: Sts, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows has neither owners and modes of this kind nor flock."""
+    taken: list[tuple[int, int]] = []
+    windows = types.ModuleType("msvcrt")
+    windows.LK_LOCK = 1
+    windows.locking = lambda _, mode, size: taken.append((mode, size))
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    monkeypatch.setitem(sys.modules, "msvcrt", windows)
+    monkeypatch.delattr(os, "geteuid")
+
+    url_of(run(LINE))
+    url_of(run(LINE))
+
+    assert len(sts.asked) == 1
+    assert taken == [(1, 1)]
 
 
 def test_sessions_that_ended_long_ago_are_removed(

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -183,6 +184,22 @@ class TestDoctor:
         assert "\x1b" not in outcome.out
         assert outcome.out.startswith("ok       credentials  the environment")
 
+    @pytest.mark.parametrize(("variable", "coloured"), [("", True), ("NO_COLOR", False)])
+    def test_is_coloured_at_a_terminal(
+        self,
+        variable: str,
+        coloured: bool,
+        run: Callable[..., Outcome],
+        kubectl: Callable[..., None],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        kubectl(config=kubeconfig_of(PLUGIN), auth=printed(USER_INFO))
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+        if variable:
+            monkeypatch.setenv(variable, "1")
+
+        assert ("\x1b[32mok      \x1b[0m credentials" in run(doctor.main).out) == coloured
+
     def test_a_clock_that_is_off(
         self, run: Callable[..., Outcome], kubectl: Callable[..., None], clock: Clock
     ) -> None:
@@ -224,7 +241,21 @@ class TestDoctor:
 
         found = statuses(outcome)
         assert (found["proxy"], found["clock"], found["identity"]) == ("fault",) * 3
-        assert f"127.0.0.1:{port}: Connection refused; check HTTPS_PROXY" in text(outcome, "proxy")
+        assert "127.0.0.1: Connection refused; check HTTPS_PROXY" in text(outcome, "proxy")
+        assert "hidden" not in outcome.out
+
+    def test_a_proxy_that_is_no_url(
+        self,
+        run: Callable[..., Outcome],
+        kubectl: Callable[..., None],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        kubectl(config=kubeconfig_of(PLUGIN), auth=printed(USER_INFO))
+        monkeypatch.setenv("HTTPS_PROXY", "http://me:hidden@proxy:eighty")
+
+        outcome = run(doctor.main, "-o", "json")
+
+        assert text(outcome, "proxy") == "proxy: it is no URL; check HTTPS_PROXY"
         assert "hidden" not in outcome.out
 
     def test_without_credentials_it_goes_on(
