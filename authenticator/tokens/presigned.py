@@ -18,7 +18,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from authenticator.errors import TokenRefused
 
@@ -39,9 +38,12 @@ _ENCODED = re.compile(r"[A-Za-z0-9_-]+", re.ASCII)
 # One lower-case host, the path "/", a query: no user, port, fragment, dot segment or other text.
 _URL = re.compile(r"https://(?P<host>[a-z0-9.-]{1,255})/\?(?P<query>[A-Za-z0-9%&=._~-]+)", re.ASCII)
 # A value as signers write it: unreserved characters and whole escapes of printable ASCII, so that
-# there is one way to read it ("+", ";", "%00", "%0d", "60%gh" and over-long UTF-8 have none).
-_VALUE = re.compile(r"(?:[A-Za-z0-9._~-]|%[2-7][0-9A-Fa-f])*", re.ASCII)
+# there is one way to read it ("+", ";", "%00", "%0d", "60%gh" and over-long UTF-8 have none). An
+# alternation would be tried for each of a session token's thousand characters.
+_VALUE = re.compile(r"[A-Za-z0-9._~-]*(?:%[2-7][0-9A-Fa-f][A-Za-z0-9._~-]*)*", re.ASCII)
 _ESCAPE = re.compile(r"%([2-7][0-9A-Fa-f])", re.ASCII)
+_RESERVED = re.compile(r"[^A-Za-z0-9._~-]", re.ASCII)
+_ESCAPED = {chr(code): f"%{code:02X}" for code in range(128)}
 _CREDENTIAL = re.compile(
     r"(?P<key>[A-Z0-9]{16,128})/(?P<day>[0-9]{8})/(?P<region>[a-z0-9-]{1,32})/sts/aws4_request",
     re.ASCII,
@@ -113,9 +115,7 @@ class PresignedRequest:
     @property
     def target(self) -> str:
         """The path and query to send, built from the checked values."""
-        query = "&".join(
-            f"{name}={quote(value, safe='')}" for name, value in self.parameters.items()
-        )
+        query = "&".join(f"{name}={_escaped(value)}" for name, value in self.parameters.items())
         return f"/?{query}"
 
     @property
@@ -210,6 +210,11 @@ def _unescaped(name: str, value: str) -> str:
     if not _VALUE.fullmatch(value):
         raise TokenRefused("escapes", f"the value of {name} is not percent-encoded as signers do")
     return _ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), value)
+
+
+def _escaped(value: str) -> str:
+    # What urllib's quote gives for ASCII, at a third of the time.
+    return _RESERVED.sub(lambda reserved: _ESCAPED[reserved[0]], value)
 
 
 def _check_scope(credential: str, host: StsHost) -> tuple[str, str]:
