@@ -225,7 +225,7 @@ def test_who_joins_a_flight_that_never_ends_is_let_in_degraded_if_proven_before(
         first = threads.submit(r.prover.prove, asked)
         assert began.wait(10)
         joining = r.prover.begin(asked)
-        r.time.timer += 8  # its time is over
+        r.time.timer += 2  # its time is over
         assert callable(joining)
         assert joining().source is Source.DEGRADED
         end.set()
@@ -478,6 +478,13 @@ def test_a_review_asks_for_no_longer_than_it_has() -> None:
     r.time.pass_by(6.5)
     finish()
     assert r.sts.calls[0][1] == pytest.approx(1.5)
+
+
+def test_who_can_be_let_in_by_what_is_known_waits_less_for_sts_than_others() -> None:
+    r, asked = rig(fresh_seconds=0), token()
+    r.prover.prove(asked)
+    r.prover.prove(asked)
+    assert [timeout for _, timeout in r.sts.calls] == pytest.approx([4, 2])
 
 
 # Leaks.
