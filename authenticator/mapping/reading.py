@@ -119,7 +119,11 @@ class EntryReader:
             else:
                 found[name] = self._plain(value)
         # Empty is absent, but an expiry that came out empty must not mean "never".
-        return {k: v or "" for k, v in found.items() if v not in (None, "") or k == "expires"}
+        return {
+            key: "" if value is None else value
+            for key, value in found.items()
+            if value not in (None, "") or key == "expires"
+        }
 
     def _unknown(self, key: str, shape: type[Shape]) -> None:
         known = sorted(shape.model_fields)

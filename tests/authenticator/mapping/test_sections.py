@@ -39,6 +39,7 @@ IN_FORCE = {
         None,
     ),
     "null groups": (HEAD + "username: dev\n  groups:", ("dev", ()), None),
+    "empty groups": (HEAD + "username: dev\n  groups: []", ("dev", ()), None),
     "no groups": (HEAD + "username: dev", ("dev", ()), None),
     "empty userid": (HEAD + "username: dev\n  userid: ''", ("dev", ()), None),
     "one group as text": (
