@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from dev import gotools
+from dev import gotools, zipapp
 from dev.bench import installed, reference
-from dev.bench.startup import Command
+from dev.bench.startup import ROLE, Command
 
 _MODULE = Path(__file__).parent
 
@@ -37,11 +37,23 @@ def token_commands() -> list[Command]:
     python = str(Path(sys.executable).resolve())
     aws = ("eks", "get-token", "--cluster-name", _CLUSTER)
     return [
-        Command("reference", (str(reference.reference_binary()), *_TOKEN)),
-        Command("ours", (str(installed.install() / _NAME), *_TOKEN)),
+        Command(
+            "reference",
+            (str(reference.reference_binary()), *_TOKEN),
+            role=("--cache", "--role", ROLE),
+        ),
+        Command("ours", (str(installed.install() / _NAME), *_TOKEN), role=("--role", ROLE)),
+        Command("ours, single file", (str(_single_file()), *_TOKEN), role=("--role", ROLE)),
         Command("`python -I -S`", (python, "-I", "-S", "-c", ""), bare=True),
         Command("AWS CLI", (str(_BIN / "aws"), *aws), few=True),
     ]
+
+
+def _single_file() -> Path:
+    """Make the plugin's single file, as `make dist` does."""
+    path = gotools.CACHE / "bench" / f"{_NAME}.pyz"
+    zipapp.build(path)
+    return path
 
 
 def earlier_command(commit: str) -> Command:

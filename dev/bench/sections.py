@@ -7,7 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
-from dev.bench import installed, programs, report, startup, tables
+from dev.aws_double import AwsDouble
+from dev.aws_double.trust import Role
+from dev.bench import corpus, installed, programs, report, startup, tables
 from dev.bench.double import sts_double
 from dev.bench.machine import this_machine
 from dev.bench.progress import progress
@@ -20,14 +22,17 @@ if TYPE_CHECKING:
     from dev.bench.scenarios import Scenario
 
 STARTUP = "startup"
+CORPUS = "corpus"
+
+_TRUSTED = frozenset({startup.CALLER.arn})
 
 _STARTUP_TITLE = "Cold start of `token`"
 _STARTUP_ABOUT = (
     "What every kubectl command waits for. The commands take turns; each run is a fresh process "
     "(posix_spawn), and its times and peak memory are those that the kernel gives (wait4). Ours "
     "is a regular wheel in a clean environment, as it is now and as it was at an earlier commit. "
-    "The credentials are ready, and nothing asks the network. `python -I -S` makes no token: it "
-    "is what the interpreter alone takes."
+    "The credentials are ready, or a run before has cached them, and nothing asks the network. "
+    "`python -I -S` makes no token: it is what the interpreter alone takes."
 )
 
 
@@ -35,6 +40,7 @@ def not_taken() -> dict[str, str]:
     """Return every section by name, in order, as it is before the first measurement."""
     heads = {STARTUP: (_STARTUP_TITLE, _STARTUP_ABOUT)}
     heads |= {each.name: (each.title, each.about) for each in SCENARIOS}
+    heads[CORPUS] = (corpus.TITLE, corpus.ABOUT)
     return {
         name: report.not_taken(name=name, title=title, about=about)
         for name, (title, about) in heads.items()
@@ -59,6 +65,12 @@ def startup_section(rounds: int, baseline: str, command: str) -> str:
             progress(f"startup, credentials from the {kind}: {rounds} rounds")
             parts += [f"### Credentials from the {kind}"]
             parts += _startup_part(commands, environment, rounds)
+        with AwsDouble([startup.CALLER], roles=[Role(startup.ROLE, _TRUSTED)]) as aws:
+            progress(f"startup, a role's session from the cache: {rounds} rounds")
+            environment = startup.environments(Path(home))["environment"] | aws.environment()
+            in_role = [each.in_role() for each in commands if each.role is not None]
+            parts += ["### A role's session from the command's own cache"]
+            parts += _startup_part(in_role, environment, rounds)
     return _section(_STARTUP_TITLE, _STARTUP_ABOUT, command, parts)
 
 
@@ -88,6 +100,11 @@ def server_section(scenario: Scenario, connections: Sequence[int], command: str)
             ]
     parts = [tables.results(scenario, cases), *missing]
     return _section(scenario.title, scenario.about, command, parts)
+
+
+def corpus_section(command: str) -> str:
+    """Fire the attack corpus at both servers. Raises GoBuildError."""
+    return _section(corpus.TITLE, corpus.ABOUT, command, [corpus.results(programs.servers())])
 
 
 def _section(title: str, about: str, command: str, parts: Sequence[str]) -> str:

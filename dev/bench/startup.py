@@ -9,11 +9,12 @@ import json
 import marshal
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
 
+from dev.aws_double import Principal
 from dev.bench import spawner
 from dev.bench.figures import ratio_of_pairs, table
 
@@ -26,6 +27,8 @@ REFERENCE = "reference"
 _FEW = 10
 
 _ACCESS_KEY = ("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
+CALLER = Principal("arn:aws:iam::111122223333:user/bench", "AIDAEXAMPLEEXAMPLE000", *_ACCESS_KEY)
+ROLE = "arn:aws:iam::111122223333:role/bench"
 
 # As kubectl writes it.
 _EXEC_INFO = (
@@ -38,13 +41,19 @@ _EXEC_INFO = (
 class Command:
     """A way to get a token; `few` runs it in the first rounds only.
 
-    With `bare` it gets none, and shows what its interpreter takes.
+    With `bare` it gets none, and shows what its interpreter takes. `role` are the arguments with
+    which it gets the token of a role, whose session it keeps between runs; None if it does not.
     """
 
     name: str
     arguments: tuple[str, ...]
     few: bool = False
     bare: bool = False
+    role: tuple[str, ...] | None = None
+
+    def in_role(self) -> Command:
+        """The same with the arguments for the role."""
+        return replace(self, arguments=(*self.arguments, *(self.role or ())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +80,8 @@ def environments(home: Path) -> dict[str, dict[str, str]]:
     )
     common = {
         "HOME": str(home),
-        "PATH": "/usr/bin:/bin",
+        # The single file starts the first python3 that it finds: the one that the others have.
+        "PATH": f"{Path(sys.executable).resolve().parent}:/usr/bin:/bin",
         "LANG": "C.UTF-8",
         "AWS_EC2_METADATA_DISABLED": "true",
         "KUBERNETES_EXEC_INFO": _EXEC_INFO,

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from dev.bench.double import StsDouble
@@ -48,15 +48,24 @@ class Webhook:
 
 @contextmanager
 def running(
-    command: str, directory: Path, double: StsDouble, *, quota: bool = True
+    command: str,
+    directory: Path,
+    double: StsDouble,
+    *,
+    quota: bool = True,
+    settings: Mapping[str, object] | None = None,
 ) -> Iterator[Webhook]:
     """Run `command server` with its state in `directory`, and STS where the double is.
 
     Where STS has no `quota`, ours is told that it may make as many calls as the reference does.
+    `settings` take the place of the benchmark's own mappings.
 
     Raises WebhookError.
     """
-    (directory / "config.yaml").write_text(yaml.safe_dump(configuration(quota=quota)))
+    config = configuration(quota=quota)
+    if settings is not None:
+        config["server"] = dict(settings)
+    (directory / "config.yaml").write_text(yaml.safe_dump(config))
     port = _free_port()
     paths = [
         *("--config", str(directory / "config.yaml")),
