@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn
 
-    from .sessions import Role
-
 COMMAND = "aws-iam-authenticator"
 _STDOUT = 1
 _INTERRUPTED = 130
@@ -88,7 +86,9 @@ def answer(run: "Callable[..., str]", *arguments: object) -> int:
 def _run(arguments: list[str], words: tuple[str, ...]) -> str:
     flags, rest = parse(arguments)
     if flags.get("help"):
-        return _help()
+        from .usage import usage  # noqa: PLC0415 - kubectl never asks
+
+        return usage()
     if tuple(rest) != words:
         raise ClientError(
             f"expected {' and '.join((*words, 'flags'))}, got {' '.join(rest) or 'no verb'!r};"
@@ -105,12 +105,16 @@ def _token(flags: dict[str, str]) -> Token:
     for one, other in _EXCLUSIVE:
         if flags.get(one) and flags.get(other):
             raise ClientError(f"--{one} and --{other} exclude each other; drop one")
-    role_arn = flags.get("role", os.environ.get("DEFAULT_ROLE"))
+    role = None
+    if role_arn := flags.get("role", os.environ.get("DEFAULT_ROLE")):
+        from .sessions import Role  # noqa: PLC0415 - only for those who assume one
+
+        role = Role.from_flags(role_arn, flags)
     return mint(
         _cluster_id(flags),
         region=flags.get("region"),
         profile=flags.get("profile"),
-        role=role(role_arn, flags) if role_arn else None,
+        role=role,
         caching=not flags.get("no-cache"),
         sharing=bool(flags.get("cache")),
         only_temporary=bool(flags.get("only-temporary")),
@@ -125,26 +129,6 @@ def _cluster_id(flags: dict[str, str]) -> str:
     if not cluster_id and flags.get("config"):
         cluster_id = cluster.from_config(flags["config"])
     return cluster_id or ""
-
-
-def role(arn: str, flags: dict[str, str]) -> "Role":
-    """Return the role to assume, as the flags describe it.
-
-    Raises:
-        ClientError: its duration is no number.
-    """
-    from .sessions import Role  # noqa: PLC0415 - only for those who assume one
-
-    duration = flags.get("duration")
-    if duration and not (duration.isascii() and duration.isdigit()):
-        raise ClientError(f"--duration {duration}: give a number of seconds, 900 to 43200")
-    return Role(
-        arn,
-        external_id=flags.get("external-id"),
-        session_name=flags.get("session-name"),
-        forward_session_name=bool(flags.get("forward-session-name")),
-        duration=int(duration) if duration else None,
-    )
 
 
 def parse(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
@@ -192,24 +176,6 @@ def _boolean(argument: str, value: str) -> str:
     if value not in _BOOLEANS:
         raise ClientError(f"{argument}: a switch is true or false")
     return _BOOLEANS[value]
-
-
-def _help() -> str:
-    lines = [
-        f"Usage: {COMMAND} token -i CLUSTER [flags]",
-        "",
-        "Print an ExecCredential for kubectl: a token that proves your AWS identity to a cluster.",
-        "",
-    ]
-    for name, short, value, text in FLAGS:
-        spelling = f"{f'-{short},' if short else '   '} --{name} {value}"
-        lines.append(f"  {spelling:<30} {text}")
-    lines += [
-        "",
-        f"Environment: {cluster.VARIABLE} (-i), DEFAULT_ROLE (-r),",
-        "AWS_PROFILE, AWS_REGION and the other variables of the AWS SDKs.",
-    ]
-    return "\n".join(lines)
 
 
 def _write(text: str) -> None:

@@ -4,10 +4,11 @@ import os
 import time
 
 from . import cache, profiles
+from .errors import ClientError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from .credentials import Credentials
     from .token import Surroundings
@@ -45,6 +46,24 @@ class Role:
         self.session_name = session_name
         self.forward_session_name = forward_session_name
         self.duration = duration
+
+    @classmethod
+    def from_flags(cls, arn: str, flags: "Mapping[str, str]") -> "Role":
+        """Return the role that the verb ``token`` is told of.
+
+        Raises:
+            ClientError: its duration is no number.
+        """
+        duration = flags.get("duration")
+        if duration and not (duration.isascii() and duration.isdigit()):
+            raise ClientError(f"--duration {duration}: give a number of seconds, 900 to 43200")
+        return cls(
+            arn,
+            external_id=flags.get("external-id"),
+            session_name=flags.get("session-name"),
+            forward_session_name=bool(flags.get("forward-session-name")),
+            duration=int(duration) if duration else None,
+        )
 
     def parts(self) -> tuple[str, ...]:
         """Return all that the session depends on besides the caller."""
