@@ -36,6 +36,11 @@ class Signer:
     region: str = "us-west-2"
 
 
+def long_session(**place: str) -> Signer:
+    """The signer of the case with a session token as long as they come."""
+    return Signer("ASIALONGSESSIONTOKEN", "a secret of the corpus", "A" * 6000, **place)
+
+
 def cases(name: str) -> list[dict[str, Any]]:
     """The cases of one file of the corpus."""
     loaded: list[dict[str, Any]] = json.loads((FOLDER / f"{name}.json").read_text())
@@ -64,7 +69,7 @@ def body(case: dict[str, Any]) -> bytes:
         review = (
             b'{"kind":"TokenReview","apiVersion":"authentication.k8s.io/v1","spec":{"token":"%s"}}'
         )
-        return review % (b"x" * (case["pad"] - len(review) + 2))
+        return review % (b"x" * (int(case["pad"]) - len(review) + 2))
     if "base64" in case:
         return base64.b64decode(case["base64"])
     return str(case["body"]).encode()
