@@ -18,13 +18,13 @@ from authenticator.sources.kubernetes_api import KubernetesApi, configuration
 from authenticator.sources.mappings import Mappings, SourceOptions
 from dev.cluster import ControlPlane, Options
 from tests.authenticator.mapping.callers import role
+from tests.e2e.administrator import Administrator
 
 if TYPE_CHECKING:
     from tests.e2e.conftest import StartControlPlane
 
 pytestmark = pytest.mark.cluster
 
-CRD = Path(__file__).parents[2] / "manifests" / "base" / "crd.yaml"
 _PATIENCE = 30.0
 
 
@@ -56,46 +56,6 @@ class Worker:
 
     def faults(self) -> list[str]:
         return [str(f) for state in self.mappings.status().sources for f in state.faults]
-
-
-class Administrator:
-    """Edits with kubectl."""
-
-    def __init__(self, plane: ControlPlane) -> None:
-        self.plane = plane
-
-    def apply(self, obj: dict[str, Any]) -> None:
-        self.plane.kubectl("apply", "-f", "-", stdin=json.dumps(obj))
-
-    def write(self, map_roles: list[dict[str, str]] | str) -> None:
-        """Write aws-auth."""
-        text = map_roles if isinstance(map_roles, str) else json.dumps(map_roles)
-        metadata = {"name": "aws-auth", "namespace": "kube-system"}
-        data = {"mapRoles": text}
-        self.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": data})
-
-    def delete_config_map(self) -> None:
-        self.plane.kubectl("delete", "--namespace=kube-system", "configmap", "aws-auth")
-
-    def map(self, name: str, **spec: Any) -> None:
-        """Write an IAMIdentityMapping."""
-        kind = {"apiVersion": "iamauthenticator.k8s.aws/v1alpha1", "kind": "IAMIdentityMapping"}
-        self.apply({**kind, "metadata": {"name": name}, "spec": spec})
-
-    def install_crd(self) -> None:
-        self.plane.kubectl("apply", f"--filename={CRD}")
-        self.plane.kubectl("wait", "--for=condition=Established", f"--filename={CRD}")
-
-    def get(self, *what: str) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.plane.kubectl("get", "-o=json", *what).stdout)
-        return found
-
-    def wait_for(self, wanted: Callable[[], bool]) -> None:
-        """Ask the API server until it is as wanted."""
-        end = time.monotonic() + _PATIENCE
-        while not wanted():
-            assert time.monotonic() < end
-            time.sleep(0.2)
 
 
 class LoggingIn:
@@ -216,11 +176,7 @@ def test_custom_resources_are_edited_broken_repaired_deleted_and_made_again(
 def test_a_fault_is_told_on_the_object(administrator: Administrator, workers: list[Worker]) -> None:
     administrator.write([entry("Sound"), entry("A"), entry("B"), {"rolearn": "nonsense"}])
     administrator.map("bad", arn="arn:aws:iam::1111:role/x", username="x")
-
-    def events(kind: str) -> list[str]:
-        chosen = f"--field-selector=involvedObject.kind={kind}"
-        found = administrator.get("events", "--all-namespaces", chosen)
-        return [event["message"] for event in found["items"]]
+    events = administrator.events
 
     administrator.wait_for(lambda: any("mapRoles[3]" in text for text in events("ConfigMap")))
     administrator.wait_for(lambda: any("12 digits" in t for t in events("IAMIdentityMapping")))

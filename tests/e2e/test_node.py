@@ -3,68 +3,82 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-import botocore.session
+import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from authenticator.aws.arns import CallerIdentity, PrincipalArn
-from authenticator.aws.batching import Batcher, Bucket
-from authenticator.aws.ec2 import MAX_IDS, Ec2
-from authenticator.aws.instance_names import InstanceNames
-from authenticator.mapping.documents import read_data
-from authenticator.mapping.guards import Guard
-from authenticator.mapping.ruleset import RuleSet
-from authenticator.mapping.sections import SectionReader
-from dev.cluster import ControlPlane, Options
+from dev.aws_double.principals import Principal, assumed_role
+from dev.server import COMMAND
+from tests.e2e.callers import CLUSTER_ID, REGION, exec_user, variables
+from tests.e2e.following import Cluster, following
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator, Mapping
 
+    from dev.aws_double import AwsDouble
     from tests.e2e.conftest import StartControlPlane
 
 pytestmark = pytest.mark.cluster
 
-REGION = "eu-central-1"
 ACCOUNT = "123456789012"  # moto's
-AWS_AUTH = f"""
+MAP_ROLES = f"""\
 - rolearn: arn:aws:iam::{ACCOUNT}:role/path/Node
   username: system:node:{{{{EC2PrivateDNSName}}}}
   groups: [system:bootstrappers, system:nodes]
 """
 
 
-@pytest.fixture
-def instance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    """A running instance with an instance profile."""
+@pytest.fixture(scope="module")
+def ec2() -> Iterator[dict[str, str]]:
+    """The variables that make an AWS SDK find moto's EC2."""
     server = ThreadedMotoServer("127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    for name, value in {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
+    yield {
+        "AWS_ENDPOINT_URL_EC2": f"http://{host}:{port}",
         "AWS_ACCESS_KEY_ID": "AKIAEXAMPLE",
         "AWS_SECRET_ACCESS_KEY": "secret",
         "AWS_REGION": REGION,
-        "AWS_CONFIG_FILE": str(tmp_path / "none"),
-        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none"),
-    }.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("AWS_PROFILE", raising=False)
-    session = botocore.session.get_session()
-    profile = session.create_client("iam", REGION).create_instance_profile(
-        InstanceProfileName="node"
+    }
+    server.stop()
+
+
+@pytest.fixture
+def instance(ec2: Mapping[str, str]) -> dict[str, str]:
+    """A running instance with an instance profile."""
+    session = boto3.session.Session(
+        ec2["AWS_ACCESS_KEY_ID"], ec2["AWS_SECRET_ACCESS_KEY"], region_name=REGION
     )
-    ec2 = session.create_client("ec2", REGION)
-    yield ec2.run_instances(
-        ImageId=ec2.describe_images()["Images"][0]["ImageId"],
+    endpoint = ec2["AWS_ENDPOINT_URL_EC2"]
+    iam = session.client("iam", endpoint_url=endpoint)
+    profile = iam.create_instance_profile(InstanceProfileName="node")["InstanceProfile"]
+    client = session.client("ec2", endpoint_url=endpoint)
+    started: dict[str, str] = client.run_instances(
+        ImageId=client.describe_images()["Images"][0]["ImageId"],
         MinCount=1,
         MaxCount=1,
-        IamInstanceProfile={"Arn": profile["InstanceProfile"]["Arn"]},
+        IamInstanceProfile={"Arn": profile["Arn"]},
     )["Instances"][0]
-    server.stop()
+    return started
+
+
+@pytest.fixture(scope="module")
+def cluster(
+    start_control_plane: StartControlPlane,
+    session_aws: AwsDouble,
+    ec2: Mapping[str, str],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Cluster]:
+    """A cluster whose aws-auth maps the nodes' role."""
+    directory = tmp_path_factory.mktemp("node")
+    environment = {**session_aws.environment(), **ec2}
+    with following(start_control_plane, directory, environment, {}) as running:
+        since = running.server.log.end
+        running.administrator.write(MAP_ROLES)
+        running.server.wait_for_each_worker("EKSConfigMap has changed", since)
+        yield running
 
 
 def node_object(name: str, **metadata: object) -> str:
@@ -72,48 +86,63 @@ def node_object(name: str, **metadata: object) -> str:
 
 
 class Node:
-    """kubectl with the username and groups that the mapping makes of the node."""
+    """kubectl with a session of the nodes' role, whose tokens our client makes."""
 
-    def __init__(self, plane: ControlPlane, username: str, groups: tuple[str, ...]) -> None:
-        self._plane = plane
-        self._flags = [f"--as={username}", *(f"--as-group={group}" for group in groups)]
-        self._flags.append("--as-group=system:authenticated")
+    def __init__(self, cluster: Cluster, session: Principal, aws: AwsDouble) -> None:
+        aws.principals.add(session)
+        self._plane = cluster.plane
+        user = exec_user(str(COMMAND), "token", "-i", CLUSTER_ID)
+        self._kubeconfig = cluster.plane.kubeconfig("node", user)
+        self._environment = variables(session, aws.environment())
+
+    def who_am_i(self) -> dict[str, object]:
+        """What the API server takes it for."""
+        status = json.loads(self._run("auth", "whoami", "--output=json")[0])["status"]
+        found: dict[str, object] = status["userInfo"]
+        return found
 
     def register(self, name: str) -> str:
         """Create a Node object; gives what the API server says against it."""
-        return self._run("create", "--filename=-", stdin=node_object(name))
+        return self._run("create", "--filename=-", stdin=node_object(name))[1]
 
     def change(self, name: str) -> str:
         """Change a Node object; gives what the API server says against it."""
         changed = node_object(name, labels={"kubernetes.io/os": "linux"})
         # At the server, since kubectl itself would read first what a node may not read.
-        return self._run("apply", "--server-side", "--filename=-", stdin=changed)
+        return self._run("apply", "--server-side", "--filename=-", stdin=changed)[1]
 
-    def _run(self, *arguments: str, stdin: str = "") -> str:
-        return self._plane.kubectl(*self._flags, *arguments, stdin=stdin, check=False).stderr
+    def _run(self, *arguments: str, stdin: str = "") -> tuple[str, str]:
+        done = self._plane.kubectl(
+            *arguments,
+            kubeconfig=self._kubeconfig,
+            env=self._environment,
+            stdin=stdin,
+            check=False,
+        )
+        return done.stdout, done.stderr
 
 
 def test_a_node_registers_itself_and_cannot_touch_another(
-    start_control_plane: StartControlPlane, instance: dict[str, str]
+    cluster: Cluster, instance: Mapping[str, str], session_aws: AwsDouble
 ) -> None:
-    session = f"arn:aws:sts::{ACCOUNT}:assumed-role/Node/{instance['InstanceId']}"
-    identity = CallerIdentity(PrincipalArn.parse(session), "AROAEXAMPLE:x", "ASIAEXAMPLE")
-    rules = read_data({"mapRoles": AWS_AUTH}, SectionReader("EKSConfigMap", Guard()))[0].rules
-    match = RuleSet((rules,)).find(identity, time.time())
-    assert match
-    assert match.needs_instance_name
-    ec2 = Ec2(role_arn="", source_arn="", called=lambda: None)
-    bucket = Bucket(rate=15, burst=5, clock=time.monotonic)
-    names = InstanceNames(Batcher(ec2.describe, bucket, size=MAX_IDS, callers=1), time.monotonic)
-    name = names(identity)
-    names.stop()
-    assert name == instance["PrivateDnsName"]
-    username, groups = match.render(identity, name)
-
-    plane = start_control_plane(Options(nodes=True))
-    plane.kubectl("create", "--filename=-", stdin=node_object("another"))
-    node = Node(plane, username, groups)
+    name = instance["PrivateDnsName"]
+    node = Node(cluster, assumed_role(ACCOUNT, "Node", instance["InstanceId"]), session_aws)
+    found = node.who_am_i()
+    assert found["username"] == f"system:node:{name}", cluster.server.log.tail
+    assert found["groups"] == ["system:bootstrappers", "system:nodes", "system:authenticated"]
+    cluster.plane.kubectl("create", "--filename=-", stdin=node_object("another"))
     assert node.register(name) == ""
     assert node.change(name) == ""
     assert "is not allowed to modify node" in node.change("another")
     assert "is not allowed to" in node.register("a-third")
+
+
+@pytest.mark.parametrize("session", ["admin", "i-0123456789abcdef0"])
+def test_a_session_that_is_no_instance_of_the_account_is_no_node(
+    cluster: Cluster, session_aws: AwsDouble, session: str
+) -> None:
+    since = cluster.server.log.end
+    principal = assumed_role(ACCOUNT, "Node", session)
+    session_aws.principals.add(principal)
+    assert cluster.log_in(principal) == 401
+    assert "instance" in cluster.server.audited(since)["reason"]
