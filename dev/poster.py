@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
+class NobodyThereError(ConnectionError):
+    """No connection came about, so that nothing has been posted."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What the server answered."""
@@ -53,7 +57,7 @@ class Poster:
         self._connection.close()
 
     def review(self, token: str) -> Answer:
-        """Post a TokenReview as the API server does."""
+        """Post a TokenReview as the API server does. Raises OSError, HTTPException."""
         document = {
             "kind": "TokenReview",
             "apiVersion": "authentication.k8s.io/v1",
@@ -62,18 +66,27 @@ class Poster:
         return self.post(json.dumps(document).encode())
 
     def post(self, body: bytes) -> Answer:
-        """Post anything to the webhook's URL."""
+        """Post anything to the webhook's URL. Raises OSError, HTTPException."""
         return self._request("POST", f"{self._path}?timeout=30s", body)
 
     def get(self, path: str) -> Answer:
-        """Ask for `/healthz`, `/readyz` or `/metrics`."""
+        """Ask for `/healthz`, `/readyz` or `/metrics`. Raises OSError, HTTPException."""
         return self._request("GET", path)
 
     def _request(self, method: str, path: str, body: bytes | None = None) -> Answer:
         try:
+            if self._connection.sock is None:
+                self._connect()
             self._connection.request(method, path, body)
             response = self._connection.getresponse()
             return Answer(response.status, response.read())
         except BaseException:
             self._connection.close()  # or else it would go on where it failed
             raise
+
+    def _connect(self) -> None:
+        try:
+            self._connection.connect()
+        except OSError as error:
+            # Refused; or reset before TLS was agreed on, by a server that closes its socket.
+            raise NobodyThereError(str(error)) from error
