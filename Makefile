@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := $(shell find authenticator client -name '*.py' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench dist clean
+.PHONY: help install demo test lint bench dist fuzz clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ bench: install ## Measure against the Go reference, side by side (docs/benchmark
 
 dist: install ## Make the plugin a single file: dist/aws-iam-authenticator.pyz
 	@$(BIN)/python -m dev.zipapp dist/aws-iam-authenticator.pyz
+
+fuzz: install ## Fuzz what reads hostile bytes, a minute for each target
+	@$(BIN)/python -m dev.fuzz
 
 clean: ## Remove what the targets made
 	rm -rf $(VENV) .cache build dist *.egg-info

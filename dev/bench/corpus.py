@@ -18,12 +18,11 @@ from tests.corpus.runner import Result, Target, Wrong, fire
 TITLE = "The attack corpus"
 ABOUT = (
     "`tests/corpus`: tokens and requests that a webhook must refuse or survive, and tokens that it "
-    "must accept, freshly dated and signed for each run. Wrongly granted is a login by what "
-    "should be no token, in most cases since it is written as no signer writes it: one request must "
-    "not have many tokens, nor be read in two ways. Wrongly refused is a valid user turned away. "
-    "STS is the double of `dev/aws_double`, "
-    "which verifies each signature. `python -m tests.corpus URL --ca FILE` fires the same at any "
-    "webhook."
+    "must accept, freshly dated and signed for each run. Wrongly granted is a login by what should "
+    "be no token, in most cases since no signer writes one so: a request must not have many "
+    "tokens, nor be read in two ways. Wrongly refused is a valid user turned away. STS is the "
+    "double of `dev/aws_double`, which verifies each signature. "
+    "`python -m tests.corpus URL --ca FILE` fires the same at any webhook."
 )
 _ACCOUNT = "111122223333"
 # What both servers can map alike, whoever signs.

@@ -1,0 +1,150 @@
+"""What must hold for any bytes at all: no exception but ours, and no grant.
+
+Each target takes bytes and returns or raises what it found. No fuzzer is imported here, so that
+tests can run the same.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+
+from authenticator.aws.arns import CallerIdentity, PrincipalArn
+from authenticator.aws.sts import read_answer
+from authenticator.aws.sts_hosts import sts_hosts
+from authenticator.errors import Denied, NotProven, TokenRefused, Unavailable
+from authenticator.login import Login
+from authenticator.mapping.ruleset import RuleSet
+from authenticator.serving.audit import AuditRecord
+from authenticator.serving.reviews import Reviews
+from authenticator.tokens import presigned
+from authenticator.tokens.presigned import PresignedRequest
+from authenticator.verdicts.budget import Budget, InFlight, KeyLimit
+from authenticator.verdicts.memory import Remembering
+from authenticator.verdicts.prover import Prover
+from authenticator.verdicts.verdict import Proven, decode, encode
+from tests.corpus import forge
+
+NOW = 1_790_000_000.0
+HOSTS = sts_hosts("aws")
+# The first byte of an input says how the rest is meant.
+RAW, WRAPPED = b"\x00", b"\x01"
+
+_PREFIX = "k8s-aws-v1."
+_ENDLESS = 1e12
+_REQUEST = presigned.check(forge.token({}, now=NOW), now=NOW, hosts=HOSTS)
+
+
+class Finding(Exception):
+    """Something that must not be."""
+
+
+def token(data: bytes) -> None:
+    """Check a token's text: the rest as it stands (`RAW`), or as the URL inside (`WRAPPED`)."""
+    text = data[1:].decode("utf-8", "surrogateescape")
+    if data[:1] == WRAPPED:
+        text = _PREFIX + base64.urlsafe_b64encode(data[1:]).decode().rstrip("=")
+    try:
+        request = presigned.check(text, now=NOW, hosts=HOSTS)
+    except TokenRefused as error:
+        if error.check not in presigned.CHECKS:
+            raise Finding(f"an unknown check: {error.check}") from error
+        return
+    _examine(request, text)
+
+
+def _examine(request: PresignedRequest, text: str) -> None:
+    """What passes is in our form: what is sent to STS would pass again, and means the same."""
+    if HOSTS.get(request.host.name) is not request.host:
+        raise Finding("a host that is none of ours")
+    if not NOW - presigned.VALID_SECONDS < request.signed_at <= NOW + presigned.MAX_AHEAD_SECONDS:
+        raise Finding("a date that is out of bounds")
+    url = f"https://{request.host.name}{request.target}"
+    again = _PREFIX + base64.urlsafe_b64encode(url.encode("ascii")).decode().rstrip("=")
+    if len(again) > presigned.MAX_TOKEN_BYTES:
+        return
+    if presigned.check(again, now=NOW, hosts=HOSTS) != request:
+        raise Finding("what is sent to STS is not what was checked")
+    if len(text) > presigned.MAX_TOKEN_BYTES:
+        raise Finding("a token that is too long")
+
+
+def review(data: bytes) -> None:
+    """Answer a whole review, its body `RAW` or made around a token (`WRAPPED`); STS refuses all."""
+    body = data[1:]
+    if data[:1] == WRAPPED:
+        kind = {"kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1"}
+        spec = {"token": data[1:].decode("utf-8", "replace")}
+        body = json.dumps({**kind, "spec": spec}).encode()
+    answer = _REVIEWS.answer(body, "192.0.2.1")
+    if answer.status not in {200, 400}:
+        raise Finding(f"status {answer.status}")
+    if answer.status == 200 and json.loads(answer.body)["status"] != {"authenticated": False}:  # noqa: PLR2004 (HTTP's)
+        raise Finding("a grant")
+
+
+def sts(data: bytes) -> None:
+    """Read an answer of STS: two bytes of status, then the body."""
+    status = 200 if data[:1] == RAW else int.from_bytes(data[:2], "big") % 600
+    try:
+        identity = read_answer(_REQUEST, status, data[2:])
+    except (Denied, Unavailable):
+        return
+    arn = identity.arn
+    if PrincipalArn.parse(str(arn)) != arn or arn.partition != _REQUEST.host.partition:
+        raise Finding("an ARN that is not what it says")
+    if identity.access_key_id != _REQUEST.access_key_id:
+        raise Finding("another's access key")
+    verdict = Proven(identity, NOW, NOW + 1)
+    if decode(encode(verdict)) != verdict:
+        raise Finding("a verdict that is remembered as another")
+
+
+TARGETS: Mapping[str, Callable[[bytes], None]] = {"token": token, "review": review, "sts": sts}
+
+
+class _Silent:
+    """Counts nothing."""
+
+    def observe_review(self, result: str, _seconds: float) -> None:
+        if result == "internal_error":
+            raise Finding("a fault of ours")
+
+    def cache_hit(self, kind: str) -> None: ...
+    def call_collapsed(self) -> None: ...
+    def budget_refused(self, standing: str) -> None: ...
+    def degraded_answer(self) -> None: ...
+    def circuits_open(self, number: int) -> None: ...
+
+
+def _refuse(_request: PresignedRequest, /, timeout: float) -> CallerIdentity:  # noqa: ARG001 (a port)
+    raise NotProven("SignatureDoesNotMatch", "nobody has signed it")
+
+
+def _no_name(_identity: CallerIdentity, /) -> str:
+    raise Finding("an instance was to be named")
+
+
+def _no_audit(_record: AuditRecord) -> None: ...
+
+
+def _reviews() -> Reviews:
+    silent = _Silent()
+    prover = Prover(
+        ask=_refuse,
+        hosts=HOSTS,
+        budget=Budget(_ENDLESS, lambda: 0.0),
+        key_limit=KeyLimit(_ENDLESS, lambda: 0.0),
+        in_flight=InFlight(1),
+        observer=silent,
+        remembering=Remembering(),
+        clock=lambda: NOW,
+    )
+    login = Login(
+        prover=prover, rules=lambda: RuleSet(()), name_instance=_no_name, clock=lambda: NOW
+    )
+    return Reviews(login=login, metrics=silent, audit=_no_audit)
+
+
+_REVIEWS = _reviews()
