@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dev.bench import installed, report, sections
 from dev.bench.scenarios import SCENARIOS, Scenario
-from dev.bench.sections import CORPUS, STARTUP
+from dev.bench.sections import CORPUS, PARTS, STARTUP
 from dev.bench.server import LoadError
 from dev.bench.startup import StartupError
 from dev.gotools import GoBuildError
@@ -36,7 +36,7 @@ def main() -> int:
 
 def routine() -> list[str]:
     """Name what `make bench` measures."""
-    return [STARTUP, *(scenario.name for scenario in SCENARIOS if scenario.routine), CORPUS]
+    return [STARTUP, *(scenario.name for scenario in SCENARIOS if scenario.routine), CORPUS, *PARTS]
 
 
 def parser() -> argparse.ArgumentParser:
@@ -65,6 +65,8 @@ def _measured(name: str, arguments: argparse.Namespace) -> str:
         return sections.startup_section(rounds, arguments.baseline, _again(name, arguments))
     if name == CORPUS:
         return sections.corpus_section(_again(name, arguments))
+    if name in PARTS:
+        return sections.part_section(name, _again(name, arguments))
     scenario = next(each for each in SCENARIOS if each.name == name)
     sized = _sized(scenario, arguments)
     return sections.server_section(sized, arguments.connections, _again(name, arguments))

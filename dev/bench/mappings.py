@@ -1,7 +1,4 @@
-"""How long 10,000 mappings take: to reload, to look up, and in memory.
-
-python -m dev.bench.mappings
-"""
+"""How long 10,000 mappings take: to reload, to look up, and in memory."""
 
 from __future__ import annotations
 
@@ -18,7 +15,17 @@ from authenticator.mapping.guards import Guard
 from authenticator.mapping.overlaps import overlaps
 from authenticator.mapping.ruleset import RuleSet
 from authenticator.mapping.sections import SectionReader
+from dev.bench.figures import table
+from dev.bench.progress import progress
 
+TITLE = "10,000 mappings"
+ABOUT = (
+    "Of ours alone, in one process. A ConfigMap of 10,000 entries, each tenth a pattern. Reload is "
+    "from its text to the rules in force, the report of overlaps included. A lookup takes one "
+    "caller's identity; medians of 5 rounds of 50,000 lookups of callers chosen at random. Memory "
+    "is what one worker's rules take (tracemalloc). The "
+    "aims are 50 µs for an exact ARN and 1 s for a reload."
+)
 ENTRIES = 10_000
 _ROUNDS = 5
 _LOOKUPS = 50_000
@@ -102,11 +109,15 @@ def _lookup(ruleset: RuleSet, names: list[str]) -> float:
     return statistics.median(rounds)
 
 
-def main() -> None:
-    """Print the figures."""
-    for name, value in measure()._asdict().items():
-        print(f"{name:22} {value:10.2f}")
-
-
-if __name__ == "__main__":
-    main()
+def results() -> str:
+    """Measure, and write the figures as a table."""
+    progress("mappings")
+    figures = measure()
+    rows = [
+        ("reload, s", f"{figures.reload_seconds:.2f}"),
+        ("lookup of an exact ARN, µs", f"{figures.exact_microseconds:.1f}"),
+        ("lookup that a pattern decides, µs", f"{figures.pattern_microseconds:.1f}"),
+        ("lookup of a caller whom nothing names, µs", f"{figures.nobody_microseconds:.1f}"),
+        ("memory, MiB", f"{figures.kibibytes / 1024:.0f}"),
+    ]
+    return table(("", "ours"), rows)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from dev.aws_double import AwsDouble
 from dev.aws_double.trust import Role
-from dev.bench import corpus, installed, programs, report, startup, tables
+from dev.bench import corpus, installed, mappings, nodes, programs, report, startup, tables
 from dev.bench.double import sts_double
 from dev.bench.machine import this_machine
 from dev.bench.progress import progress
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 STARTUP = "startup"
 CORPUS = "corpus"
+# What is measured of ours alone, in this very process.
+PARTS = {"mappings": mappings, "nodes": nodes}
 
 _TRUSTED = frozenset({startup.CALLER.arn})
 
@@ -41,6 +43,7 @@ def not_taken() -> dict[str, str]:
     heads = {STARTUP: (_STARTUP_TITLE, _STARTUP_ABOUT)}
     heads |= {each.name: (each.title, each.about) for each in SCENARIOS}
     heads[CORPUS] = (corpus.TITLE, corpus.ABOUT)
+    heads |= {name: (part.TITLE, part.ABOUT) for name, part in PARTS.items()}
     return {
         name: report.not_taken(name=name, title=title, about=about)
         for name, (title, about) in heads.items()
@@ -105,6 +108,12 @@ def server_section(scenario: Scenario, connections: Sequence[int], command: str)
 def corpus_section(command: str) -> str:
     """Fire the attack corpus at both servers. Raises GoBuildError."""
     return _section(corpus.TITLE, corpus.ABOUT, command, [corpus.results(programs.servers())])
+
+
+def part_section(name: str, command: str) -> str:
+    """Measure one of `PARTS`. Raises GoBuildError."""
+    part = PARTS[name]
+    return _section(part.TITLE, part.ABOUT, command, [part.results()])
 
 
 def _section(title: str, about: str, command: str, parts: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from dev.bench.__main__ import parser, routine
 def test_without_a_name_the_routine_scenarios_are_meant() -> None:
     assert parser().parse_args([]).scenario == []
     assert set(routine()) < set(sections.not_taken())
+    assert {"mappings", "nodes"} < set(routine())
     assert "soak" not in routine()
 
 
