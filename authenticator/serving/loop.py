@@ -13,10 +13,8 @@ from __future__ import annotations
 import errno
 import heapq
 import os
-import queue
 import selectors
 import ssl
-import threading
 import time
 from collections import deque
 from contextlib import suppress
@@ -33,6 +31,7 @@ from authenticator.serving.connection import (
     Connection,
     State,
 )
+from authenticator.serving.crew import Crew
 from authenticator.serving.framing import RefusedRequestError
 from authenticator.serving.responding import Response, refusal
 from authenticator.serving.reviews import log_fault
@@ -92,19 +91,14 @@ class Loop:
         self._stopping = False
         self._poller = selectors.DefaultSelector()
         self._connections: set[Connection] = set()
-        self._waiting: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
+        self._crew: Crew[_Waiting] = Crew(config.threads, self._answer)
         self._deferred: deque[Callable[[], None]] = deque()
         self._swept = 0.0
         self._going_on = True
 
     def run(self, graceful_seconds: float) -> None:
         """Serve until `alive` is false; then answer what has begun, for `graceful_seconds`."""
-        threads = [
-            threading.Thread(target=self._answer_all, name=f"answer-{number}", daemon=True)
-            for number in range(self._config.threads)
-        ]
-        for thread in threads:
-            thread.start()
+        self._crew.start()
         self._poller.register(self._wake[0], selectors.EVENT_READ, self._run_deferred)
         self._share.have(0)
         for listener in self._listeners:
@@ -112,8 +106,7 @@ class Loop:
         while self._going_on:
             self._turn()
         self._stop(time.monotonic() + graceful_seconds)
-        for _ in threads:
-            self._waiting.put(None)
+        self._crew.stop()
 
     @property
     def stopping(self) -> bool:
@@ -269,7 +262,7 @@ class Loop:
         if isinstance(response, Response):
             self._send(connection, response.data, keep=response.keep)
         else:
-            self._waiting.put((connection, response))
+            self._crew.hand((connection, response))
 
     def _write(self, connection: Connection) -> None:
         if connection.send_rest():
@@ -286,11 +279,10 @@ class Loop:
 
     # What the threads do: each owns the connection that it answers.
 
-    def _answer_all(self) -> None:
-        while (waiting := self._waiting.get()) is not None:
-            connection, finish = waiting
-            response = _guarded(finish)
-            self._send(connection, response.data, keep=response.keep)
+    def _answer(self, waiting: _Waiting) -> None:
+        connection, finish = waiting
+        response = _guarded(finish)
+        self._send(connection, response.data, keep=response.keep)
 
     def _send(self, connection: Connection, data: bytes, *, keep: bool) -> None:
         try:
