@@ -16,6 +16,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -104,10 +105,11 @@ class Metrics:
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(name, text, labels, namespace=_NAMESPACE, registry=self._registry)
 
-        def gauge(name: str, text: str) -> Gauge:
+        def gauge(name: str, text: str, *labels: str) -> Gauge:
             return Gauge(
                 name,
                 text,
+                labels,
                 namespace=_NAMESPACE,
                 registry=self._registry,
                 multiprocess_mode="livemax",
@@ -146,7 +148,10 @@ class Metrics:
             "mapping_source_failures_total", "Failures to read a source of mappings", "source"
         )
         self._mappings = gauge("mappings_in_force", "Mappings in force")
-        self._mapping_faults = gauge("mapping_faults", "Faults that keep a mapping out of force")
+        self._mapping_faults = gauge(
+            "mapping_faults", "Faults that keep a mapping out of force", "source"
+        )
+        self._faulty: set[str] = set()
         self._mapping_overlaps = gauge("mapping_overlaps", "Mappings that claim the same callers")
         self._watch_failures = counter(
             "configmap_watch_failures_total", "Failures of the watch of the ConfigMap aws-auth"
@@ -213,10 +218,15 @@ class Metrics:
         """Count an edit of a source that came into force `seconds` after it was made."""
         self._dynamic_latency.labels(source).observe(seconds)
 
-    def mappings(self, *, in_force: int, faults: int, overlaps: int) -> None:
-        """Say how many mappings are in force, left out for a fault, and claim the same callers."""
+    def mappings(self, *, in_force: int, faults: Mapping[str, int], overlaps: int) -> None:
+        """Say how many mappings are in force, left out for a fault, and claim the same callers.
+
+        `faults` counts by source; a source that is no longer among them has none.
+        """
         self._mappings.set(in_force)
-        self._mapping_faults.set(faults)
+        self._faulty |= set(faults)
+        for source in self._faulty:
+            self._mapping_faults.labels(source).set(faults.get(source, 0))
         self._mapping_overlaps.set(overlaps)
 
     def dynamic_file(self, *, enabled: bool, only: bool) -> None:

@@ -96,7 +96,10 @@ class ReviewService:
         self._audit.stop()
 
     def _report(self, status: StoreStatus) -> None:
-        faults = sum(not fault.in_force for state in status.sources for fault in state.faults)
+        faults = {
+            state.name: sum(not fault.in_force for fault in state.faults)
+            for state in status.sources
+        }
         self._metrics.mappings(in_force=status.size, faults=faults, overlaps=len(status.overlaps))
         modes = [state.name for state in status.sources]
         self._metrics.dynamic_file(enabled=DYNAMIC_FILE in modes, only=modes == [DYNAMIC_FILE])

@@ -63,6 +63,20 @@ def scraped() -> str:
     return run(EVERYTHING)
 
 
+def test_a_source_that_has_left_the_chain_has_no_faults() -> None:
+    printed = run(
+        """
+from authenticator.serving.metrics import Metrics
+metrics = Metrics()
+metrics.mappings(in_force=5, faults={"EKSConfigMap": 2, "MountedFile": 0}, overlaps=0)
+metrics.mappings(in_force=5, faults={"MountedFile": 1}, overlaps=0)
+print(metrics.render().decode())
+"""
+    )
+    assert 'mapping_faults{source="EKSConfigMap"} 0.0' in printed
+    assert 'mapping_faults{source="MountedFile"} 1.0' in printed
+
+
 def test_workers_are_summed_and_a_dead_ones_counters_stay() -> None:
     output = run(
         """
