@@ -14,6 +14,7 @@ from dev.bench.server import LoadError
 from dev.bench.startup import StartupError
 from dev.gotools import GoBuildError
 
+_SERVERS = ["reference", "ours"]
 _ROUNDS = 50
 
 
@@ -47,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--runs", type=int, help="windows for each server, or rounds of startup")
     made.add_argument("--duration", type=float, help="seconds of a window")
     made.add_argument("--connections", type=int, nargs="+", default=[], help="instead of 8 64")
+    made.add_argument("--servers", nargs="+", default=_SERVERS, choices=_SERVERS)
     made.add_argument("--baseline", default="HEAD~", help="commit of our earlier build")
     made.add_argument("--output", type=Path, default=installed.ROOT / "docs" / "benchmarks.md")
     return made
@@ -69,7 +71,9 @@ def _measured(name: str, arguments: argparse.Namespace) -> str:
         return sections.part_section(name, _again(name, arguments))
     scenario = next(each for each in SCENARIOS if each.name == name)
     sized = _sized(scenario, arguments)
-    return sections.server_section(sized, arguments.connections, _again(name, arguments))
+    return sections.server_section(
+        sized, arguments.connections, arguments.servers, _again(name, arguments)
+    )
 
 
 def _again(name: str, arguments: argparse.Namespace) -> str:
@@ -78,6 +82,8 @@ def _again(name: str, arguments: argparse.Namespace) -> str:
     sizes += [f" --duration {arguments.duration:g}"] if arguments.duration else []
     if arguments.connections:
         sizes.append(f" --connections {' '.join(map(str, arguments.connections))}")
+    if arguments.servers is not _SERVERS:
+        sizes.append(f" --servers {' '.join(arguments.servers)}")
     return f"python -m dev.bench {name}{''.join(sizes)}"
 
 

@@ -49,7 +49,7 @@ def judge(command: str) -> list[Result]:
     principals = [_user(signer, "corpus"), _user(long, "long")]
     with AwsDouble(principals) as aws, tempfile.TemporaryDirectory() as scratch:
         double = StsDouble(os.getpid(), aws.proxy_url, aws.ca_bundle)
-        with webhook.running(command, Path(scratch), double, settings=_SETTINGS) as server:
+        with webhook.running(command, Path(scratch), double, _SETTINGS) as server:
             context = ssl.create_default_context(cafile=str(server.ca))
             return list(fire(Target(server.url, context, "v1", signer, long)))
 

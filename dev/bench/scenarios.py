@@ -33,7 +33,8 @@ class Scenario:
 
     `{connections}` in a stream is replaced by each of `connections`. With `outage`, STS works
     for `warmup` seconds, then fails for `outage` seconds in each way it can, then works again.
-    A routine scenario runs when none is named.
+    With `cluster`, the servers also watch the ConfigMap of a real API server. A routine scenario
+    runs when none is named.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Scenario:
     runs: int = 5
     sts: Behaviour = _FLAWLESS
     outage: float = 0.0
+    cluster: bool = False
     routine: bool = True
 
     def cases(self, connections: Sequence[int] = ()) -> list[Case]:
@@ -135,11 +137,12 @@ SCENARIOS = (
     Scenario(
         name="soak",
         title="Ten minutes of load",
-        about="New tokens on 8 connections for 10 minutes; memory is that of all processes (PSS) "
-        "at rest, half-way and at the end.",
+        about="New tokens on 8 connections for 10 minutes, with the ConfigMap of a real API server "
+        "watched; memory is that of all processes (PSS) at rest, half-way and at the end.",
         streams=("name=users,tokens=new,connections=8",),
         seconds=600.0,
         runs=1,
+        cluster=True,
         routine=False,
     ),
 )

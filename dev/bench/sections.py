@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import datetime, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +16,7 @@ from dev.bench.machine import this_machine
 from dev.bench.progress import progress
 from dev.bench.scenarios import SCENARIOS
 from dev.bench.server import Rig, measure_in_turns
+from dev.cluster import ControlPlane, Options, binaries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,16 +88,24 @@ def _startup_part(
     return [startup.results(startup.measure(fit, environment, rounds)), *missing]
 
 
-def server_section(scenario: Scenario, connections: Sequence[int], command: str) -> str:
-    """Measure a scenario on both servers. Raises LoadError and GoBuildError."""
-    servers = programs.servers()
+def server_section(
+    scenario: Scenario, connections: Sequence[int], servers: Sequence[str], command: str
+) -> str:
+    """Measure a scenario on the servers named. Raises LoadError and GoBuildError."""
+    contenders = {name: path for name, path in programs.servers().items() if name in servers}
     cases = {}
     missing = []
     double_program = programs.own_program("stsdouble")
-    with TemporaryDirectory() as scratch, sts_double(double_program, Path(scratch)) as double:
-        rig = Rig(programs.own_program("loadgen"), double)
+    with ExitStack() as running:
+        scratch = Path(running.enter_context(TemporaryDirectory()))
+        double = running.enter_context(sts_double(double_program, scratch))
+        kubeconfig = None
+        if scenario.cluster:
+            plane = ControlPlane(binaries.build(), scratch, Options())
+            kubeconfig = running.enter_context(plane).admin_kubeconfig
+        rig = Rig(programs.own_program("loadgen"), double, kubeconfig)
         for case in scenario.cases(connections):
-            outcome = measure_in_turns(servers, scenario, case, rig)
+            outcome = measure_in_turns(contenders, scenario, case, rig)
             cases[case.label] = outcome.samples
             missing += [
                 f"Not measured ({case.label}): {name}: {why}"

@@ -75,6 +75,7 @@ class Rig:
 
     loadgen: Path
     double: StsDouble
+    kubeconfig: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,8 @@ def measure(command: str, scenario: Scenario, case: Case, rig: Rig) -> Sample:
     with tempfile.TemporaryDirectory() as scratch:
         rig.double.behave(scenario.sts)
         quota = scenario.sts.rate > 0
-        with webhook.running(command, Path(scratch), rig.double, quota=quota) as server:
+        settings = webhook.callers(quota=quota, kubeconfig=rig.kubeconfig)
+        with webhook.running(command, Path(scratch), rig.double, settings) as server:
             return _load(server, scenario, case, rig)
 
 

@@ -48,23 +48,15 @@ class Webhook:
 
 @contextmanager
 def running(
-    command: str,
-    directory: Path,
-    double: StsDouble,
-    *,
-    quota: bool = True,
-    settings: Mapping[str, object] | None = None,
+    command: str, directory: Path, double: StsDouble, settings: Mapping[str, object]
 ) -> Iterator[Webhook]:
     """Run `command server` with its state in `directory`, and STS where the double is.
 
-    Where STS has no `quota`, ours is told that it may make as many calls as the reference does.
-    `settings` take the place of the benchmark's own mappings.
+    `settings` stand under `server` in the config file; `callers` gives some.
 
     Raises WebhookError.
     """
-    config = configuration(quota=quota)
-    if settings is not None:
-        config["server"] = dict(settings)
+    config = {"clusterID": CLUSTER, "server": dict(settings)}
     (directory / "config.yaml").write_text(yaml.safe_dump(config))
     port = _free_port()
     paths = [
@@ -89,8 +81,12 @@ def running(
         _stop(process)
 
 
-def configuration(*, quota: bool = True) -> dict[str, object]:
-    """Return the configuration that maps the callers of dev/bench/sts."""
+def callers(*, quota: bool, kubeconfig: Path | None) -> dict[str, object]:
+    """Return the settings that map the callers of dev/bench/sts.
+
+    Where STS has no `quota`, ours may make as many calls as the reference does. With a
+    `kubeconfig`, the ConfigMap of that cluster is a source of mappings too.
+    """
     roles = [
         {
             "roleARN": f"arn:aws:iam::111122223333:role/bench-{number:02d}",
@@ -99,10 +95,12 @@ def configuration(*, quota: bool = True) -> dict[str, object]:
         }
         for number in range(_ROLES)
     ]
-    server: dict[str, object] = {"mapRoles": roles}
+    settings: dict[str, object] = {"mapRoles": roles}
     if not quota:
-        server["stsCallsPerSecond"] = 100_000
-    return {"clusterID": CLUSTER, "server": server}
+        settings["stsCallsPerSecond"] = 100_000
+    if kubeconfig is not None:
+        settings |= {"backendMode": "MountedFile,EKSConfigMap", "kubeconfig": str(kubeconfig)}
+    return settings
 
 
 def _environment(home: Path, double: StsDouble) -> dict[str, str]:
@@ -113,6 +111,7 @@ def _environment(home: Path, double: StsDouble) -> dict[str, str]:
         "AWS_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
         "HTTPS_PROXY": double.proxy,
+        "NO_PROXY": "127.0.0.1,localhost",
         # Each program's own way to trust a CA: Go's, and that of AWS's Python libraries.
         "SSL_CERT_FILE": str(double.ca),
         "AWS_CA_BUNDLE": str(double.ca),
