@@ -51,6 +51,15 @@ def identity(file: str) -> str:
     return f"{file} {status.st_ino} {status.st_mtime_ns} {status.st_size}"
 
 
+def contents(directory: str) -> str:
+    """Return what changes when a file in a directory is made, removed, replaced or overwritten."""
+    try:
+        with os.scandir(directory) as found:
+            return "/".join(sorted([f"{it.name} {it.stat().st_mtime_ns}" for it in found]))
+    except OSError:
+        return "absent"
+
+
 def read(file: str, *, now: float, warn: "Callable[[str], None]") -> Credentials | None:
     """Return the credentials in a file; None if it is missing, ends soon or cannot be trusted.
 

@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from .token import Surroundings
 
 # What decides, besides profile and files, whose credentials botocore finds.
-_VARIABLES = ("AWS_ROLE_ARN", "AWS_ROLE_SESSION_NAME", "AWS_WEB_IDENTITY_TOKEN_FILE")
-# Logging out, or in as somebody else, ends what came of the login before.
-_LOGINS = ("~/.aws/sso/cache", "~/.aws/login/cache")
+_VARIABLES = (
+    "AWS_ACCESS_KEY_ID",
+    "AWS_ROLE_ARN",
+    "AWS_ROLE_SESSION_NAME",
+    "AWS_WEB_IDENTITY_TOKEN_FILE",
+)
+_LOGIN_VARIABLE = "AWS_LOGIN_CACHE_DIRECTORY"
 
 
 class Role:
@@ -112,7 +116,9 @@ class Sessions:
             ready.access_key if ready else "",
             cache.identity(profiles.expand(profiles.config_path(environ))),
             cache.identity(profiles.expand(profiles.credentials_path(environ))),
-            *[cache.identity(profiles.expand(login)) for login in _LOGINS],
+            # Logging out, or in as somebody else, ends what came of the login before.
+            cache.contents(profiles.expand("~/.aws/sso/cache")),
+            cache.contents(profiles.expand(environ.get(_LOGIN_VARIABLE, "~/.aws/login/cache"))),
             *[environ.get(name, "") for name in _VARIABLES],
         )
 

@@ -150,12 +150,14 @@ class Surroundings:
         try:
             files = profiles.SharedFiles.read(environ)
         except profiles.NotPlainError:
+            # The environment's credentials come first whatever is in the files.
+            files = profiles.SharedFiles(credentials={}, config={})
             self.settings = self.botocore().settings()
-            return
-        settings = files.merged(self.profile)
-        if settings is None and name:
-            raise ClientError(profiles.unknown(name, files.names(), environ))
-        self.settings = settings or {}
+        else:
+            settings = files.merged(self.profile)
+            if settings is None and name:
+                raise ClientError(profiles.unknown(name, files.names(), environ))
+            self.settings = settings or {}
         self.ready = credentials.ready(environ, files, profile=self.profile, explicit=self.explicit)
 
     def botocore(self) -> "BotocoreSession":

@@ -116,6 +116,21 @@ class TestRole:
 
         assert len(sts.asked) == 2
 
+    @pytest.mark.parametrize("moved", [False, True], ids=["SSO", "aws login, moved"])
+    def test_is_asked_for_anew_after_a_login_that_overwrites(
+        self, moved: bool, run: Run, sts: Sts, home: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Not every program replaces the file: the directory then stays as it was."""
+        logins = home / ("logins" if moved else ".aws/sso/cache")
+        monkeypatch.setenv("AWS_LOGIN_CACHE_DIRECTORY", str(home / "logins"))
+        logins.mkdir(parents=True)
+        (logins / "login.json").touch()
+        url_of(run(LINE))
+        os.utime(logins / "login.json", (1, 1))
+        url_of(run(LINE))
+
+        assert len(sts.asked) == 2
+
     @pytest.mark.parametrize(("lifetime", "asked"), [(90, 1), (50, 2), (-5, 2)])
     def test_is_asked_for_anew_shortly_before_it_ends(
         self, lifetime: float, asked: int, run: Run, sts: Sts
@@ -368,6 +383,49 @@ class TestProfile:
 
         assert "AKIAPROCESS" in url_of(run())
         assert kept(place) == []
+
+
+class TestFilesThatOnlyBotocoreReads:
+    """Whoever is kept for the profile, the environment's credentials come first."""
+
+    CONFIG = f"[default]\nrole_arn = {ROLE}\nsource_profile = base\nnote = a\n  b\n"
+
+    def test_do_not_put_a_kept_session_before_the_environment(
+        self,
+        run: Run,
+        sts: Sts,
+        files: Callable[..., None],
+        request: pytest.FixtureRequest,
+    ) -> None:
+        files(self.CONFIG, f"[base]\n{KEYS}".replace("AKIDEXAMPLE", "AKIDBASE"))
+        assert "ASIAROLE" in url_of(run())
+
+        request.getfixturevalue("keys")
+
+        assert "AKIDEXAMPLE" in url_of(run())
+
+    def test_do_not_mix_up_who_asks_for_a_role(
+        self, run: Run, sts: Sts, files: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        files(self.CONFIG, f"[base]\n{KEYS}")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "very-secret")
+        for key in ("AKIDONE", "AKIDTWO"):
+            monkeypatch.setenv("AWS_ACCESS_KEY_ID", key)
+            url_of(run(LINE))
+
+        assert len(sts.asked) == 2
+
+
+def test_the_environments_credentials_are_not_taken_for_anothers(
+    run: Run, keys: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An end that only botocore can read makes it find them, and them be kept."""
+    monkeypatch.setenv("AWS_SESSION_TOKEN", "t")
+    monkeypatch.setenv("AWS_CREDENTIAL_EXPIRATION", "Fri, 01 Jan 2100 00:00:00 GMT")
+    url_of(run())
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDOTHER")
+
+    assert "AKIDOTHER" in url_of(run())
 
 
 class TestTheCliCache:
