@@ -17,7 +17,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from enum import Enum
 
-_STATE = struct.Struct("<dd")  # calls left, and when that was so
+# calls left (fewer than none: so many are promised), how many of the promised are strangers', and
+# when that was so
+_STATE = struct.Struct("<ddd")
 _MAX_KEYS = 10_000
 
 
@@ -48,29 +50,36 @@ class Budget:
         self._file = os.memfd_create("budget")
         os.truncate(self._file, _STATE.size)
         self._memory = mmap.mmap(self._file, _STATE.size)
-        self._memory[:] = _STATE.pack(self.burst, clock())
+        self._memory[:] = _STATE.pack(self.burst, 0.0, clock())
         self._lock = threading.Lock()
 
-    def take(self, standing: Standing) -> float:
-        """Take one call if there is one.
+    def take(self, standing: Standing, patience: float = 0.0) -> float:
+        """Take one call, if there is one now or will be within `patience` seconds.
+
+        A call that is promised is waited for once, in the order of asking: callers who would look
+        again and again would all wake for each call, and some would find none for long.
 
         Returns:
-            0.0 if it was taken, and otherwise the seconds until there may be one.
+            the seconds until the call may be made. If they are more than `patience`, there is none.
         """
-        floor = 0.0 if standing is Standing.KNOWN else self.reserve
         with self._lock:
             fcntl.lockf(self._file, fcntl.LOCK_EX)
             try:
-                left, since = _STATE.unpack(self._memory)
+                left, promised, since = _STATE.unpack(self._memory)
                 now = self._clock()
-                left = min(self.burst, left + max(0.0, now - since) * self.rate)
-                missing = floor + 1 - left
-                if missing <= 0:
+                more = max(0.0, now - since) * self.rate
+                left, promised = min(self.burst, left + more), max(0.0, promised - more)
+                known = standing is Standing.KNOWN
+                # What strangers still wait for is in nobody's way who is known.
+                missing = 1 - left - promised if known else self.reserve + 1 - left
+                wait: float = max(0.0, missing / self.rate)
+                if wait <= patience:
                     left -= 1
-                self._memory[:] = _STATE.pack(left, now)
+                    promised += wait > 0 and not known
+                self._memory[:] = _STATE.pack(left, promised, now)
             finally:
                 fcntl.lockf(self._file, fcntl.LOCK_UN)
-        return max(0.0, float(missing) / self.rate)
+        return wait
 
 
 class KeyLimit:

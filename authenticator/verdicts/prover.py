@@ -212,12 +212,12 @@ class Prover:
         if identity is not None:
             self._observer.call_collapsed()
             return identity
-        patience = _WAIT_SECONDS[standing]
+        patience = max(0.0, min(_WAIT_SECONDS[standing], deadline - self._timer()))
         self._memory.claim(key, patience)
         try:
             if self._breaker.is_open(request.host.name):
                 raise _left_alone(request)  # and the budget is kept for when it answers again
-            self._spend(standing, min(self._timer() + patience, deadline))
+            self._spend(standing, patience)
             identity = self._ask_once(request, key, deadline)
             self._memory.proven(key, identity, request.valid_until)
         except NotProven as error:
@@ -236,15 +236,16 @@ class Prover:
             raise NotProven(verdict.code, verdict.reason)
         return verdict.identity if verdict is not None and self._memory.is_fresh(verdict) else None
 
-    def _spend(self, standing: Standing, give_up: float) -> None:
-        """Take a call of the budget, waiting a little if need be.
+    def _spend(self, standing: Standing, patience: float) -> None:
+        """Take a call of the budget, waiting `patience` seconds at most.
 
         Raises:
             Overloaded: there is no call left for this standing.
         """
-        while wait := self._budget.take(standing):
-            if self._timer() + wait > give_up:
-                raise self._overloaded(standing)
+        wait = self._budget.take(standing, patience)
+        if wait > patience:
+            raise self._overloaded(standing)
+        if wait:
             self._sleep(wait)
 
     def _overloaded(self, standing: Standing) -> Overloaded:

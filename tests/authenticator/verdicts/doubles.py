@@ -122,18 +122,19 @@ def rig(
         rate: of the budget.
         key_rate: of the limit for each key.
         strangers: places for strangers.
-        refill: whether the budget gets new calls as time goes by.
+        refill: whether budget and limit get new calls as time goes by.
         sts: in place of the answers as told.
         bounds: those of `Remembering`.
     """
     time, observer, told = Time(), Observer(), Sts()
-    budget = Budget(rate, time.monotonic if refill else lambda: 0.0)
+    refilling = time.monotonic if refill else lambda: 0.0
+    budget = Budget(rate, refilling)
     in_flight = InFlight(strangers)
     prover = Prover(
         ask=sts or told,
         hosts=sts_hosts("aws"),
         budget=budget,
-        key_limit=KeyLimit(key_rate, time.monotonic),
+        key_limit=KeyLimit(key_rate, refilling),
         in_flight=in_flight,
         observer=observer,
         remembering=Remembering(**bounds),

@@ -71,6 +71,46 @@ def test_the_budget_refills_at_its_rate_and_no_further_than_full() -> None:
     assert sum(budget.take(Standing.KNOWN) == 0 for _ in range(200)) == 100
 
 
+def test_who_waits_for_a_call_is_promised_one_in_turn() -> None:
+    clock = Clock()
+    budget = Budget(100, clock)
+    while budget.take(Standing.KNOWN) == 0:
+        pass
+    waits = [budget.take(Standing.KNOWN, patience=0.055) for _ in range(7)]
+    assert waits == pytest.approx(
+        [0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.06]
+    )  # the last two have none
+    clock.now += 0.0501
+    assert budget.take(Standing.KNOWN) == pytest.approx(0.0099)
+
+
+def test_calls_promised_to_strangers_are_in_nobodys_way_who_is_known() -> None:
+    clock = Clock()
+    budget = Budget(100, clock)
+    while budget.take(Standing.STRANGER, patience=0.5) <= 0.5:
+        pass
+    assert sum(budget.take(Standing.KNOWN) == 0 for _ in range(50)) == 25
+    # Strangers who come now have to wait for what those have taken as well.
+    assert budget.take(Standing.STRANGER) == pytest.approx(0.76)
+
+
+@given(st.lists(st.tuples(st.sampled_from(Standing), st.floats(0, 1), st.floats(0, 0.05))))
+def test_calls_never_exceed_the_rate_whoever_asks(
+    asked: list[tuple[Standing, float, float]],
+) -> None:
+    clock = Clock()
+    budget = Budget(20, clock)
+    calls = []
+    for standing, patience, pause in asked * 3:
+        wait = budget.take(standing, patience)
+        if wait <= patience:
+            calls.append(clock.now + wait)
+        clock.now += pause
+    calls.sort()
+    for number, moment in enumerate(calls, start=1):
+        assert number <= budget.burst + (moment - 100) * budget.rate + 1e-6
+
+
 def test_workers_share_one_budget() -> None:
     budget = Budget(100, Clock())
     for _ in range(2):
