@@ -16,7 +16,7 @@ import yaml
 from dev.aws_double import AwsDouble, Principal
 from dev.aws_double.principals import assumed_role, user
 from dev.cluster import ControlPlane, Options, Webhook, binaries
-from dev.server import COMMAND, WebhookServer, write_config
+from dev.server import COMMAND, WebhookServer, now, write_config
 
 ACCOUNT = "111122223333"
 ALICE = user(ACCOUNT, "alice")
@@ -124,7 +124,7 @@ def play(stage: Stage, server: WebhookServer, aws: AwsDouble) -> None:
     stage.step(
         "mallory has valid AWS keys and no mapping; kubectl sees no more than `Unauthorized`"
     )
-    since = server.log.end
+    since = now()
     status = review(server, mint(MALLORY, aws))
     stage.show(json.dumps(status), good=status["authenticated"])
     stage.show("and the audit log gives the reason:")

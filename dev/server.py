@@ -14,6 +14,7 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -181,9 +182,17 @@ class WebhookServer:
         """Connect to it as the webhook kubeconfig says."""
         return Poster(self.kubeconfig)
 
-    def audited(self, since: int) -> dict[str, Any]:
-        """Wait for the first review in the audit log, from line `since` of the log on."""
-        return self.log.wait_for(_review, since=since)[0]
+    def audited(self, since: str) -> dict[str, Any]:
+        """Wait for the first review in the audit log that began at `since` (see `now`) or later.
+
+        By its time and not by its line: audit lines come in batches, some after the answer.
+        """
+
+        def wanted(line: str) -> dict[str, Any] | None:
+            record = _review(line)
+            return record if record is not None and record["time"] >= since else None
+
+        return self.log.wait_for(wanted, since=0)[0]
 
     def _serves(self) -> bool:
         try:
@@ -208,6 +217,11 @@ def write_config(directory: Path, configuration: dict[str, Any]) -> Path:
     config = directory / "config.yaml"
     config.write_text(yaml.safe_dump(configuration))
     return config
+
+
+def now() -> str:
+    """The time as the audit log writes it."""
+    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def free_port() -> int:

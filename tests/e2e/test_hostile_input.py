@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from dev.server import now
 from tests.corpus import forge
 from tests.e2e import callers
 from tests.e2e.callers import ALICE, LONG_SESSION
@@ -38,7 +39,7 @@ def named(case: dict[str, Any]) -> str:
 def test_token(server: WebhookServer, poster: Poster, case: dict[str, Any]) -> None:
     long = "security_token_bytes" in case
     token = forge.token(case, callers.signer(LONG_SESSION) if long else forge.Signer())
-    since = server.log.end
+    since = now()
     answer = poster.review(token)
     assert answer.status == 200
     record = server.audited(since)

@@ -10,7 +10,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from dev.aws_double.principals import Principal, assumed_role
-from dev.server import COMMAND
+from dev.server import COMMAND, now
 from tests.e2e.callers import CLUSTER_ID, REGION, exec_user, variables
 from tests.e2e.following import Cluster, following
 
@@ -141,7 +141,7 @@ def test_a_node_registers_itself_and_cannot_touch_another(
 def test_a_session_that_is_no_instance_of_the_account_is_no_node(
     cluster: Cluster, session_aws: AwsDouble, session: str
 ) -> None:
-    since = cluster.server.log.end
+    since = now()
     principal = assumed_role(ACCOUNT, "Node", session)
     session_aws.principals.add(principal)
     assert cluster.log_in(principal) == 401
