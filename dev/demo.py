@@ -124,11 +124,11 @@ def play(stage: Stage, server: WebhookServer, aws: AwsDouble) -> None:
     stage.step(
         "mallory has valid AWS keys and no mapping; kubectl sees no more than `Unauthorized`"
     )
-    since = now()
+    moment = now()
     status = review(server, mint(MALLORY, aws))
     stage.show(json.dumps(status), good=status["authenticated"])
     stage.show("and the audit log gives the reason:")
-    record = server.audited(since)
+    record = server.audited(moment)
     stage.show(f"{record['reason']} (denial {record['denial_id']})", good=False)
 
 
