@@ -2,6 +2,7 @@
 
 import configparser
 import os
+import re
 import shlex
 import time
 from collections.abc import Callable
@@ -47,6 +48,9 @@ _REFUSALS = {
     "ForbiddenException": "check sso_account_id and sso_role_name in profile {profile}",
 }
 _DEFAULT_REFUSAL = "see AWS's reason"
+
+# A proxy's user and password, which botocore hides for some schemes only; a header's value.
+_SECRETS = re.compile(r"(?<=//)[^/\s]\S*(?=@)|(?<=Invalid header value ).*", re.DOTALL)
 
 _METHODS = {
     "env": "the environment",
@@ -128,7 +132,8 @@ _DESCRIBED: tuple[tuple[type[BaseException], Callable[[Any, str, Any], str]], ..
 
 
 def _reason(error: BaseException) -> str:
-    return str(error) if isinstance(error, BotoCoreError) else f"{type(error).__name__}: {error}"
+    text = str(error) if isinstance(error, BotoCoreError) else f"{type(error).__name__}: {error}"
+    return _SECRETS.sub("***", text)
 
 
 def _cure(error: BaseException, profile: str) -> str:

@@ -83,6 +83,12 @@ class Credentials:
                 f"the access key id from {source} holds characters that no access key id has;"
                 " remove quotes and spaces around it"
             )
+        # It is a header too, and the HTTP library's complaint of a line break quotes it.
+        if session_token and not (session_token.isascii() and session_token.isprintable()):
+            raise ClientError(
+                f"the session token from {source} holds characters that no session token has;"
+                " remove line breaks around it"
+            )
         if not secret_key:
             raise ClientError(f"the secret access key from {source} is empty; set it")
         self.access_key = access_key

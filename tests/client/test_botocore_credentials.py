@@ -100,8 +100,11 @@ class TestAssumedRole:
         assert message in run(f"-i c {line}").refusal()
         assert sts.asked == []
 
-    def test_a_network_that_fails_is_named(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("HTTPS_PROXY", "http://user:hidden@127.0.0.1:1")
+    @pytest.mark.parametrize("scheme", ["http", "socks5"])
+    def test_a_network_that_fails_is_named(
+        self, scheme: str, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", f"{scheme}://user:hidden@127.0.0.1:1")
         monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
 
         line = run(f"-i c -r {ROLE}").refusal()
@@ -110,8 +113,33 @@ class TestAssumedRole:
         assert "check HTTPS_PROXY" in line
         assert "hidden" not in line
 
+    def test_a_session_token_with_a_line_break_is_not_shown(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("AWS_SESSION_TOKEN", "hidden\n")
+
+        line = run(f"-i c -r {ROLE}").refusal()
+
+        assert "the session token from the environment holds characters" in line
+        assert "hidden" not in line
+
 
 class TestProfiles:
+    def test_a_session_token_that_only_botocore_reads_is_not_shown(
+        self, run: Run, files: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        files(f"[profile me]\nrole_arn = {ROLE}\ncredential_source = Environment\n")
+        monkeypatch.setenv("AWS_ENDPOINT_URL_STS", "http://127.0.0.1:1")
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "ASIAEXAMPLE")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
+        monkeypatch.setenv("AWS_SESSION_TOKEN", "hidden\n")
+
+        line = run("-i c --profile me").refusal()
+
+        assert "Invalid header value ***" in line
+        assert "hidden\\n" not in line
+
     def test_a_role_of_the_profile(
         self, run: Run, sts: Sts, files: Callable[..., None], monkeypatch: pytest.MonkeyPatch
     ) -> None:
