@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import time
 from pathlib import Path
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 # Files that nobody came back for; role sessions last 12 hours at most.
 _STALE_SECONDS = 24 * 3600
+# A session, its lock, and what `replace` leaves when it is killed.
+_OURS = re.compile(r"[0-9a-f]{64}(\.lock)?|\.[0-9a-f]{64}\.[0-9a-f]{16}")
 
 
 @contextlib.contextmanager
@@ -111,8 +114,11 @@ def _own_directory(directory: Path) -> Path:
 def _remove_stale(directory: Path) -> None:
     """Remove sessions that have ended long ago. A lock that is gone is made anew."""
     for file in directory.iterdir():
-        if time.time() - file.lstat().st_mtime > _STALE_SECONDS:
-            file.unlink(missing_ok=True)
+        if not _OURS.fullmatch(file.name):
+            continue
+        with contextlib.suppress(FileNotFoundError):  # another run was quicker
+            if time.time() - file.lstat().st_mtime > _STALE_SECONDS:
+                file.unlink()
 
 
 def _give_up(error: Exception, warn: Callable[[str], None]) -> None:

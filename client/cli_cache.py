@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from botocore.utils import JSONFileCache
+from botocore.utils import JSONFileCache, parse_timestamp
 
 from . import cache
 
@@ -42,7 +42,9 @@ class CliCache:
     def _load(self, key: str) -> Any:
         try:
             document = json.loads(cache.read_private(os.fspath(self._directory / f"{key}.json")))
-            complete = {"AccessKeyId", "SecretAccessKey", "SessionToken", "Expiration"}
-            return document if complete <= document["Credentials"].keys() else None
+            found = document["Credentials"]
+            texts = [found[name] for name in ("AccessKeyId", "SecretAccessKey", "SessionToken")]
+            zone = parse_timestamp(found["Expiration"]).tzinfo
+            return document if zone and all(isinstance(text, str) for text in texts) else None
         except (cache.UnsafeFileError, ValueError, KeyError, TypeError, AttributeError):
             return None

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 _MARGIN_SECONDS = 60
+_DAMAGED = (cache.UnsafeFileError, ClientError, ValueError, TypeError, AttributeError)
 
 
 class SharedCache:
@@ -53,7 +54,7 @@ class SharedCache:
             )
         except KeyError:
             return None
-        except (cache.UnsafeFileError, ClientError, ValueError, TypeError) as error:
+        except _DAMAGED as error:
             warn(f"ignoring {self._file}: {_reason(error)}")
             return None
 

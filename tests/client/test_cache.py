@@ -331,6 +331,20 @@ def test_sessions_that_ended_long_ago_are_removed(
     assert old not in kept(place)
 
 
+def test_what_others_keep_in_the_directory_stays(
+    keys: None, run: Run, sts: Sts, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_IAM_AUTHENTICATOR_CACHE_FILE", str(home / ".bashrc"))
+    theirs = home / ".bashrc.d" / "aliases"
+    theirs.parent.mkdir(mode=0o700)
+    theirs.touch()
+    os.utime(theirs, (time.time() - 90000,) * 2)
+
+    url_of(run(LINE))
+
+    assert theirs.exists()
+
+
 class TestProfile:
     def test_with_a_role_asks_once(self, run: Run, sts: Sts, files: Callable[..., None]) -> None:
         files(f"[profile me]\nrole_arn = {ROLE}\nsource_profile = base\n", f"[base]\n{KEYS}", "me")
@@ -428,6 +442,32 @@ def test_the_environments_credentials_are_not_taken_for_anothers(
     assert "AKIDOTHER" in url_of(run())
 
 
+@pytest.mark.parametrize(
+    "changes", [{"accesskeyid": 1}, {"sessiontoken": 1}, {"expires": 1}], ids=lambda it: [*it][0]
+)
+def test_a_damaged_entry_of_the_references_cache_is_ignored(
+    changes: dict[str, object], run: Run, sts: Sts, files: Callable[..., None], home: Path
+) -> None:
+    files(f"[profile me]\nrole_arn = {ROLE}\nsource_profile = base\n", f"[base]\n{KEYS}", "me")
+    file = home / ".kube" / "cache" / "aws-iam-authenticator" / "credentials.yaml"
+    url_of(run("-i c --cache"))
+    shutil.rmtree(f"{file}.d")
+    document = json.loads(file.read_text())
+    document["clusters"]["c"]["me"][""].update(changes)
+    file.write_text(json.dumps(document))
+
+    outcome = run("-i c --cache")
+
+    assert outcome.code == 0
+    assert f"ignoring {file}: it is not as" in outcome.err
+
+
+def edit(file: Path, **changes: object) -> None:
+    document = json.loads(file.read_text())
+    document["Credentials"].update(changes)
+    file.write_text(json.dumps(document))
+
+
 class TestTheCliCache:
     """What the AWS CLI has asked for serves us, and the other way round."""
 
@@ -448,8 +488,16 @@ class TestTheCliCache:
 
     @pytest.mark.parametrize(
         "tamper",
-        [lambda file: file.chmod(0o644), lambda file: file.write_text("{"), link, directory],
-        ids=["open to others", "damaged", "link", "directory"],
+        [
+            lambda file: file.chmod(0o644),
+            lambda file: file.write_text("{"),
+            lambda file: edit(file, Expiration="soon"),
+            lambda file: edit(file, Expiration="2100-01-01T00:00:00"),
+            lambda file: edit(file, SessionToken=1),
+            link,
+            directory,
+        ],
+        ids=["open to others", "damaged", "no end", "no zone", "no text", "link", "directory"],
     )
     def test_is_distrusted_like_ours(
         self,
