@@ -31,6 +31,8 @@ FAULTS: dict[str, Fault] = {
 }
 BUDGET = 40
 CONNECTIONS = 8
+# More than the calls of the half second that strangers are patient for.
+FLOOD = 32
 # Far more than it takes, and a reason to give up.
 PATIENCE_SECONDS = 20
 
@@ -127,9 +129,9 @@ def test_a_flood_of_forged_tokens_keeps_no_known_user_out(
 
     aws.calls.clear()
     started = time.monotonic()
-    with ThreadPoolExecutor(CONNECTIONS) as threads, contextlib.ExitStack() as ending:
+    with ThreadPoolExecutor(FLOOD) as threads, contextlib.ExitStack() as ending:
         ending.callback(over.set)
-        floods = [threads.submit(flood, number) for number in range(CONNECTIONS)]
+        floods = [threads.submit(flood, number) for number in range(FLOOD)]
         for _ in range(3 * BUDGET):  # until nothing is left for strangers
             began.acquire(timeout=PATIENCE_SECONDS)
         for caller in known * 5:
