@@ -202,12 +202,16 @@ def _origin(error: BaseException) -> str:
     return f"{type(error).__name__} at {place}"
 
 
+def one_line(text: str) -> str:
+    """Return text of whatever origin as one line that no terminal takes for commands."""
+    return " ".join("".join([char if char.isprintable() else " " for char in text]).split())
+
+
 def warn(message: str) -> None:
     """Write one line to stderr, whatever is in the message."""
-    line = "".join([char if char.isprintable() else " " for char in message])
     # None where kubectl was started without one.
     if sys.stderr is not None:
-        sys.stderr.write(f"{COMMAND}: {' '.join(line.split())}\n")
+        sys.stderr.write(f"{COMMAND}: {one_line(message)}\n")
         sys.stderr.flush()
 
 

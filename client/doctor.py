@@ -75,23 +75,26 @@ class Examination:
 
     def proxy(self) -> Finding:
         """Tell which proxy is in the way to STS."""
-        proxy = os.environ.get("HTTPS_PROXY") or os.environ.get("https_proxy")
+        proxy = os.environ.get("https_proxy") or os.environ.get("HTTPS_PROXY")
         if not proxy:
             return Finding("ok", "none")
-        parts = urllib.parse.urlsplit(proxy if "//" in proxy else f"//{proxy}")
+        # Messages go without the URL, which may hold a password.
         try:
+            parts = urllib.parse.urlsplit(proxy if "//" in proxy else f"//{proxy}")
             host, port = parts.hostname or "", parts.port or http.client.HTTP_PORT
+        except ValueError:
+            return Finding("fault", "HTTPS_PROXY is no URL; correct it")
+        try:
             socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()
-        except (OSError, ValueError) as error:
-            # Without the URL, which may hold a password.
-            reason = error.strerror if isinstance(error, OSError) else "it is no URL"
-            return Finding("fault", f"{parts.hostname}: {reason}; check HTTPS_PROXY")
+        except (OSError, UnicodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no host name"
+            return Finding("fault", f"{host}: {reason}; check HTTPS_PROXY")
         return Finding("ok", f"{host}:{port} answers")
 
     def clock(self) -> Finding:
         """Compare this computer's clock with that of STS."""
         _, endpoint = self._found()
-        date = botocore_session(None).date_of(endpoint.host)
+        date = botocore_session(self._flags.profile).date_of(endpoint.host)
         now = time.time()
         if complaint := clock.complaint(date, now=now):
             return Finding("fault", complaint)
@@ -103,7 +106,8 @@ class Examination:
     def identity(self) -> Finding:
         """Ask STS whose the credentials are."""
         signer, endpoint = self._found()
-        return Finding("ok", identity(signer, region=endpoint.region)["arn"])
+        found = identity(signer, profile=self._flags.profile, region=endpoint.region)
+        return Finding("ok", found["arn"])
 
     def kubeconfig(self) -> Finding:
         """Find the user of kubectl's current context."""
@@ -190,7 +194,7 @@ def _run(arguments: list[str], findings: list[Finding]) -> str:
     colours = _COLOURS if sys.stdout.isatty() and "NO_COLOR" not in os.environ else {}
     end = _END if colours else ""
     return "\n".join(
-        f"{colours.get(it.status, '')}{it.status:<8}{end} {name:<12} {it.text}"
+        f"{colours.get(it.status, '')}{it.status:<8}{end} {name:<12} {command.one_line(it.text)}"
         for name, it in named
     )
 
@@ -199,7 +203,7 @@ def _examine(check: Callable[[], Finding]) -> Finding:
     try:
         return check()
     except ClientError as error:
-        return Finding("fault", " ".join(str(error).split()))
+        return Finding("fault", command.one_line(str(error)))
     except Skipped as error:
         return Finding("skipped", str(error))
 

@@ -23,7 +23,7 @@ def _run(arguments: list[str]) -> str:
     flags = _parser().parse_args(arguments)
     signer, endpoint = verbs.credentials(flags)
     shown: dict[str, Any] = {
-        **identity(signer, region=endpoint.region),
+        **identity(signer, profile=flags.profile, region=endpoint.region),
         "source": signer.source,
         "expires": _time(signer),
         "accessKeyId": signer.access_key,
@@ -33,7 +33,9 @@ def _run(arguments: list[str]) -> str:
         shown["cluster"] = cluster_view()
     if flags.output == "json":
         return json.dumps(shown)
-    return "\n".join(f"{name + ':':<13} {_text(value)}" for name, value in shown.items())
+    return "\n".join(
+        f"{name + ':':<13} {command.one_line(_text(value))}" for name, value in shown.items()
+    )
 
 
 def _parser() -> verbs.Parser:
@@ -48,13 +50,15 @@ def _parser() -> verbs.Parser:
     return made
 
 
-def identity(signer: Credentials, *, region: str) -> dict[str, str]:
+def identity(signer: Credentials, *, profile: str | None, region: str) -> dict[str, str]:
     """Return what STS says of credentials: ``arn``, ``account`` and ``userId``.
+
+    The profile is whose settings say how to reach STS.
 
     Raises:
         ClientError: STS refused or could not be reached.
     """
-    answer = botocore_session(None).call("sts", "get_caller_identity", signer, region=region)
+    answer = botocore_session(profile).call("sts", "get_caller_identity", signer, region=region)
     return {"arn": answer["Arn"], "account": answer["Account"], "userId": answer["UserId"]}
 
 

@@ -135,6 +135,30 @@ class TestWhoami:
         assert outcome.code == 0
         assert "cluster:      unknown: error: You must be logged in (Unauthorized)" in outcome.out
 
+    @pytest.mark.parametrize("verb", [whoami.main, doctor.main], ids=["whoami", "doctor"])
+    def test_what_a_cluster_says_cannot_steer_the_terminal(
+        self, verb: Verb, run: Callable[..., Outcome], kubectl: Callable[..., None]
+    ) -> None:
+        kubectl(
+            config=kubeconfig_of(PLUGIN), auth="printf 'error: \\033]0;owned\\007\\n' >&2; exit 1"
+        )
+
+        outcome = run(verb, *(["--cluster"] if verb is whoami.main else []))
+
+        assert "error: ]0;owned" in outcome.out
+        assert "\x1b" not in outcome.out
+
+    def test_asks_as_the_profile_named_and_no_other_says(
+        self, run: Callable[..., Outcome], home: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (home / ".aws" / "credentials").write_text(ALICE.profile("alice"))
+        monkeypatch.setenv("AWS_PROFILE", "absent")
+
+        outcome = run(whoami.main, "--profile", "alice")
+
+        assert (outcome.code, outcome.err) == (0, "")
+        assert ALICE.arn in outcome.out
+
     def test_a_refusal_of_sts_is_one_line(
         self, run: Callable[..., Outcome], aws: AwsDouble
     ) -> None:
@@ -244,18 +268,25 @@ class TestDoctor:
         assert "127.0.0.1: Connection refused; check HTTPS_PROXY" in text(outcome, "proxy")
         assert "hidden" not in outcome.out
 
+    @pytest.mark.parametrize(
+        "url",
+        ["http://me:hidden@proxy:eighty", "http://me:hidden@[::1"],
+        ids=["port", "address"],
+    )
     def test_a_proxy_that_is_no_url(
         self,
+        url: str,
         run: Callable[..., Outcome],
         kubectl: Callable[..., None],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         kubectl(config=kubeconfig_of(PLUGIN), auth=printed(USER_INFO))
-        monkeypatch.setenv("HTTPS_PROXY", "http://me:hidden@proxy:eighty")
+        monkeypatch.delenv("https_proxy", raising=False)
+        monkeypatch.setenv("HTTPS_PROXY", url)
 
         outcome = run(doctor.main, "-o", "json")
 
-        assert text(outcome, "proxy") == "proxy: it is no URL; check HTTPS_PROXY"
+        assert text(outcome, "proxy") == "HTTPS_PROXY is no URL; correct it"
         assert "hidden" not in outcome.out
 
     def test_without_credentials_it_goes_on(
