@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 _INSTALL_HINT = "aws-iam-authenticator is not installed: pip install kube-iam-authenticator"
 # Of a user's entry (Kubernetes, "kubeconfig v1"); the value of a plugin's variable may be one too.
 _SECRETS = frozenset(
-    {"client-key-data", "client-secret", "id-token", "password", "refresh-token", "token", "value"}
+    {
+        "access-token",
+        "client-key-data",
+        "client-secret",
+        "id-token",
+        "password",
+        "refresh-token",
+        "token",
+        "value",
+    }
 )
 _EMPTY: Mapping[str, Any] = {"kind": "Config", "apiVersion": "v1"}
 
@@ -55,7 +64,7 @@ def _parser() -> verbs.Parser:
         "-i", "--cluster-id", metavar="ID", help="the cluster, as its webhook knows it"
     )
     made.add_argument(
-        "--alias", metavar="NAME", help="name of the context (the cluster's and role's)"
+        "--alias", metavar="NAME", help="name of context and cluster (the cluster's and role's)"
     )
     made.add_argument("--server", metavar="URL", help="the API server")
     made.add_argument("--certificate-authority", metavar="FILE", type=Path, help="its PEM file")
@@ -101,7 +110,8 @@ def _given(flags: Any) -> dict[str, str]:
 def entries(flags: Any, access: Mapping[str, str]) -> dict[str, tuple[str, dict[str, Any]]]:
     """Return the entry for each list of the kubeconfig: its name and what it holds.
 
-    The user's name tells the role, so that several roles in one cluster live side by side.
+    The user's name tells the role, so that several roles in one cluster live side by side. An
+    alias names the cluster's entry too: other regions have clusters of the same id.
     """
     name = flags.alias or flags.cluster_id
     user = name
@@ -109,12 +119,9 @@ def entries(flags: Any, access: Mapping[str, str]) -> dict[str, tuple[str, dict[
         account, _, role = flags.role.partition("::")[2].partition(":role/")
         user = f"{name}@{account}:{role}"
     return {
-        "clusters": (flags.cluster_id, {"cluster": dict(access)}),
+        "clusters": (name, {"cluster": dict(access)}),
         "users": (user, {"user": {"exec": _plugin(flags)}}),
-        "contexts": (
-            flags.alias or user,
-            {"context": {"cluster": flags.cluster_id, "user": user}},
-        ),
+        "contexts": (flags.alias or user, {"context": {"cluster": name, "user": user}}),
     }
 
 

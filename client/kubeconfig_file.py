@@ -27,9 +27,11 @@ _POLL_SECONDS = 0.05
 
 
 def default_path() -> Path:
-    """Return the file that `kubectl config` would write to."""
-    listed = [name for name in os.environ.get("KUBECONFIG", "").split(os.pathsep) if name]
-    return Path(listed[0]) if listed else Path.home() / ".kube" / "config"
+    """Return the file that `kubectl config` adds to: the first that is there, else the last."""
+    listed = [Path(name) for name in os.environ.get("KUBECONFIG", "").split(os.pathsep) if name]
+    if not listed:
+        return Path.home() / ".kube" / "config"
+    return next((file for file in listed if file.exists()), listed[-1])
 
 
 def read(file: Path) -> dict[str, Any]:

@@ -53,7 +53,7 @@ def write(
 
     def run(line: str = "-i my-cluster") -> Outcome:
         given = ["--server", "https://api.example:6443", "--certificate-authority", str(authority)]
-        code = kubeconfig.main([*line.split(), *given])
+        code = kubeconfig.main([*given, *line.split()])
         return Outcome(code, *capfd.readouterr())
 
     return run
@@ -131,7 +131,21 @@ def test_an_alias_names_the_context(write: Run, config: Path) -> None:
     [context] = loaded(config)["contexts"]
     assert context == {
         "name": "prod",
-        "context": {"cluster": "my-cluster", "user": "prod@111122223333:team/Admin"},
+        "context": {"cluster": "prod", "user": "prod@111122223333:team/Admin"},
+    }
+
+
+def test_an_alias_keeps_clusters_of_one_id_apart(write: Run, config: Path) -> None:
+    """Two regions may each have a cluster `main`; no context may come to mean the other one."""
+    write("-i main --alias dublin --server https://dublin.example")
+    write("-i main --alias ohio --server https://ohio.example")
+
+    content = loaded(config)
+
+    servers = {it["name"]: it["cluster"]["server"] for it in content["clusters"]}
+    assert {it["name"]: servers[it["context"]["cluster"]] for it in content["contexts"]} == {
+        "dublin": "https://dublin.example",
+        "ohio": "https://ohio.example",
     }
 
 
@@ -150,7 +164,7 @@ users:
 - name: other
   user: {token: very-secret}
 - name: my-cluster
-  user: {token: very-secret-too}
+  user: {token: very-secret-too, auth-provider: {name: x, config: {access-token: very-secret}}}
 """
 
 
@@ -198,15 +212,39 @@ def test_a_result_for_programs(write: Run, config: Path) -> None:
     }
 
 
-def test_kubeconfig_names_the_file(write: Run, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    first, flagged = home / "first", home / "flagged"
-    monkeypatch.setenv("KUBECONFIG", f"{first}{os.pathsep}{home / 'second'}")
+@pytest.mark.parametrize(
+    "case",
+    [([], "third"), (["second"], "second"), (["first", "second"], "first")],
+    ids=["none is there", "one is", "two are"],
+)
+def test_kubeconfig_names_the_file(
+    case: tuple[list[str], str],
+    write: Run,
+    kubectl: Path,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of several, the one that kubectl itself chooses."""
+    there, chosen = case
+    files = {name: home / name for name in ("first", "second", "third")}
+    monkeypatch.setenv("KUBECONFIG", os.pathsep.join(map(str, files.values())))
+    for name in there:
+        files[name].write_text(OTHERS)
 
     write()
-    write(f"-i my-cluster --kubeconfig {flagged}")
+    subprocess.run([kubectl, "config", "set-cluster", "theirs"], check=True, capture_output=True)
 
-    assert first.exists()
-    assert flagged.exists()
+    changed = {name for name in files if files[name].exists() and files[name].read_text() != OTHERS}
+    assert changed == {chosen}
+    names = {entry["name"] for entry in loaded(files[chosen])["clusters"]}
+    assert names >= {"my-cluster", "theirs"}
+
+
+def test_a_flag_names_the_file(write: Run, config: Path, home: Path) -> None:
+    write(f"-i my-cluster --kubeconfig {home / 'flagged'}")
+
+    assert (home / "flagged").exists()
+    assert not config.exists()
 
 
 def test_a_link_stays_one(write: Run, config: Path, home: Path) -> None:
