@@ -51,6 +51,7 @@ dist: install ## Make the plugin a single file: dist/aws-iam-authenticator.pyz
 	@$(BIN)/python -m dev.zipapp dist/aws-iam-authenticator.pyz
 
 fuzz: install ## Fuzz what reads hostile bytes, a minute for each target
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint dev/constraints.txt 'atheris>=3'
 	@$(BIN)/python -m dev.fuzz
 
 clean: ## Remove what the targets made

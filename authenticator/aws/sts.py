@@ -122,17 +122,18 @@ def read_answer(request: PresignedRequest, status: int, body: bytes) -> CallerId
     account, arn_text, user_id = (_text(result, key) for key in ("Account", "Arn", "UserId"))
     if not _ACCOUNT.fullmatch(account):
         raise StsUnavailable("STS's answer holds an account id that is not 12 digits")
+    partition = request.host.partition
+    if not arn_text.startswith(
+        (f"arn:{partition}:iam::{account}:", f"arn:{partition}:sts::{account}:")
+    ):
+        raise StsUnavailable("STS's answer holds an ARN of another account or partition")
     try:
         arn = PrincipalArn.parse(arn_text)
     except ValueError as error:
-        # Some callers of AWS's own are no principals that IAM lets anyone name or map.
-        raise NotProven(
-            "UnknownPrincipal", f"the ARN that STS gave is of no use: {error}"
-        ) from None
-    if arn.account_id != account or arn.partition != request.host.partition:
-        raise StsUnavailable("STS's answer holds an ARN of another account or partition")
+        # Some callers are no principals that anyone could map: an instance's own identity role.
+        raise NotProven("UnknownPrincipal", f"STS proved a caller of no use: {error}") from None
     if not _belongs(user_id, arn):
-        raise NotProven("UnknownPrincipal", "the UserId that STS gave does not fit the ARN")
+        raise StsUnavailable("STS's answer holds a UserId that does not fit its ARN")
     return CallerIdentity(arn, user_id, request.access_key_id)
 
 

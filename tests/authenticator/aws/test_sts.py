@@ -104,16 +104,27 @@ def test_an_answer_that_sts_would_not_give_is_a_fault(change: Any) -> None:
         {**ROOT, "UserId": "111122223333:bob"},
         {**ROOT, "UserId": "AIDAEXAMPLEEXAMPLE000"},
         {**FEDERATED, "UserId": "111122223333"},
-        {
-            **ROLE,
-            "Arn": "arn:aws:sts::111122223333:assumed-role/aws:ec2-instance/i-0123456789abcdef0",
-        },
         {**ROLE, "Arn": "arn:aws:iam::111122223333:role/Admin"},
-        {**ROLE, "Arn": "arn:aws:iam::111122223333:group/Admins"},
         {**ROLE, "Arn": "arn:aws:sts:us-west-2:111122223333:assumed-role/Admin/bob@example.com"},
         {**ROLE, "Arn": "rubbish"},
     ],
     ids=lambda result: f"{result['Arn']} {result['UserId']}",
+)
+def test_an_answer_at_odds_with_itself_is_a_fault(result: Any) -> None:
+    with pytest.raises(StsUnavailable):
+        read_answer(REQUEST, 200, answer(result))
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        {
+            **ROLE,
+            "Arn": "arn:aws:sts::111122223333:assumed-role/aws:ec2-instance/i-0123456789abcdef0",
+        },
+        {**ROLE, "Arn": "arn:aws:iam::111122223333:group/Admins"},
+    ],
+    ids=lambda result: str(result["Arn"]),
 )
 def test_a_caller_that_no_mapping_can_name_is_denied(result: Any) -> None:
     with pytest.raises(NotProven):
