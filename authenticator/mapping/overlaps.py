@@ -13,6 +13,8 @@ from authenticator.mapping.selectors import Selector
 
 # Enough to act on; a thousand patterns over one another would be half a million pairs.
 LIMIT = 100
+# An edit waits for this: a tenth of a second.
+_PAIRS = 100_000
 _WILDCARD = re.compile(r"[*?]")
 
 
@@ -20,7 +22,8 @@ def overlaps(rules: Sequence[Rule]) -> tuple[Problem, ...]:
     """What is claimed twice: duplicates first, then overlaps, `LIMIT` of them at most.
 
     Two patterns are compared by what stands before their first and after their last wildcard, so
-    that some pairs are named that no role fits (`a*b*c` and `a*d*c` rarely meet).
+    that some pairs are named that no role fits (`a*b*c` and `a*d*c` rarely meet). Where thousands
+    of patterns begin alike, not all pairs are compared.
 
     Args:
         rules: of one tier, in the order of sources and entries.
@@ -47,7 +50,17 @@ def _covered(rules: Sequence[Rule]) -> Iterator[Problem]:
     selectors = [(rule, rule.selector) for rule in rules if rule.selector]
     # The order in which they apply, so that of two the one with the lower number wins.
     selectors.sort(key=lambda pair: (pair[1].is_pattern, -pair[1].literal))
-    claims = [_Claim(number, *pair) for number, pair in enumerate(selectors)]
+    claims = [
+        _Claim(number, rule, selector, _WILDCARD.split(selector.key)[-1])
+        for number, (rule, selector) in enumerate(selectors)
+    ]
+    for wider, other in islice(_pairs(claims), _PAIRS):
+        if _meet(wider, other):
+            yield _overlap(*sorted((wider, other), key=lambda claim: claim.number))
+
+
+def _pairs(claims: Sequence[_Claim]) -> Iterator[tuple[_Claim, _Claim]]:
+    """Each pattern, with each claim that begins as it does."""
     patterns: dict[str, list[_Claim]] = {}
     for claim in claims:
         if claim.selector.is_pattern:
@@ -56,15 +69,14 @@ def _covered(rules: Sequence[Rule]) -> Iterator[Problem]:
     for claim in claims:
         head = claim.selector.head
         for length in takewhile(len(head).__ge__, lengths):
-            for other in patterns.get(head[:length], ()):
-                if _meet(other, claim):
-                    yield _overlap(*sorted((other, claim), key=lambda claim: claim.number))
+            yield from ((wider, claim) for wider in patterns.get(head[:length], ()))
 
 
 class _Claim(NamedTuple):
     number: int
     rule: Rule
     selector: Selector
+    tail: str  # what stands after the last wildcard
 
 
 def _meet(wider: _Claim, other: _Claim) -> bool:
@@ -73,8 +85,7 @@ def _meet(wider: _Claim, other: _Claim) -> bool:
         return wider.selector.covers(other.selector.key)
     if wider.selector.head == other.selector.head and wider.number >= other.number:
         return False
-    tails = [_WILDCARD.split(claim.selector.key)[-1] for claim in (wider, other)]
-    return tails[0].endswith(tails[1]) or tails[1].endswith(tails[0])
+    return wider.tail.endswith(other.tail) or other.tail.endswith(wider.tail)
 
 
 def _overlap(winner: _Claim, loser: _Claim) -> Problem:

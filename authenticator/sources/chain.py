@@ -68,6 +68,7 @@ class MappingStore:
         self._states = {source: SourceState(source.name) for source in sources}
         self._rules = RuleSet((self._administrators,))
         self._overlaps: tuple[Problem, ...] = ()
+        self._status = self._now()
 
     def start(self) -> None:
         """Start every source. Files have been read when this returns; clusters may not have."""
@@ -100,11 +101,8 @@ class MappingStore:
         return self._rules
 
     def status(self) -> StoreStatus:
-        """What is in force now, source by source."""
-        with self._lock:
-            states = tuple(self._states[source] for source in (*self._chain, *self._last))
-            waiting = tuple(source.name for source in self._next)
-            return StoreStatus(states, self._rules.size, self._overlaps, waiting)
+        """What is in force now, source by source; never waits, since probes ask for it."""
+        return self._status
 
     def _take(self, source: Source, state: SourceState) -> None:
         with self._lock:
@@ -126,11 +124,17 @@ class MappingStore:
             for source in gone:
                 del self._states[source]
             self._rules = self._combined()
+            self._status = self._now()
             if self._on_change is not None:
-                self._on_change(self.status())
+                self._on_change(self._status)
         # Without the lock, for which the thread of a source that ends may be waiting.
         for source in gone:
             source.stop()
+
+    def _now(self) -> StoreStatus:
+        states = tuple(self._states[source] for source in (*self._chain, *self._last))
+        waiting = tuple(source.name for source in self._next)
+        return StoreStatus(states, self._rules.size, self._overlaps, waiting)
 
     def _combined(self) -> RuleSet:
         chain = [self._states[source] for source in self._chain]

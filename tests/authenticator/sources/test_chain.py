@@ -220,3 +220,18 @@ def test_a_change_is_logged_with_the_new_count_and_what_changes_nothing_is_not(
         "First has changed: now 3 mappings",
         "First has changed: now 3 mappings",
     ]
+
+
+def test_the_status_is_told_while_a_change_is_being_put_in_force(first: Told) -> None:
+    """The poller asks for it: a worker that waited for a slow change would be replaced as stuck."""
+    seen: list[StoreStatus] = []
+
+    def ask(_: StoreStatus) -> None:
+        asking = threading.Thread(target=lambda: seen.append(store.status()), daemon=True)
+        asking.start()
+        asking.join(5)
+
+    store = MappingStore([first], on_change=ask)
+    store.start()
+    first.say(Dev="dev")
+    assert [status.size for status in seen] == [1]
