@@ -23,6 +23,9 @@ def botocore_session(profile: str | None) -> BotocoreSession:
     if sys.flags.no_site:
         import site  # noqa: PLC0415 - its import would be what -S spares
 
+        # `-I` leaves out what `pip install` without root installs; who could plant it there could
+        # plant a credential_process in ~/.aws as well.
+        site.ENABLE_USER_SITE = True
         site.main()
     try:
         from .botocore_credentials import BotocoreSession  # noqa: PLC0415 - takes 200 ms
@@ -31,4 +34,4 @@ def botocore_session(profile: str | None) -> BotocoreSession:
             f"these credentials need botocore ({error}); run `{sys.executable} -m pip install"
             " botocore`, or put keys in the environment"
         ) from error
-    return BotocoreSession(profile)
+    return BotocoreSession(profile or None)

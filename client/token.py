@@ -143,7 +143,7 @@ class Surroundings:
     def __init__(self, profile: str | None) -> None:
         environ = os.environ
         name = profile or environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE")
-        self.explicit = profile is not None
+        self.explicit = bool(profile)
         self.profile = name or "default"
         self.ready: credentials.Credentials | None = None
         self._session: BotocoreSession | None = None

@@ -91,6 +91,23 @@ def test_says_which_package_is_missing(single_file: Path, home: Path) -> None:
     assert f"`{python} -m pip install botocore`" in outcome.err
 
 
+def test_finds_botocore_where_pip_without_root_installs_it(single_file: Path, home: Path) -> None:
+    environment = home / "environment"
+    subprocess.run(
+        [sys.executable, "-m", "venv", "--without-pip", "--system-site-packages", environment],
+        check=True,
+    )
+    python = str(environment / "bin" / "python")
+    place = run([python], "-c", "import site; print(site.getusersitepackages())").out.strip()
+    package = Path(place, "botocore")
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise ModuleNotFoundError('it is the one of the user')")
+
+    outcome = run([python, "-I", "-S", str(single_file)], "token", "-i", "c")
+
+    assert "it is the one of the user" in outcome.refusal()
+
+
 def test_other_versions_of_python_run_the_sources(single_file: Path, tmp_path: Path) -> None:
     """As those do that cannot read this version's compiled files."""
     sources = tmp_path / "sources.pyz"

@@ -124,6 +124,11 @@ def test_refuses_bad_command_lines(line: str, message: str, run: Run) -> None:
     assert message in run(line).refusal()
 
 
+@pytest.mark.usefixtures("keys")
+def test_an_empty_profile_is_none(run: Run) -> None:
+    assert run("-i c --profile=").code == 0
+
+
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 def test_help_names_every_flag(flag: str, run: Run) -> None:
     outcome = run(flag)
