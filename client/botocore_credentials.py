@@ -4,7 +4,6 @@ botocore knows how; this module asks it and turns what goes wrong into words tha
 it costs a fifth of a second, so only a token that needs it does.
 """
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
     from .profiles import Section
     from .sessions import Role
 
-_ROLE_ARN = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:role/[\w+=,.@/-]+", re.ASCII)
-_SESSION_NAME = re.compile(r"[\w+=,.@-]{2,64}", re.ASCII)
 _DEFAULT_SESSION_NAME = "aws-iam-authenticator"
 
 # A person waits: botocore's own bounds are a minute for each of five attempts.
@@ -98,9 +95,8 @@ class BotocoreSession:
             region: whose STS endpoint to ask.
 
         Raises:
-            ClientError: an argument cannot be right, or STS refused or could not be reached.
+            ClientError: STS refused or could not be reached.
         """
-        _check(role)
         with self._explained(f"assume {role.arn} with the credentials from {caller.source}"):
             sts = self.client("sts", caller, region=region)
             session_name = role.session_name
@@ -200,17 +196,3 @@ class BotocoreSession:
             raise ClientError(
                 botocore_faults.explain(error, doing=doing, session=self._session)
             ) from error
-
-
-def _check(role: "Role") -> None:
-    """Refuse what STS would. Raises ClientError."""
-    if not _ROLE_ARN.fullmatch(role.arn):
-        raise ClientError(
-            f"{role.arn!r} is not the ARN of a role; give --role (or DEFAULT_ROLE) one such as"
-            " arn:aws:iam::111122223333:role/NAME"
-        )
-    if role.session_name and not _SESSION_NAME.fullmatch(role.session_name):
-        raise ClientError(
-            f"the session name {role.session_name!r} is not one AWS takes; use 2 to 64 letters,"
-            " digits and _+=,.@- in --session-name"
-        )

@@ -42,6 +42,7 @@ def _run(arguments: list[str]) -> str:
     cluster.check(flags.cluster_id or "")
     if bool(flags.server) != bool(flags.certificate_authority):
         raise ClientError("--server and --certificate-authority come together; give both or none")
+    verbs.role(flags)  # that kubectl will be told of a role that can be one
     access = _described(flags) if not flags.server else _given(flags)
     file = flags.kubeconfig or kubeconfig_file.default_path()
     with kubeconfig_file.locked(file):

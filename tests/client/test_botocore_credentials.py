@@ -90,6 +90,11 @@ class TestAssumedRole:
         [
             ("-r Admin", "'Admin' is not the ARN of a role"),
             ("-r arn:aws:iam::1:role/x", "is not the ARN of a role"),
+            ("-r arn:aws:iam::11112222333x:role/x", "is not the ARN of a role"),
+            ("-r arn:aws:iam::111122223333:role/", "is not the ARN of a role"),
+            ("-r arn:aws:iam::111122223333:role/x:y", "is not the ARN of a role"),
+            ("-r arn:gcp:iam::111122223333:role/x", "is not the ARN of a role"),
+            ("-r arn:aws:x:iam::111122223333:role/x", "is not the ARN of a role"),
             ("-r arn:aws:sts::111122223333:assumed-role/x/y", "is not the ARN of a role"),
             (f"-r {ROLE} -s a/b", "session name 'a/b'"),
             (f"-r {ROLE} -s x", "session name 'x'"),
@@ -98,6 +103,15 @@ class TestAssumedRole:
     )
     def test_refuses_what_sts_would(self, line: str, message: str, run: Run, sts: Sts) -> None:
         assert message in run(f"-i c {line}").refusal()
+        assert sts.asked == []
+
+    def test_refuses_that_before_it_asks_for_the_profiles_role(
+        self, run: Run, sts: Sts, files: Callable[..., None]
+    ) -> None:
+        files(f"[profile me]\nrole_arn = {ROLE}\nsource_profile = base\n", f"[base]\n{KEYS}", "me")
+
+        assert "'Admin' is not the ARN of a role" in run("-i c -r Admin").refusal()
+
         assert sts.asked == []
 
     @pytest.mark.parametrize("scheme", ["http", "socks5"])

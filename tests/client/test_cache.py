@@ -516,7 +516,7 @@ class TestTheCliCache:
 
 
 def test_parts_cannot_run_into_each_other() -> None:
-    one = Role("arn", external_id="a", session_name="")
-    other = Role("arn", external_id="", session_name="a")
+    one = Role(ROLE, external_id="ab", session_name="")
+    other = Role(ROLE, external_id="", session_name="ab")
 
     assert cache.path(one.parts(), {}) != cache.path(other.parts(), {})

@@ -298,6 +298,7 @@ def test_a_lock_that_stays_is_named(
 REFUSALS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "no cluster": ("", lambda config: None, "no cluster id"),
     "unknown flag": ("-i c --sever x", lambda config: None, "unrecognized arguments: --sever x"),
+    "no role": ("-i c -r Admin", lambda config: None, "'Admin' is not the ARN of a role"),
     "broken file": ("-i c", lambda config: config.write_text("{"), "kubectl cannot read"),
     "directory": ("-i c", lambda config: config.mkdir(), "Is a directory; give --kubeconfig"),
 }

@@ -143,18 +143,18 @@ PRECEDENCE: dict[str, tuple[str, dict[str, str], dict[str, object]]] = {
     "flag": ("-i c", {}, {}),
     "environment": ("", {VARIABLE: "c"}, {}),
     "flag before environment": ("-i c", {VARIABLE: "env"}, {}),
-    "DEFAULT_ROLE": ("-i c", {"DEFAULT_ROLE": "r"}, {"role": ("r", "", "", "False", "")}),
+    "DEFAULT_ROLE": ("-i c", {"DEFAULT_ROLE": ROLE}, {"role": (ROLE, "", "", "False", "")}),
     "flag before DEFAULT_ROLE": (
-        "-i c -r flag",
-        {"DEFAULT_ROLE": "r"},
-        {"role": ("flag", "", "", "False", "")},
+        f"-i c -r {ROLE}2",
+        {"DEFAULT_ROLE": ROLE},
+        {"role": (f"{ROLE}2", "", "", "False", "")},
     ),
-    "empty flag before DEFAULT_ROLE": ("-i c --role=", {"DEFAULT_ROLE": "r"}, {}),
+    "empty flag before DEFAULT_ROLE": ("-i c --role=", {"DEFAULT_ROLE": ROLE}, {}),
     "every flag": (
-        "-i c -r r -e x -s me --duration 900 --region x --profile p --only-temporary --cache",
+        f"-i c -r {ROLE} -e x -s me --duration 900 --region x --profile p --only-temporary --cache",
         {},
         {
-            "role": ("r", "x", "me", "False", "900"),
+            "role": (ROLE, "x", "me", "False", "900"),
             "region": "x",
             "profile": "p",
             "sharing": True,
@@ -162,9 +162,9 @@ PRECEDENCE: dict[str, tuple[str, dict[str, str], dict[str, object]]] = {
         },
     ),
     "forwarded name": (
-        "-i c -r r --forward-session-name",
+        f"-i c -r {ROLE} --forward-session-name",
         {},
-        {"role": ("r", "", "", "True", "")},
+        {"role": (ROLE, "", "", "True", "")},
     ),
     "no cache": ("-i c --no-cache", {}, {"caching": False}),
 }
