@@ -1,27 +1,19 @@
-"""The audit log: one line for each decision, written by a thread that no login ever waits for."""
+"""The audit log: one line for each decision."""
 
 from __future__ import annotations
 
 import json
-import os
-import queue
 import re
-import select
-import threading
-import time
 from dataclasses import dataclass, fields
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
 
 # What may stand unquoted in the text format; anything else is quoted and escaped, so that no value
 # can end a line or begin another field.
 _PLAIN = re.compile(r"[\w.:/@+,*{}-]+", re.ASCII)
-_BATCH = 256
-# Writing each line as it comes would wake a thread, and stop another, for each review.
-_PAUSE_SECONDS = 0.02
 
 
 @dataclass(slots=True, kw_only=True)
@@ -93,86 +85,3 @@ def _fields(record: AuditRecord) -> Iterator[tuple[str, object]]:
 def _quoted(value: object) -> str:
     text = ",".join(value) if isinstance(value, tuple) else str(value)
     return text if _PLAIN.fullmatch(text) else json.dumps(text)
-
-
-class AuditLog:
-    """Takes records from any thread at once, and writes them from one of its own.
-
-    A reader of the log that stalls (a full pipe) delays nobody: up to `capacity` records wait, and
-    what comes beyond them is dropped and counted.
-    """
-
-    def __init__(
-        self,
-        descriptor: int,
-        render: Callable[[AuditRecord], str],
-        *,
-        dropped: Callable[[], None],
-        capacity: int = 10_000,
-    ) -> None:
-        """Set up a log that is not running yet; `start` it after the last fork.
-
-        Args:
-            descriptor: the open file that lines are written to.
-            render: `as_json` or `as_text`.
-            dropped: is called for each record that is dropped.
-            capacity: how many records may wait.
-        """
-        self._descriptor = descriptor
-        self._render = render
-        self._dropped = dropped
-        self._capacity = capacity
-        self._waiting: queue.SimpleQueue[AuditRecord | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._write, name="audit", daemon=True)
-
-    def start(self) -> None:
-        """Start writing."""
-        self._thread.start()
-
-    def stop(self, timeout: float = 2.0) -> None:
-        """Write what waits, for at most `timeout` seconds."""
-        self._waiting.put(None)
-        self._thread.join(timeout)
-
-    def add(self, record: AuditRecord) -> None:
-        """Have `record` written soon; never blocks."""
-        if self._waiting.qsize() >= self._capacity:
-            self._dropped()
-        else:
-            self._waiting.put(record)
-
-    def _write(self) -> None:
-        going_on = True
-        while going_on:
-            records = [self._waiting.get()]
-            while len(records) < _BATCH and not self._waiting.empty():
-                records.append(self._waiting.get())
-            going_on = None not in records
-            lines = [self._render(record) + "\n" for record in records if record is not None]
-            for piece in _atomic_pieces(line.encode() for line in lines):
-                self._put(piece)
-            if going_on and len(records) < _BATCH:
-                time.sleep(_PAUSE_SECONDS)
-
-    def _put(self, piece: bytes) -> None:
-        """Write whole lines; a log that cannot be written costs its lines, never a login."""
-        try:
-            os.write(self._descriptor, piece)
-        except OSError:
-            for _ in range(piece.count(b"\n")):
-                self._dropped()
-
-
-def _atomic_pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Join lines into pieces that a pipe takes whole, so that workers do not mix theirs (pipe(7)).
-
-    A line that is longer stands alone.
-    """
-    piece = b""
-    for line in lines:
-        if piece and len(piece) + len(line) > select.PIPE_BUF:
-            yield piece
-            piece = b""
-        piece += line
-    if piece:
-        yield piece

@@ -21,7 +21,7 @@ _EVERY_FLAG = frozenset(name for name, _, place in places() if place.flag)
 def server(loaded: Loaded) -> int:
     """Serve until told to stop."""
     settings = loaded.settings
-    logs.configure(settings.log_format, settings.log_verbosity)
+    log = logs.configure(settings.log_format, settings.log_verbosity)
     certificate = certificates.load_or_create(
         settings.state_dir, hostname=settings.hostname, address=settings.address, now=_now()
     )
@@ -38,15 +38,15 @@ def server(loaded: Loaded) -> int:
             key=certificate.key,
             workers=settings.workers,
         ),
-        partial(_build, settings, loaded.file),
+        partial(_build, settings, loaded.file, log),
     )
 
 
-def _build(settings: Settings, config: Path | None) -> Service:
+def _build(settings: Settings, config: Path | None, log: logs.LogHandler) -> Service:
     # Imported when counting in several processes has been set up.
     from authenticator.serving.service import ReviewService  # noqa: PLC0415
 
-    return ReviewService(settings, config)
+    return ReviewService(settings, config, log)
 
 
 @command(

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import datetime, timezone
+
+from authenticator.serving.lines import LineWriter
 
 # The reference's names for what Python calls otherwise.
 _LEVELS = {
@@ -32,21 +38,70 @@ class _Formatter(logging.Formatter):
             "level": record.levelname.lower(),
             "msg": record.getMessage(),
         }
+        if record.exc_info and record.exc_info[1]:
+            fields["trace"] = "".join(_trace(record.exc_info[1]))
         if self._as_json:
             return json.dumps(fields)
         # Values are quoted, so that none can end a line or begin another field.
-        return f"time={fields['time']} level={fields['level']} msg={json.dumps(fields['msg'])}"
+        more = "".join(f" {name}={json.dumps(fields[name])}" for name in list(fields)[2:])
+        return f"time={fields['time']} level={fields['level']}{more}"
 
 
-def configure(log_format: str, verbosity: str) -> None:
+def _trace(error: BaseException | None) -> Iterator[str]:
+    """Where an error and those behind it were raised; not their words, which could quote a token."""
+    while error is not None:
+        yield f"{type(error).__name__}\n"
+        yield from traceback.format_tb(error.__traceback__)
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+
+
+class LogHandler(logging.Handler):
+    """Writes lines directly, and from `start` to `stop` through a thread that nobody waits for."""
+
+    def __init__(self, descriptor: int) -> None:
+        """Write to the open file `descriptor`."""
+        super().__init__()
+        self._descriptor = descriptor
+        self._writer: LineWriter[str] | None = None
+
+    def start(self, dropped: Callable[[], None]) -> None:
+        """Write from a thread; call it after the last fork. `dropped` is told of each lost line."""
+        writer: LineWriter[str] = LineWriter(self._descriptor, str, dropped=dropped)
+        writer.start()
+        self._writer = writer
+
+    def stop(self) -> None:
+        """Write what waits. A reader that stalls is not waited for, then or later."""
+        if self._writer is not None and self._writer.stop():
+            self._writer = None
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler.emit`."""
+        try:
+            line = self.format(record)
+        except Exception:  # noqa: BLE001 (what `logging.Handler.emit` demands)
+            self.handleError(record)
+            return
+        if self._writer is not None:
+            self._writer.add(line)
+        else:
+            with suppress(OSError):
+                os.write(self._descriptor, f"{line}\n".encode())
+
+
+def configure(log_format: str, verbosity: str) -> LogHandler:
     """Set the log up for this process and those that it forks.
 
     Args:
         log_format: `text` or `json`.
         verbosity: the least severe level that is written, by the reference's names.
+
+    Returns:
+        what writes it.
     """
-    handler = logging.StreamHandler(sys.stderr)
+    handler = LogHandler(sys.stderr.fileno())
     handler.setFormatter(_Formatter(as_json=log_format == "json"))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(_LEVELS[verbosity])
+    return handler

@@ -13,7 +13,9 @@ from authenticator.aws.sts_hosts import sts_hosts
 from authenticator.login import Login
 from authenticator.mapping.guards import Guard
 from authenticator.serving.app import build_app
-from authenticator.serving.audit import AuditLog, as_json, as_text
+from authenticator.serving.audit import as_json, as_text
+from authenticator.serving.lines import LineWriter
+from authenticator.serving.logs import LogHandler
 from authenticator.serving.metrics import Metrics
 from authenticator.serving.node_names import NodeNames
 from authenticator.serving.readiness import Readiness, readiness
@@ -36,12 +38,13 @@ class ReviewService:
 
     wsgi: Callable[..., Iterable[bytes]]
 
-    def __init__(self, settings: Settings, config: Path | None) -> None:
+    def __init__(self, settings: Settings, config: Path | None, log: LogHandler) -> None:
         """Make everything and start nothing: workers are forked from this process.
 
         Args:
             settings: what the server was told.
             config: the config file, whose mappings the source MountedFile follows.
+            log: writes the log.
 
         Raises:
             ConfigError: the environment's proxy or certificates cannot be used.
@@ -70,7 +73,8 @@ class ReviewService:
         )
         self._scrubbed = frozenset(settings.scrubbed_accounts)
         render = as_json if settings.log_format == "json" else as_text
-        self._audit = AuditLog(sys.stderr.fileno(), render, dropped=metrics.audit_dropped)
+        self._audit = LineWriter(sys.stderr.fileno(), render, dropped=metrics.audit_dropped)
+        self._log = log
         reviews = Reviews(
             login=login,
             metrics=metrics,
@@ -78,6 +82,7 @@ class ReviewService:
             scrubbed_accounts=self._scrubbed,
         )
         self.begin_review = reviews.begin
+        self.reviews_waiting = metrics.reviews_waiting
         self.wsgi = build_app(reviews.begin, metrics.render, self.readiness)
 
     def readiness(self) -> Readiness:
@@ -86,6 +91,7 @@ class ReviewService:
 
     def start(self) -> None:
         """Start what runs beside the requests; called in each worker."""
+        self._log.start(self._metrics.audit_dropped)
         self._audit.start()
         self._mappings.start()
 
@@ -94,6 +100,7 @@ class ReviewService:
         self._mappings.stop()
         self._names.stop()
         self._audit.stop()
+        self._log.stop()
 
     def _report(self, status: StoreStatus) -> None:
         faults = {

@@ -20,8 +20,9 @@ from authenticator.aws.arns import CallerIdentity, PrincipalArn
 from authenticator.errors import ConfigError, TokenRefused
 from authenticator.review import Decision
 from authenticator.serving.app import build_app
-from authenticator.serving.audit import AuditLog, as_json
+from authenticator.serving.audit import as_json
 from authenticator.serving.certificates import load_or_create
+from authenticator.serving.lines import LineWriter
 from authenticator.serving.metrics import Metrics
 from authenticator.serving.readiness import Readiness
 from authenticator.serving.reviews import Reviews
@@ -61,9 +62,10 @@ class Service:
     def __init__(self) -> None:
         metrics = Metrics()
         descriptor = os.open(DIRECTORY / "audit", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        self._audit = AuditLog(descriptor, as_json, dropped=metrics.audit_dropped)
+        self._audit = LineWriter(descriptor, as_json, dropped=metrics.audit_dropped)
         reviews = Reviews(login=Login(), metrics=metrics, audit=self._audit.add)
         self.begin_review = reviews.begin
+        self.reviews_waiting = metrics.reviews_waiting
         self.wsgi = build_app(reviews.begin, metrics.render, self.readiness)
 
     def readiness(self) -> Readiness:
