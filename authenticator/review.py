@@ -60,7 +60,7 @@ def parse(body: bytes) -> ReviewRequest:
     """
     try:
         # A document with two tokens could be read in two ways; none is right.
-        review = json.loads(body.decode("utf-8"), object_pairs_hook=_unique)
+        review = _DECODER.decode(body.decode("utf-8"))
     except RecursionError:
         raise MalformedRequest("the JSON is nested too deeply") from None
     except ValueError:
@@ -82,6 +82,11 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) != len(pairs):
         raise ValueError
     return result
+
+
+# json.loads() and json.dumps() would make these anew for each review.
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique)
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 def deny(request: ReviewRequest) -> bytes:
@@ -122,4 +127,4 @@ def allow(request: ReviewRequest, decision: Decision, *, scrubbed: bool) -> byte
 
 def _render(request: ReviewRequest, status: dict[str, Any]) -> bytes:
     answer = {"apiVersion": request.api_version, "kind": _KIND, "status": status}
-    return json.dumps(answer, separators=(",", ":")).encode()
+    return _ENCODER.encode(answer).encode()
