@@ -13,6 +13,7 @@ from authenticator.sources.watcher import Resource
 
 NAMESPACE = "kube-system"
 NAME = "aws-auth"
+_BINARY = "it stands under binaryData; save it as UTF-8 text under data"
 
 
 class AwsAuth:
@@ -77,8 +78,15 @@ class AwsAuth:
     def _take(self, obj: Object, now: float) -> None:
         metadata = obj.get("metadata") or {}
         data = {key: text for key, text in (obj.get("data") or {}).items() if isinstance(text, str)}
+        # Where kubectl puts a file that is not UTF-8: it says something, but nothing to read.
+        binary = {key.lower() for key in obj.get("binaryData") or {}}
         last = {section.name: section for section in self._sections}
-        fresh = read_data(data, self._reader)
+        fresh = [
+            self._reader.broken(section.name, _BINARY)
+            if section.name.lower() in binary
+            else section
+            for section in read_data(data, self._reader)
+        ]
         self._sections = keep_last_good(fresh, last, now)
         broken = {section.name.lower() for section in fresh if section.broken}
         kept = {key: text for key, text in self._texts.items() if key.lower() in broken}

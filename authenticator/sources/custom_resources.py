@@ -71,10 +71,13 @@ class IdentityMappings:
     def changed(self, kind: str, obj: Object, now: float) -> None:
         """See `Documents.changed`."""
         mapping = self._read(obj, now)
+        before = self._mappings.pop(mapping.section.name, None)
         if kind == "DELETED":
-            self._mappings.pop(mapping.section.name, None)
-        else:
-            self._mappings[mapping.section.name] = mapping
+            return
+        self._mappings[mapping.section.name] = mapping
+        # Two hosts that disagree (one upgraded already) would else answer each other's statuses for
+        # ever. What somebody else has written over is put right at the next list.
+        if before is None or before.version != mapping.version:
             self._to_report = [mapping]
 
     def sections(self) -> tuple[Section, ...]:

@@ -26,7 +26,11 @@ _READ_SECONDS = 15
 # The API server sends bookmarks about once a minute: silence for longer is a dead connection.
 _SILENCE_SECONDS = 90
 _MAX_LINE = 8 * 1024 * 1024
-_CONFIG_FAULTS = (ConfigException, OSError, ValueError, KeyError, TypeError, yaml.YAMLError)
+# What the package raises for files of another form than it expects.
+_CONFIG_FAULTS = (
+    *(ConfigException, OSError, ValueError, KeyError, TypeError, AttributeError),
+    yaml.YAMLError,
+)
 _WIRE_FAULTS = (urllib3.exceptions.HTTPError, ApiException, OSError)
 
 

@@ -55,7 +55,7 @@ class LastGoodFiles:
                 raise ValueError("it is not of our form")  # noqa: TRY301 (one place warns)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             _LOG.warning("ignoring the last good mappings in %s: %s", path, error)
             return None
         return Kept(texts, saved_at)
@@ -73,7 +73,7 @@ class LastGoodFiles:
             path = self._path(source)
             try:
                 _write(path, json.dumps(texts(), sort_keys=True).encode())
-            except OSError as error:
+            except (OSError, RecursionError) as error:
                 _LOG.warning("cannot keep the last good mappings in %s: %s", path, error)
 
     def _run(self) -> None:

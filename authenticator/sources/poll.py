@@ -7,12 +7,14 @@ times as they were, and inotify does not cross bind mounts and network file syst
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
 
 from authenticator.mapping.nodes import MAX_BYTES
 
+_LOG = logging.getLogger(__name__)
 # Two looks see an edit (below), so that it is in force within half a second.
 INTERVAL = 0.25
 
@@ -68,7 +70,13 @@ class FilePoll:
 
     def _run(self) -> None:
         while not self._stop.wait(self._interval):
+            self._look_anyway()
+
+    def _look_anyway(self) -> None:
+        try:
             self.look()
+        except Exception:  # noqa: BLE001 (dead, this thread would leave later edits unseen)
+            _LOG.exception("a change of %s was not taken", self._path)
 
     def _report(self, content: bytes | OSError) -> None:
         self._reported = self._seen = _key(content)

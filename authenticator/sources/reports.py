@@ -15,6 +15,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -83,8 +84,9 @@ class ClusterReports:
 
     def stop(self) -> None:
         """Drop what waits, finish what is under way, and let another process write."""
-        while not self._queue.empty():
-            self._queue.get_nowait()
+        with suppress(queue.Empty):
+            while True:
+                self._queue.get_nowait()
         if self._thread.ident is not None:
             self._queue.put(None)
             self._thread.join()
@@ -113,8 +115,14 @@ class ClusterReports:
 
     def _run(self) -> None:
         while (job := self._queue.get()) is not None:
+            self._do(job)
+
+    def _do(self, job: Callable[[], None]) -> None:
+        try:
             if self._is_writer():
                 job()
+        except OSError as error:
+            _LOG.warning("a report is dropped: %s: %s", self._lock, error.strerror)
 
     def _is_writer(self) -> bool:
         if self._locked is not None:

@@ -114,3 +114,15 @@ def test_an_odd_spec_is_refused_and_reported(documents: IdentityMappings, spec: 
     documents.listed([odd], NOW)
     assert not documents.sections()[0].rules
     assert report(documents).events
+
+
+def test_hosts_that_disagree_do_not_answer_each_others_statuses(
+    documents: IdentityMappings,
+) -> None:
+    documents.listed([mapping("a", arn=ROLE, username="dev")], NOW)
+    report(documents)
+    other = mapping("a", status={"canonicalARN": "another's"}, arn=ROLE, username="dev")
+    documents.changed("MODIFIED", other, NOW)
+    assert report(documents).statuses == []
+    documents.listed([other], NOW)
+    assert len(report(documents).statuses) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -85,3 +86,22 @@ def test_a_change_and_back_between_looks_is_no_change(path: Path) -> None:
     followed.poll.look()
     followed.poll.look()
     assert followed.said == [b"one"]
+
+
+def test_a_change_that_could_not_be_taken_leaves_the_next_one_seen(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(b"1")
+    seen = threading.Event()
+
+    def take(content: bytes | OSError) -> None:
+        if content == b"2":
+            file.write_bytes(b"3")
+            raise ValueError
+        if content == b"3":
+            seen.set()
+
+    poll = FilePoll(file, take, interval=0.001)
+    poll.start()
+    file.write_bytes(b"2")
+    assert seen.wait(10)
+    poll.stop()

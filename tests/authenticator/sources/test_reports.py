@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -114,3 +115,19 @@ def test_a_refusal_is_logged_and_the_next_report_is_made(
 
 def test_stop_without_a_report_does_nothing(reports: ClusterReports) -> None:
     reports.stop()
+
+
+def test_a_state_directory_that_cannot_be_written_costs_reports_and_not_their_thread(
+    cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = tmp_path / "absent" / "lock"
+    reports = ClusterReports(cluster, lock, clock=lambda: 0.0)
+    attempted = threading.Event()
+    monkeypatch.setattr("authenticator.sources.reports._LOG.warning", lambda *_: attempted.set())
+    reports.status("/x", {})
+    assert attempted.wait(10)
+    lock.parent.mkdir()
+    reports.status("/y", {})
+    cluster.wait(lambda: bool(cluster.written))
+    reports.stop()
+    assert cluster.written == [("PATCH", "/y/status", {"status": {}})]
