@@ -100,6 +100,9 @@ class Ec2:
 
     def _assumed(self, session: Any) -> DeferredRefreshableCredentials:
         region = _region(session)
+        own = session.get_credentials()
+        if own is None:
+            raise NamesUnavailable("there are no AWS credentials; give the server some for EC2")
 
         def create_client(service: str, **credentials: Any) -> Any:
             client = session.create_client(service, region, config=_CONFIG, **credentials)
@@ -108,7 +111,7 @@ class Ec2:
 
         fetcher = AssumeRoleCredentialFetcher(
             create_client,
-            session.get_credentials(),
+            own,
             self._role_arn,
             extra_args={"RoleSessionName": "aws-iam-authenticator"},
         )

@@ -81,7 +81,8 @@ class InstanceNames:
             instance = self._batcher.get(instance_id, _WAIT_SECONDS)
         except TimeoutError as error:
             raise NamesUnavailable("EC2 gave no answer in time") from error
-        if instance is not None and instance.private_dns_name:
+        # What is still to come, a name or a profile, is asked for again.
+        if instance is not None and instance.private_dns_name and instance.has_profile:
             self._keep(instance_id, instance, now)
         return instance
 

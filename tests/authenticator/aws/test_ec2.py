@@ -111,3 +111,13 @@ def test_without_credentials_it_is_unavailable(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with pytest.raises(NamesUnavailable, match="credentials"):
         Ec2(role_arn="", source_arn="", called=lambda: None).describe([ABSENT])
+
+
+def test_without_credentials_to_assume_the_role_with_it_is_unavailable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    ec2 = Ec2(role_arn="arn:aws:iam::111122223333:role/R", source_arn="", called=lambda: None)
+    with pytest.raises(NamesUnavailable, match="credentials"):
+        ec2.describe([ABSENT])

@@ -214,3 +214,15 @@ def test_the_rate_of_calls_is_limited() -> None:
     assert [bucket.reserve() for _ in range(5)] == pytest.approx([0, 0, 0, 0.1, 0.2])
     clock.now += 10
     assert [bucket.reserve() for _ in range(4)] == pytest.approx([0, 0, 0, 0.1])
+
+
+def test_an_instance_whose_profile_is_still_to_come_is_asked_for_again(
+    make: Make, ec2: FakeEc2
+) -> None:
+    """A profile takes seconds to show; remembered as missing, it kept the node out for minutes."""
+    names = make()
+    ec2.instances[ID] = Instance(NODE.account_id, NODE.private_dns_name, has_profile=False)
+    with pytest.raises(UnknownUser, match="no instance profile"):
+        names(node())
+    ec2.instances[ID] = NODE
+    assert names(node()) == NODE.private_dns_name
