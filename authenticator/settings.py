@@ -89,6 +89,17 @@ def _principal(value: str) -> str:
     return value
 
 
+def _mode(value: str) -> str:
+    # A mode that does not exist would reserve nothing, without a word.
+    return canonical_modes([value])[0]
+
+
+def _source_arn(value: str) -> str:
+    if value and not re.fullmatch(r"arn:[a-z-]+:[a-z0-9-]+:[a-z0-9-]*:[0-9]{12}:[!-~]+", value):
+        raise ValueError("it is no ARN of a resource in an account")
+    return value
+
+
 def _feature_gates(value: Any) -> Any:
     pairs = (
         dict(item.partition("=")[::2] for item in _items(value))
@@ -124,8 +135,8 @@ class ReservedPrefixes(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    backendmode: str
-    usernameprefixreservelist: tuple[str, ...]
+    backendmode: Annotated[str, AfterValidator(_mode)]
+    usernameprefixreservelist: tuple[Annotated[str, Field(min_length=1)], ...]
 
 
 class Settings(BaseModel):
@@ -234,7 +245,7 @@ class Settings(BaseModel):
     ec2_describe_instances_role_arn: Annotated[str, Place("ec2DescribeInstancesRoleARN")] = Field(
         "", description="The role to assume to look up the names of EC2 instances."
     )
-    source_arn: Annotated[str, Place("sourceARN")] = Field(
+    source_arn: Annotated[str, AfterValidator(_source_arn), Place("sourceARN")] = Field(
         "", description="Sent when that role is assumed, against the confused deputy."
     )
     ec2_describe_instances_qps: Annotated[

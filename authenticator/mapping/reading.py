@@ -129,7 +129,7 @@ class EntryReader:
         known = sorted(shape.model_fields)
         near = get_close_matches(key.lower().replace("_", ""), known, n=1, cutoff=0.75)
         meant = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
-        if near and near[0] in Entry.narrowing:
+        if key.lower().startswith("expir") or (near and near[0] in Entry.narrowing):
             # Ignored, it would leave the entry wider than it was meant to be.
             raise ValueError(f"it has the unknown key {key!r}{meant}")
         self.notes.append(f"the unknown key {key!r} is ignored{meant}")

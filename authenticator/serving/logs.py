@@ -48,7 +48,7 @@ class _Formatter(logging.Formatter):
 
 
 def _trace(error: BaseException | None) -> Iterator[str]:
-    """Where an error and those behind it were raised; not their words, which could quote a token."""
+    """Where an error and those behind it were raised; not their words, which may hold a token."""
     while error is not None:
         yield f"{type(error).__name__}\n"
         yield from traceback.format_tb(error.__traceback__)

@@ -135,7 +135,7 @@ def _guard(mode: str, settings: Settings) -> Guard:
     reserved = [
         prefix
         for entry in settings.reserved_prefixes
-        if MODES.get(entry.backendmode.lower()) == mode
+        if entry.backendmode == mode
         for prefix in entry.usernameprefixreservelist
     ]
     return Guard(tuple(reserved), system_names=mode in settings.system_name_sources)

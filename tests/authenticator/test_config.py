@@ -156,3 +156,19 @@ def test_every_setting_says_what_it_is() -> None:
         assert (field.description or "").endswith("."), name
         assert place.key
     assert len({place.key.lower() for _, _, place in places()}) == len(Settings.model_fields)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "sourceARN: cluster/x",
+        "reservedPrefixConfig: [{backendmode: DynamikFile, usernamePrefixReserveList: [a]}]",
+        "reservedPrefixConfig: [{backendmode: CRD, usernamePrefixReserveList: ['']}]",
+    ],
+    ids=["a source without account", "a guard of no source", "a guard against everybody"],
+)
+def test_what_would_fail_at_a_login_fails_at_the_start(tmp_path: Path, line: str) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text(f"clusterID: x\nserver:\n  {line}\n")
+    with pytest.raises(ConfigError, match=line.partition(":")[0]):
+        load({}, {}, file)

@@ -305,3 +305,11 @@ def test_every_entry_is_in_force_or_reported(entries: list[object], name: str) -
 @given(st.binary() | st.text().map(str.encode))
 def test_any_file_is_read(content: bytes) -> None:
     assert {section.name for section in read_file(content, READER)} >= {"mapRoles", "mapUsers"}
+
+
+@pytest.mark.parametrize("key", ["expiration", "expiryDate", "Expire"])
+def test_an_expiry_under_another_name_never_makes_an_entry_for_ever(key: str) -> None:
+    entry = {"rolearn": "arn:aws:iam::111122223333:role/Dev", "username": "u", key: "2020"}
+    section = read_data({"mapRoles": json.dumps([entry])}, READER)[0]
+    assert not section.rules
+    assert section.problems
