@@ -79,12 +79,13 @@ class FileSource:
         self._publish(self._state)
         if self._state.problems or any(section.broken for section in self._state.sections):
             self._context.metrics.failed(self.name)
-        elif isinstance(content, bytes):
-            text = content.decode("utf-8-sig")
-            self._context.last_good.save(self.name, lambda: {_DOCUMENT: text})
-            if written_at := _WRITTEN_AT.search(content):
-                seconds = self._context.clock() - int(written_at[1])
-                self._context.metrics.applied(self.name, max(seconds, 0.0))
+            return
+        # An optional file that is gone says nothing, and shall not come back with a restart.
+        text = content.decode("utf-8-sig") if isinstance(content, bytes) else ""
+        self._context.last_good.save(self.name, lambda: {_DOCUMENT: text})
+        if isinstance(content, bytes) and (written_at := _WRITTEN_AT.search(content)):
+            seconds = self._context.clock() - int(written_at[1])
+            self._context.metrics.applied(self.name, max(seconds, 0.0))
 
     def _read(self, content: bytes | OSError) -> SourceState:
         if isinstance(content, FileNotFoundError) and self._optional:

@@ -202,3 +202,15 @@ def test_a_rendered_name_is_guarded(start: Start, tmp_path: Path) -> None:
     assert match
     with pytest.raises(UnknownUser, match="reserved"):
         match.render(identity, "")
+
+
+def test_a_break_glass_file_that_was_deleted_does_not_come_back_with_a_restart(
+    start: Start, changes: Changes, tmp_path: Path
+) -> None:
+    glass = write(tmp_path / "glass", Help="glass")
+    before = start("MountedFile", break_glass=glass)
+    glass.unlink()
+    changes.wait(lambda: username(before, "Help") is None)
+    before.stop()
+    glass.mkdir()  # it cannot be read now, so that what was kept of it is in force
+    assert username(start("MountedFile", break_glass=glass), "Help") is None
