@@ -119,6 +119,17 @@ def test_a_scrubbed_account_is_neither_answered_nor_audited() -> None:
     assert "AKIA1" not in repr(record)
 
 
+def test_a_scrubbed_account_is_not_in_the_audited_username() -> None:
+    """`mapAccounts` and templates put it there."""
+    named = SimpleNamespace(**vars(DECISION))
+    named.username, named.groups = IDENTITY.canonical_arn, ("of-111122223333",)
+    server = serving(cast("Decision", named), frozenset({"111122223333"}))
+    assert server.review().status_code == 200
+    [record] = server.audited
+    assert "111122223333" not in repr(record)
+    assert "role/" in record.username
+
+
 def test_a_scrubbed_account_is_not_in_the_reason_of_a_denial() -> None:
     denial = errors.UnknownUser("no mapping names arn:aws:iam::111122223333:role/Dev")
     server = serving(denial, frozenset({"111122223333"}))
