@@ -116,7 +116,10 @@ def _from_file(file: Path, problems: list[str], warnings: list[str]) -> dict[str
         problems.extend(error.problems)
         return {}
     server: Node = Fields(0)
-    for key in [key for key in document.values if key.lower() == "server"]:
+    named = [key for key in document.values if key.lower() == "server"]
+    if len(named) > 1 or "server" in document.repeated:
+        problems.append(f"{file}: server is given twice; merge the two")
+    for key in named:
         server = document.values.pop(key)
     if not isinstance(server, Fields):
         problems.append(f"{file}: line {server.line}: server must be a map")

@@ -142,7 +142,9 @@ class ReservedPrefixes(BaseModel):
 class Settings(BaseModel):
     """What the server was told. Frozen, and made by `authenticator.config.load` only."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", hide_input_in_errors=True, allow_inf_nan=False
+    )
 
     cluster_id: Annotated[
         str, AfterValidator(_cluster_id), Place("clusterID", "--cluster-id", top=True)

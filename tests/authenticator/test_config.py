@@ -172,3 +172,12 @@ def test_what_would_fail_at_a_login_fails_at_the_start(tmp_path: Path, line: str
     file.write_text(f"clusterID: x\nserver:\n  {line}\n")
     with pytest.raises(ConfigError, match=line.partition(":")[0]):
         load({}, {}, file)
+
+
+@pytest.mark.parametrize("second", ["server", "Server"])
+def test_two_maps_of_settings_are_refused(tmp_path: Path, second: str) -> None:
+    """One of them would be ignored, guards and all."""
+    file = tmp_path / "config.yaml"
+    file.write_text(f"clusterID: x\nserver: {{port: 1}}\n{second}: {{port: 2}}\n")
+    with pytest.raises(ConfigError, match="given twice"):
+        load({}, {}, file)
