@@ -109,21 +109,27 @@ def _plain(node: Node) -> Any:
     return {key: _plain(value) for key, value in node.values.items()}
 
 
+def _server(document: Fields, file: Path, problems: list[str]) -> Fields:
+    """Take the map `server` out of `document`."""
+    named = [key for key in document.values if key.lower() == "server"]
+    if len(named) > 1 or "server" in document.repeated:
+        problems.append(f"{file}: server is given twice; merge the two")
+    server: Node = Fields(0)
+    for key in named:
+        server = document.values.pop(key)
+    if isinstance(server, Fields):
+        return server
+    problems.append(f"{file}: line {server.line}: server must be a map")
+    return Fields(0)
+
+
 def _from_file(file: Path, problems: list[str], warnings: list[str]) -> dict[str, tuple[str, Any]]:
     try:
         document = _read(file)
     except ConfigError as error:
         problems.extend(error.problems)
         return {}
-    server: Node = Fields(0)
-    named = [key for key in document.values if key.lower() == "server"]
-    if len(named) > 1 or "server" in document.repeated:
-        problems.append(f"{file}: server is given twice; merge the two")
-    for key in named:
-        server = document.values.pop(key)
-    if not isinstance(server, Fields):
-        problems.append(f"{file}: line {server.line}: server must be a map")
-        server = Fields(0)
+    server = _server(document, file, problems)
     found: dict[str, tuple[str, Any]] = {}
     for section, top, under in ((document, True, ""), (server, False, "server.")):
         known = {
