@@ -53,6 +53,11 @@ class Crew(Generic[T]):
             hands = self._idle.pop()
         hands.put(work)
 
+    @property
+    def waiting(self) -> int:
+        """How many pieces of work wait for a thread."""
+        return len(self._backlog)
+
     def stop(self) -> None:
         """Let the threads end when nothing is left to do. Does not wait for them."""
         with self._lock:

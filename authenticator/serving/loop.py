@@ -109,6 +109,11 @@ class Loop:
         self._crew.stop()
 
     @property
+    def waiting(self) -> int:
+        """How many requests wait for a thread."""
+        return self._crew.waiting
+
+    @property
     def stopping(self) -> bool:
         """Whether answers should end their connections."""
         return self._stopping

@@ -181,7 +181,9 @@ class Metrics:
             "degraded_logins_total", "Callers let in by a verdict past its time, STS being away"
         )
         self._open_circuits = gauge("sts_circuits_open", "STS hosts that do not answer")
-        self._queue = gauge("reviews_waiting", "Reviews that wait for a thread to ask STS")
+        self._queue = gauge(
+            "reviews_waiting", "Reviews that wait for a thread, in the worker that has most"
+        )
         self._audit_dropped = counter("audit_dropped_total", "Audit lines that could not be kept")
 
     def observe_review(self, result: str, seconds: float) -> None:

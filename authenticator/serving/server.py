@@ -86,6 +86,10 @@ class Service(Protocol):
         """Tell whether the server is ready."""
         ...
 
+    def reviews_waiting(self, number: int, /) -> None:
+        """Take note of how many reviews wait for a thread of this worker."""
+        ...
+
     def start(self) -> None:
         """Start what runs beside the requests, in each worker."""
         ...
@@ -183,6 +187,7 @@ class _Application(BaseApplication):
         self._service = service
         self.begin_review = service.begin_review
         self.readiness = service.readiness
+        self.reviews_waiting = service.reviews_waiting
         super().__init__()
 
     def load_config(self) -> None:

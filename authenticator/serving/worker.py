@@ -39,6 +39,10 @@ class Application(Protocol):
         """Tell whether the server is ready."""
         ...
 
+    def reviews_waiting(self, number: int, /) -> None:
+        """Take note of how many reviews wait for a thread of this worker."""
+        ...
+
 
 class ReviewWorker(Worker):
     """The worker. Its first listener speaks TLS; any other is plain and knows `/healthz` only."""
@@ -60,6 +64,7 @@ class ReviewWorker(Worker):
 
     def _going_on(self) -> bool:
         self.notify()
+        cast("Application", self.app).reviews_waiting(self._loop.waiting)
         return self.alive and self.ppid == os.getppid()
 
     def _begin(

@@ -41,6 +41,7 @@ def test_all_work_at_once_and_the_rest_waits_its_turn(crew: Crew[Job]) -> None:
     for job in jobs:
         crew.hand(job)
     first, second = jobs[SIZE:]
+    assert crew.waiting == 2
     busy = {job.doer() for job in jobs[:SIZE]}
     assert len(busy) == SIZE
     assert not first.begun.is_set()
@@ -50,6 +51,7 @@ def test_all_work_at_once_and_the_rest_waits_its_turn(crew: Crew[Job]) -> None:
     for job in jobs:
         job.end.set()
     assert second.doer() in busy
+    assert crew.waiting == 0
     crew.stop()
 
 
