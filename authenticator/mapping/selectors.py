@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import cached_property
 
 from authenticator.aws.arns import PARTITIONS, PrincipalArn, PrincipalKind
+from authenticator.mapping.globs import fits
 
 _WILDCARDS = frozenset("*?")
 _ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII)
 # IAM Identity Center: 1 to 32 characters; the role is AWSReservedSSO_<name>_<16 hex digits>, and
 # the digits change when it is recreated.
 _PERMISSION_SET = re.compile(r"[\w+=,.@-]{1,32}", re.ASCII)
-_SSO_SUFFIX = "[0-9a-f]{16}"
+_SSO_SUFFIX = re.compile(r"[0-9a-f]{16}", re.ASCII)
 _PATTERN_KINDS = frozenset({PrincipalKind.ROLE, PrincipalKind.USER, PrincipalKind.FEDERATED_USER})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Selector:
     """The callers that one mapping applies to.
 
@@ -29,31 +29,31 @@ class Selector:
         key: the canonical ARN, or the pattern, in lower case.
         kind: what kind of principal the mapping's ARN names, as it was written.
         head: what every ARN that it covers begins with; the whole key for one principal.
-        expression: a regular expression for the whole canonical ARN; "" for one principal.
+        chunks: the pattern split at its `*`; empty for one principal.
         literal: how many characters of the pattern are not wildcards.
+        permission_set: whether the `*` at the pattern's end stands for the random digits of IAM
+            Identity Center only.
     """
 
     key: str
     kind: PrincipalKind
     head: str
-    expression: str = ""
+    chunks: tuple[str, ...] = ()
     literal: int = 0
+    permission_set: bool = False
 
     @property
     def is_pattern(self) -> bool:
         """Whether it may cover more than one principal."""
-        return bool(self.expression)
+        return bool(self.chunks)
 
     def covers(self, key: str) -> bool:
         """Whether it covers the canonical ARN `key`, given in lower case."""
-        if not self.expression:
+        if not self.chunks:
             return key == self.key
-        return self._compiled.fullmatch(key) is not None
-
-    @cached_property
-    def _compiled(self) -> re.Pattern[str]:
-        # At first use: compiling thousands of them would make a reload slow.
-        return re.compile(self.expression)
+        if self.permission_set and not _SSO_SUFFIX.fullmatch(key, len(self.head)):
+            return False
+        return fits(self.chunks, key)
 
 
 def by_arn(text: str) -> Selector:
@@ -86,7 +86,7 @@ def by_permission_set(name: str, account_id: str, partition: str) -> Selector:
     if partition not in PARTITIONS:
         raise ValueError("partition must be one of " + ", ".join(sorted(PARTITIONS)))
     head = f"arn:{partition}:iam::{account(account_id)}:role/awsreservedsso_{name.lower()}_"
-    return Selector(f"{head}*", PrincipalKind.ROLE, head, re.escape(head) + _SSO_SUFFIX, len(head))
+    return Selector(f"{head}*", PrincipalKind.ROLE, head, (head, ""), len(head), True)
 
 
 def account(text: str) -> str:
@@ -127,19 +127,4 @@ def _by_pattern(text: str) -> Selector:
         )
     head = re.split(r"[*?]", text, maxsplit=1)[0]
     literal = sum(character not in _WILDCARDS for character in text)
-    return Selector(text, arn.kind, head, _expression(text), literal)
-
-
-def _expression(pattern: str) -> str:
-    """A regular expression in which `*` and `?` cross neither `:` nor `/`.
-
-    Several `.*` in a row of literals backtrack exponentially. All but the last are therefore made
-    atomic, each taking the first place that fits (which is never worse than a later one), through
-    a lookahead and a reference to its group, as the standard library's `fnmatch.translate` does.
-    """
-    first, *rest = (re.escape(chunk).replace(r"\?", "[^:/]") for chunk in re.split(r"\*+", pattern))
-    middle = "".join(
-        f"(?=(?P<g{number}>[^:/]*?{chunk}))(?P=g{number})" for number, chunk in enumerate(rest[:-1])
-    )
-    last = f"[^:/]*{rest[-1]}" if rest else ""
-    return first + middle + last
+    return Selector(text, arn.kind, head, tuple(re.split(r"\*+", text)), literal)

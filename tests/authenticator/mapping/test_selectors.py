@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -175,3 +177,16 @@ def test_many_stars_do_not_backtrack_exponentially() -> None:
     # A backtracking matcher would never come to an end; pytest's time limit ends it.
     selector = by_arn(f"{ARN}user/" + "*a" * 40 + "*b")
     assert not selector.covers(f"{ARN}user/{'a' * 128}")
+
+
+def test_no_pattern_is_compiled_at_a_lookup(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands of new patterns would hold up every login for a second after a reload."""
+    selectors = [by_arn(f"{ARN}role/*-{number}?x*") for number in range(3)]
+    selectors.append(by_permission_set("Admin", "111122223333", "aws"))
+
+    def refuse(*_: object) -> None:
+        raise AssertionError("a regular expression was compiled")
+
+    monkeypatch.setattr(re, "compile", refuse)
+    found = [selector.covers(f"{ARN}role/a-1-xy".lower()) for selector in selectors]
+    assert found == [False, True, False, False]
