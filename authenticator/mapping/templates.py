@@ -12,6 +12,7 @@ from enum import Enum
 from functools import lru_cache
 
 from authenticator.aws.arns import CallerIdentity, PrincipalKind
+from authenticator.mapping.guards import MAX_LENGTH
 
 _PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 
@@ -54,13 +55,21 @@ class Template:
     parts: tuple[str | Placeholder, ...]
 
     @classmethod
-    @lru_cache(maxsize=4096)
     def parse(cls, text: str) -> Template:
         """Parse one username or group.
 
         Raises:
-            ValueError: it is empty, holds an unknown placeholder, or unprintable characters.
+            ValueError: it is empty or longer than `MAX_LENGTH`, holds an unknown placeholder, or
+                unprintable characters.
         """
+        # Before the cache, which would keep thousands of long texts.
+        if len(text) > MAX_LENGTH:
+            raise ValueError(f"it is longer than {MAX_LENGTH} characters")
+        return cls._parsed(text)
+
+    @classmethod
+    @lru_cache(maxsize=4096)
+    def _parsed(cls, text: str) -> Template:
         if not text:
             raise ValueError("it is empty")
         parts: list[str | Placeholder] = []

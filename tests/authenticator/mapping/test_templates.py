@@ -33,6 +33,10 @@ def test_rendering(text: str, identity: CallerIdentity, rendered: str) -> None:
     assert Template.parse(text).render(identity, "ip-10-0-0-1") == rendered
 
 
+def test_the_longest_text() -> None:
+    assert Template.parse("a" * 1024).head == "a" * 1024
+
+
 def test_what_is_filled_in_is_not_scanned_again() -> None:
     template = Template.parse("{{EC2PrivateDNSName}}-{{AccountID}}")
     assert template.render(role("Dev"), "{{AccessKeyID}}") == "{{AccessKeyID}}-111122223333"
@@ -51,6 +55,8 @@ def test_what_is_filled_in_is_not_scanned_again() -> None:
         ("a\nb", "control"),
         ("a\u202eb", "invisible"),
         ("a\u200bb", "invisible"),
+        ("a" * 1025, "longer than 1024"),
+        ("{{AccountID}}" * 79, "longer than 1024"),
     ],
 )
 def test_refused_at_load(text: str, reason: str) -> None:
