@@ -18,6 +18,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    model_validator,
 )
 from pydantic.fields import FieldInfo
 
@@ -130,13 +131,23 @@ Items = Annotated[tuple[str, ...], BeforeValidator(_items)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
+Prefixes = tuple[Annotated[str, Field(min_length=1)], ...]
+
+
 class ReservedPrefixes(BaseModel):
-    """The beginnings of usernames that one source may not give."""
+    """The beginnings of usernames and groups that one source may not give."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     backendmode: Annotated[str, AfterValidator(_mode)]
-    usernameprefixreservelist: tuple[Annotated[str, Field(min_length=1)], ...]
+    usernameprefixreservelist: Prefixes = ()
+    groupprefixreservelist: Prefixes = ()
+
+    @model_validator(mode="after")
+    def _reserves_something(self) -> ReservedPrefixes:
+        if not self.model_fields_set & {"usernameprefixreservelist", "groupprefixreservelist"}:
+            raise ValueError("it needs usernamePrefixReserveList or groupPrefixReserveList")
+        return self
 
 
 class Settings(BaseModel):
@@ -220,8 +231,8 @@ class Settings(BaseModel):
         Place("reservedPrefixConfig", file_only=True),
     ] = Field(
         (),
-        description="Beginnings of usernames that a source may not give:"
-        " a list of `{backendmode, usernamePrefixReserveList}`.",
+        description="Beginnings of usernames and groups that a source may not give: a list of"
+        " `{backendmode, usernamePrefixReserveList, groupPrefixReserveList}`, one list or both.",
     )
     system_name_sources: Annotated[
         Items, AfterValidator(canonical_modes), Place("systemNameSources")

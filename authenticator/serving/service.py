@@ -132,10 +132,9 @@ def _source_options(settings: Settings, config: Path | None) -> SourceOptions:
 
 
 def _guard(mode: str, settings: Settings) -> Guard:
-    reserved = [
-        prefix
-        for entry in settings.reserved_prefixes
-        if entry.backendmode == mode
-        for prefix in entry.usernameprefixreservelist
-    ]
-    return Guard(tuple(reserved), system_names=mode in settings.system_name_sources)
+    reserved = [entry for entry in settings.reserved_prefixes if entry.backendmode == mode]
+    return Guard(
+        tuple(prefix for entry in reserved for prefix in entry.usernameprefixreservelist),
+        tuple(prefix for entry in reserved for prefix in entry.groupprefixreservelist),
+        system_names=mode in settings.system_name_sources,
+    )

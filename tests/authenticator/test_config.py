@@ -164,8 +164,16 @@ def test_every_setting_says_what_it_is() -> None:
         "sourceARN: cluster/x",
         "reservedPrefixConfig: [{backendmode: DynamikFile, usernamePrefixReserveList: [a]}]",
         "reservedPrefixConfig: [{backendmode: CRD, usernamePrefixReserveList: ['']}]",
+        "reservedPrefixConfig: [{backendmode: CRD, groupPrefixReserveList: ['']}]",
+        "reservedPrefixConfig: [{backendmode: CRD}]",
     ],
-    ids=["a source without account", "a guard of no source", "a guard against everybody"],
+    ids=[
+        "a source without account",
+        "a guard of no source",
+        "a guard against everybody",
+        "a guard against every group",
+        "a guard against nothing",
+    ],
 )
 def test_what_would_fail_at_a_login_fails_at_the_start(tmp_path: Path, line: str) -> None:
     file = tmp_path / "config.yaml"
