@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
 from authenticator.mapping.nodes import DocumentError, Fields, Node, Text, read
-from authenticator.mapping.problems import Origin, Problem
+from authenticator.mapping.problems import MAX_PROBLEMS, Origin, Problem
 from authenticator.mapping.sections import SECTIONS, Section, SectionReader
 
 _BY_KEY = {name.lower(): name for name in SECTIONS}
@@ -61,13 +61,16 @@ def _map(node: Node | None) -> Fields:
 
 def _sections(fields: Fields, reader: SectionReader, *, texts: bool = False) -> Iterator[Section]:
     found: dict[str, list[Node]] = {name: [] for name in SECTIONS}
+    unknown: list[tuple[str, Node]] = []
     for key, node in fields.values.items():
         name = _BY_KEY.get(key.lower())
         if name is None:
-            yield from _misnamed(key, node, reader)
+            unknown.append((key, node))
         else:
             # A key that is repeated in the same case has the last value here, and counts as two.
             found[name] += [node] * (2 if key in fields.repeated else 1)
+    for key, node in unknown[:MAX_PROBLEMS]:
+        yield from _misnamed(key, node, reader)
     for name, nodes in found.items():
         if len(nodes) > 1:
             yield reader.broken(name, "it stands here twice; merge the two", nodes[-1].line)

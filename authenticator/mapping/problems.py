@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+# How many problems of one section are listed: enough to act on. Each is a line of the log and of
+# /readyz in every worker, and a document of a ConfigMap's size has room for 100,000.
+MAX_PROBLEMS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +50,41 @@ class Problem:
         """One line for logs, Events and readiness detail."""
         outcome = "in force all the same" if self.in_force else "not in force"
         return f"{self.origin} ({outcome}): {self.reason}"
+
+
+@dataclass(slots=True)
+class Problems:
+    """Collects the problems of one section: no more than `MAX_PROBLEMS`, and how many there are.
+
+    What keeps an entry out of force goes before what is a warning only.
+
+    Attributes:
+        section: the section as a whole.
+    """
+
+    section: Origin
+    _refusals: list[Problem] = field(default_factory=list)
+    _warnings: list[Problem] = field(default_factory=list)
+    _refused: int = 0
+    _warned: int = 0
+
+    def add(self, problem: Problem) -> None:
+        """Count a problem, and keep it if there is room."""
+        if problem.in_force:
+            self._warned += 1
+        else:
+            self._refused += 1
+        kept = self._warnings if problem.in_force else self._refusals
+        if len(kept) < MAX_PROBLEMS:
+            kept.append(problem)
+
+    def listed(self) -> tuple[Problem, ...]:
+        """Those to report, in the order of the entries; a last one says how many more there are."""
+        kept = (self._refusals + self._warnings)[:MAX_PROBLEMS]
+        kept.sort(key=lambda problem: problem.origin.index)
+        more = self._refused + self._warned - len(kept)
+        if more:
+            only_warnings = self._refused <= MAX_PROBLEMS
+            reason = f"{more} more problems are not listed; put right those that are"
+            kept.append(Problem(self.section, reason, in_force=only_warnings))
+        return tuple(kept)

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from authenticator.mapping.entries import Entry, IdentityEntry, RoleEntry, UserEntry
 from authenticator.mapping.guards import Guard
 from authenticator.mapping.nodes import Items, Node, Text, from_value
-from authenticator.mapping.problems import Origin, Problem
+from authenticator.mapping.problems import Origin, Problem, Problems
 from authenticator.mapping.reading import EntryReader
 from authenticator.mapping.rules import CANONICAL_ARN, Match, Rule
 from authenticator.mapping.selectors import account
@@ -35,7 +35,7 @@ class Section:
         name: one of `SECTIONS`, or the name of a custom resource.
         rules: the entries in force, in the order of the document.
         accounts: the account ids in force, with what they grant.
-        problems: what is to be put right.
+        problems: what is to be put right, as `Problems` lists it.
         broken: whether nothing could be read, so that an older version should stay in force.
         stale_since: the Unix time since which an older version has stood in for a broken one.
     """
@@ -71,7 +71,7 @@ class SectionReader:
             return self.broken(name, "it must be a list, with '- ' before each entry", node.line)
         rules: list[Rule] = []
         accounts: list[tuple[str, Match]] = []
-        problems: list[Problem] = []
+        problems = Problems(Origin(self.source, name, line=node.line))
         for index, entry in enumerate(node.values):
             origin = Origin(self.source, name, index, entry.line)
             try:
@@ -80,30 +80,29 @@ class SectionReader:
                 else:
                     rules.append(self._rule(_SHAPES[name], entry, origin, problems))
             except ValueError as error:
-                problems.append(Problem(origin, str(error)))
-        return Section(name, tuple(rules), tuple(accounts), tuple(problems))
+                problems.add(Problem(origin, str(error)))
+        return Section(name, tuple(rules), tuple(accounts), problems.listed())
 
     def identity(self, name: str, spec: object) -> Section:
         """Read the `spec` of the IAMIdentityMapping called `name`, as it came in JSON."""
         origin = Origin(self.source, name)
-        problems: list[Problem] = []
+        problems = Problems(origin)
         try:
             rule = self._rule(IdentityEntry, from_value(spec), origin, problems)
         except ValueError as error:
             return Section(name, problems=(Problem(origin, str(error)),))
-        return Section(name, (rule,), problems=tuple(problems))
+        return Section(name, (rule,), problems=problems.listed())
 
     def broken(self, name: str, reason: str, line: int = 0) -> Section:
         """A section of which nothing can be read."""
         origin = Origin(self.source, name, line=line)
         return Section(name, problems=(Problem(origin, reason),), broken=True)
 
-    def _rule(
-        self, shape: type[Entry], entry: Node, origin: Origin, problems: list[Problem]
-    ) -> Rule:
+    def _rule(self, shape: type[Entry], entry: Node, origin: Origin, problems: Problems) -> Rule:
         reader = EntryReader(shape, origin, self.guard, self.by_user_id)
         rule = reader.rule(entry)
-        problems += (Problem(origin, note, in_force=True) for note in reader.notes)
+        for note in reader.notes:
+            problems.add(Problem(origin, note, in_force=True))
         return rule
 
     def _account(self, entry: Node, origin: Origin) -> tuple[str, Match]:

@@ -313,3 +313,33 @@ def test_an_expiry_under_another_name_never_makes_an_entry_for_ever(key: str) ->
     section = read_data({"mapRoles": json.dumps([entry])}, READER)[0]
     assert not section.rules
     assert section.problems
+
+
+def test_of_many_problems_a_hundred_are_listed_and_the_rest_counted() -> None:
+    warned, refused = HEAD + "comment: x\n", "- x\n"
+    section = roles(warned * 300 + refused * 40)
+    *listed, last = section.problems
+    assert len(listed) == 100
+    # What keeps an entry out goes first, wherever it stands.
+    assert [p.origin.index for p in listed if not p.in_force] == list(range(300, 340))
+    assert [p.origin.index for p in listed] == sorted(p.origin.index for p in listed)
+    assert str(last.origin) == "Test mapRoles, line 1"
+    assert "540 more problems" in last.reason  # each of the 300 has two: no username, too
+    assert last.in_force
+    assert len(section.rules) == 300
+
+
+def test_refusals_that_are_not_listed_still_count_as_refusals() -> None:
+    *listed, last = read_data({"mapAccounts": "- x\n" * 5000}, READER)[2].problems
+    assert [problem.origin.index for problem in listed] == list(range(100))
+    assert "4900 more problems" in last.reason
+    assert not last.in_force
+
+
+def test_a_hundred_problems_are_all_listed() -> None:
+    assert {p.origin.index for p in roles("- x\n" * 100).problems} == set(range(100))
+
+
+def test_of_many_mistyped_sections_a_hundred_are_reported() -> None:
+    sections = read_data({f"mapRole{number}": "" for number in range(1000)}, READER)
+    assert len(sections) == 103
