@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
 from authenticator.mapping.nodes import DocumentError, Fields, Node, Text, read
-from authenticator.mapping.problems import MAX_PROBLEMS, Origin, Problem
+from authenticator.mapping.problems import MAX_PROBLEMS, Origin, Problem, shortened
 from authenticator.mapping.sections import SECTIONS, Section, SectionReader
 
 _BY_KEY = {name.lower(): name for name in SECTIONS}
@@ -70,7 +70,7 @@ def _sections(fields: Fields, reader: SectionReader, *, texts: bool = False) -> 
             # A key that is repeated in the same case has the last value here, and counts as two.
             found[name] += [node] * (2 if key in fields.repeated else 1)
     for key, node in unknown[:MAX_PROBLEMS]:
-        yield from _misnamed(key, node, reader)
+        yield from _misnamed(shortened(key), node, reader)
     for name, nodes in found.items():
         if len(nodes) > 1:
             yield reader.broken(name, "it stands here twice; merge the two", nodes[-1].line)

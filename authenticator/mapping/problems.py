@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 # How many problems of one section are listed: enough to act on. Each is a line of the log and of
 # /readyz in every worker, and a document of a ConfigMap's size has room for 100,000.
 MAX_PROBLEMS = 100
+# How much of a document's own words a report quotes.
+_MAX_QUOTED = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +90,11 @@ class Problems:
             reason = f"{more} more problems are not listed; put right those that are"
             kept.append(Problem(self.section, reason, in_force=only_warnings))
         return tuple(kept)
+
+
+def shortened(text: str) -> str:
+    """As much of a document's own word as is quoted and compared with known ones.
+
+    An alias repeats a long word at no cost to the document, and each quotation would be a copy.
+    """
+    return text if len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]}..."

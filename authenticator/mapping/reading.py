@@ -19,7 +19,7 @@ from authenticator.mapping.entries import (
 )
 from authenticator.mapping.guards import Guard
 from authenticator.mapping.nodes import Fields, Items, Node, Text
-from authenticator.mapping.problems import Origin
+from authenticator.mapping.problems import Origin, shortened
 from authenticator.mapping.rules import CANONICAL_ARN, Match, Rule
 from authenticator.mapping.selectors import Selector
 from authenticator.mapping.templates import Placeholder
@@ -105,15 +105,16 @@ class EntryReader:
         if not isinstance(node, Fields):
             raise ValueError(f"it must be a map with keys such as {_NAMING_KEYS[shape]}")  # noqa: TRY004
         found: dict[str, object] = {}
-        seen = {key.lower() for key in node.repeated}
+        seen = {shortened(key).lower() for key in node.repeated}
         known = shape.model_fields
         for key, value in node.values.items():
-            name = key.strip().lower()
+            word = shortened(key.strip())
+            name = word.lower()
             if name in seen:
                 raise ValueError(f"the key {name} stands in it twice; keep one")
             seen.add(name)
             if name not in known:
-                self._unknown(key, shape)
+                self._unknown(word, shape)
             elif name == "sso" and isinstance(value, Fields):
                 found[name] = self._fields(value, PermissionSet)
             else:

@@ -343,3 +343,22 @@ def test_a_hundred_problems_are_all_listed() -> None:
 def test_of_many_mistyped_sections_a_hundred_are_reported() -> None:
     sections = read_data({f"mapRole{number}": "" for number in range(1000)}, READER)
     assert len(sections) == 103
+
+
+@pytest.mark.parametrize(
+    ("key", "refused"),
+    [("x" * 100_000, False), ("expires" + "x" * 100_000, True), ("expires" + " " * 100, True)],
+    ids=["unknown", "like one that narrows", "followed by spaces"],
+)
+def test_a_long_key_repeated_by_alias_is_quoted_in_part(key: str, refused: bool) -> None:
+    entry = f'- &e\n  rolearn: {ROLE}\n  username: dev\n  ? "{key}"\n  : "1"\n'
+    section = roles(entry + "- *e\n" * 200)
+    assert bool(section.rules) is not refused
+    assert sum(len(problem.reason) for problem in section.problems) < 101 * 200
+
+
+def test_a_long_key_that_stands_twice_is_quoted_in_part() -> None:
+    key = f'  ? "{"x" * 100_000}"\n  : "1"\n'
+    (problem,) = roles(HEAD + f"username: dev\n{key}{key}").problems
+    assert "stands in it twice" in problem.reason
+    assert len(problem.reason) < 200
