@@ -70,9 +70,10 @@ class Budget:
                 more = max(0.0, now - since) * self.rate
                 left, promised = min(self.burst, left + more), max(0.0, promised - more)
                 known = standing is Standing.KNOWN
-                # What strangers still wait for is in nobody's way who is known.
-                missing = 1 - left - promised if known else self.reserve + 1 - left
-                wait: float = max(0.0, missing / self.rate)
+                wait: float = max(0.0, ((0.0 if known else self.reserve) + 1 - left) / self.rate)
+                if known and left + promised >= 1:
+                    # A call is there, and what strangers still wait for is refilled until then.
+                    wait = 0.0
                 if wait <= patience:
                     left -= 1
                     promised += wait > 0 and not known

@@ -6,7 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from authenticator.aws.arns import CallerIdentity, PrincipalArn
@@ -95,6 +95,11 @@ def test_calls_promised_to_strangers_are_in_nobodys_way_who_is_known() -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from(Standing), st.floats(0, 1), st.floats(0, 0.05))))
+# Who is known was promised a call that a stranger had been promised before.
+@example(
+    [(Standing.KNOWN, 0.0, 0.0)] * 6
+    + [(Standing.STRANGER, 1.0, 0.0), (Standing.KNOWN, 0.0, 0.0), (Standing.KNOWN, 1.0, 0.0)]
+)
 def test_calls_never_exceed_the_rate_whoever_asks(
     asked: list[tuple[Standing, float, float]],
 ) -> None:
