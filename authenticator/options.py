@@ -6,14 +6,13 @@ A switch may be given as the reference's users write it: `--flag`, `--flag=true`
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from authenticator.config import Loaded, load
+from authenticator.config import load
 from authenticator.errors import ConfigError
 from authenticator.settings import places, variable
 
@@ -103,12 +102,3 @@ def _main(verb: click.Command, name: str, arguments: list[str]) -> int:
         return 130
     # What --help returns is 0 too.
     return code if isinstance(code, int) else 0
-
-
-def fail(message: str) -> int:
-    """Print one line that says what went wrong, and return the exit code for it."""
-    sys.stderr.write(f"{COMMAND}: {message}\n")
-    return 1
-
-
-__all__ = ["Loaded", "command", "fail"]

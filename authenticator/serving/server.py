@@ -99,11 +99,6 @@ class Service(Protocol):
         ...
 
 
-def default_workers() -> int:
-    """Give the number of workers for this machine's cores: 2 to 4."""
-    return max(2, min(4, len(os.sched_getaffinity(0))))
-
-
 def serve(options: ServeOptions, build: Callable[[], Service]) -> NoReturn:
     """Serve until told to stop.
 

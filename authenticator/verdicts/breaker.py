@@ -32,6 +32,11 @@ class _Circuit:
     open_until: float = 0.0
     probing: bool = False
 
+    @property
+    def tripped(self) -> bool:
+        """Whether it is open or half-open."""
+        return self.failures >= FAILURES_TO_OPEN
+
 
 @dataclass(slots=True)
 class Breaker:
@@ -49,7 +54,7 @@ class Breaker:
         """Say whether to ask `host` now. Who may must tell `answered` or `failed` afterwards."""
         with self._lock:
             circuit = self._circuits.get(host)
-            if circuit is None or circuit.failures < FAILURES_TO_OPEN:
+            if circuit is None or not circuit.tripped:
                 return Permission.YES
             if self._is_open(circuit):
                 return Permission.NO
@@ -73,14 +78,13 @@ class Breaker:
             circuit = self._circuits.setdefault(host, _Circuit())
             circuit.failures += 1
             circuit.probing = False
-            if circuit.failures >= FAILURES_TO_OPEN:
+            if circuit.tripped:
                 circuit.open_until = self.clock() + OPEN_SECONDS
 
     def open_hosts(self) -> int:
         """How many circuits are open or half-open, for the metrics."""
         with self._lock:
-            return sum(c.failures >= FAILURES_TO_OPEN for c in self._circuits.values())
+            return sum(circuit.tripped for circuit in self._circuits.values())
 
     def _is_open(self, circuit: _Circuit) -> bool:
-        closed = circuit.failures < FAILURES_TO_OPEN
-        return not closed and (circuit.probing or self.clock() < circuit.open_until)
+        return circuit.tripped and (circuit.probing or self.clock() < circuit.open_until)
