@@ -34,12 +34,13 @@ _CONFIG_FAULTS = (
 _WIRE_FAULTS = (urllib3.exceptions.HTTPError, ApiException, OSError)
 
 
-def configuration(kubeconfig: Path | None, master: str) -> Configuration:
+def configuration(kubeconfig: Path | None, master: str, context: str = "") -> Configuration:
     """How to reach the API server.
 
     Args:
         kubeconfig: the kubeconfig file; None for the service account of the pod.
         master: the API server's URL, in place of the kubeconfig's; "" to keep that.
+        context: the kubeconfig's context; "" for its current one.
 
     Raises:
         ClusterError: the files cannot be used (yet).
@@ -50,7 +51,10 @@ def configuration(kubeconfig: Path | None, master: str) -> Configuration:
             load_incluster_config(made)  # type: ignore[no-untyped-call]  # the package is partly typed
         else:
             load_kube_config(  # type: ignore[no-untyped-call]  # the package is partly typed
-                str(kubeconfig), client_configuration=made, persist_config=False
+                str(kubeconfig),
+                context=context or None,
+                client_configuration=made,
+                persist_config=False,
             )
     except _CONFIG_FAULTS as error:
         place = str(kubeconfig) if kubeconfig else "the pod's service account"

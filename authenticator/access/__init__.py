@@ -1,0 +1,1 @@
+"""Mappings joined with RBAC: who can do what."""
