@@ -36,6 +36,7 @@ demo: install ## Log in without an AWS account, edit a mapping, see a refusal an
 test: install ## Run every test, the real Kubernetes API server included
 	@$(BIN)/python -m dev.cluster build
 	@$(BIN)/python -m dev.bench.reference
+	@$(BIN)/python -m dev.debian
 	@$(BIN)/python -m pytest
 
 lint: install ## Check formatting, style, types and the direction of imports
