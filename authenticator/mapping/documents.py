@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
 from authenticator.mapping.nodes import DocumentError, Fields, Node, Text, read
-from authenticator.mapping.problems import MAX_PROBLEMS, Origin, Problem, shortened
+from authenticator.mapping.problems import MAX_PROBLEMS, Code, Origin, Problem, shortened
 from authenticator.mapping.sections import SECTIONS, Section, SectionReader
 
 _BY_KEY = {name.lower(): name for name in SECTIONS}
@@ -29,17 +29,25 @@ def read_file(content: bytes, reader: SectionReader, under: str = "") -> tuple[S
         if under:
             fields = _map(next((v for k, v in fields.values.items() if k.lower() == under), None))
     except DocumentError as error:
-        return tuple(reader.broken(name, error.reason, error.line) for name in SECTIONS)
+        return tuple(reader.broken(name, error) for name in SECTIONS)
     return tuple(_sections(fields, reader))
 
 
-def read_data(data: Mapping[str, str], reader: SectionReader) -> tuple[Section, ...]:
+def read_data(
+    data: Mapping[str, str], reader: SectionReader, lines: Mapping[str, int] | None = None
+) -> tuple[Section, ...]:
     """Read the `data` of a ConfigMap, in which each section is a text of its own.
+
+    Args:
+        data: the texts.
+        reader: the reader of the source.
+        lines: by key, the line of a manifest on which the text begins.
 
     Returns:
         As `read_file`, but a section that does not parse is broken by itself.
     """
-    fields = Fields(0, {key: Text(0, value) for key, value in data.items()})
+    begins = lines or {}
+    fields = Fields(0, {key: Text(begins.get(key, 0), value) for key, value in data.items()})
     return tuple(_sections(fields, reader, texts=True))
 
 
@@ -55,7 +63,8 @@ def _map(node: Node | None) -> Fields:
     if node is None or (isinstance(node, Text) and node.value is None):
         return Fields(0)
     if not isinstance(node, Fields):
-        raise DocumentError(f"it must be a map with the keys {', '.join(SECTIONS)}", node.line)
+        reason = f"it must be a map with the keys {', '.join(SECTIONS)}"
+        raise DocumentError(reason, node.line, node.column)
     return node
 
 
@@ -73,7 +82,8 @@ def _sections(fields: Fields, reader: SectionReader, *, texts: bool = False) -> 
         yield from _misnamed(shortened(key), node, reader)
     for name, nodes in found.items():
         if len(nodes) > 1:
-            yield reader.broken(name, "it stands here twice; merge the two", nodes[-1].line)
+            again = DocumentError("it stands here twice; merge the two", nodes[-1].line)
+            yield reader.broken(name, again, Code.DUPLICATE_KEY)
         elif nodes and texts:
             yield _section_of_text(name, nodes[0], reader)
         else:
@@ -82,13 +92,17 @@ def _sections(fields: Fields, reader: SectionReader, *, texts: bool = False) -> 
 
 def _section_of_text(name: str, node: Node, reader: SectionReader) -> Section:
     try:
-        return reader.section(name, read(node.value or "") if isinstance(node, Text) else node)
+        if isinstance(node, Text):
+            return reader.section(name, read(node.value or "", node.line or 1))
+        return reader.section(name, node)
     except DocumentError as error:
-        return reader.broken(name, error.reason, error.line)
+        return reader.broken(name, error)
 
 
 def _misnamed(key: str, node: Node, reader: SectionReader) -> Iterator[Section]:
     near = get_close_matches(key.lower(), _BY_KEY, n=1, cutoff=0.75)
     if near:
         reason = f"the key is unknown; did you mean {_BY_KEY[near[0]]}?"
-        yield Section(key, problems=(Problem(Origin(reader.source, key, line=node.line), reason),))
+        origin = Origin(reader.source, key, line=node.line)
+        problem = Problem(origin, reason, code=Code.UNKNOWN_SECTION, column=node.column)
+        yield Section(key, problems=(problem,))

@@ -1,4 +1,4 @@
-"""YAML text as a tree of texts, lists and maps, each with its line.
+"""YAML text as a tree of texts, lists and maps, each with its line and column.
 
 Scalars are never turned into numbers, booleans or dates: the account id `012345678901` stays what
 was written, where a YAML 1.1 loader would make an octal number of it. JSON is read as the YAML
@@ -31,13 +31,15 @@ class DocumentError(ValueError):
 
     Attributes:
         line: the line of the fault, counted from 1; 0 if unknown.
+        column: its column, likewise.
         reason: what is wrong and what to do.
     """
 
-    def __init__(self, reason: str, line: int = 0) -> None:
+    def __init__(self, reason: str, line: int = 0, column: int = 0) -> None:
         super().__init__(f"line {line}: {reason}" if line else reason)
         self.reason = reason
         self.line = line
+        self.column = column
 
 
 @dataclass(slots=True)
@@ -47,6 +49,7 @@ class Text:
     line: int
     value: str | None
     size: int = 1
+    column: int = 0
 
 
 @dataclass(slots=True)
@@ -56,6 +59,7 @@ class Items:
     line: int
     values: list[Node] = field(default_factory=list)
     size: int = 1
+    column: int = 0
 
     def add(self, node: Node) -> None:
         """Append the next item."""
@@ -75,6 +79,7 @@ class Fields:
     values: dict[str, Node] = field(default_factory=dict)
     repeated: dict[str, int] = field(default_factory=dict)
     size: int = 1
+    column: int = 0
     _key: str | None = None
     _merged: list[Node] = field(default_factory=list)
 
@@ -114,34 +119,30 @@ class Fields:
 Node: TypeAlias = "Text | Items | Fields"
 
 
-def read(text: str) -> Node | None:
+def read(text: str, first_line: int = 1) -> Node | None:
     """Parse one YAML or JSON document; None for one without content.
+
+    Args:
+        text: the document.
+        first_line: what to count its lines from, for a text that stands in a larger document.
 
     Raises:
         DocumentError: it does not parse, holds more than one document, or exceeds a bound.
     """
-    if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
-        raise DocumentError(f"it is larger than {MAX_BYTES // 1024 // 1024} MiB")
-    builder = _Builder()
-    try:
-        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-            builder.take(event)
-    except yaml.MarkedYAMLError as error:
-        raise _refusal(error) from error
-    except yaml.reader.ReaderError as error:
-        line = text.count("\n", 0, error.position) + 1
-        raise DocumentError("it holds a character that YAML does not allow", line) from error
-    except (yaml.YAMLError, UnicodeError) as error:
-        raise DocumentError("it is not YAML in UTF-8") from error
-    return builder.root
+    builder = _Builder(first_line)
+    builder.build(text)
+    return builder.roots[0] if builder.roots else None
 
 
-def _refusal(error: yaml.MarkedYAMLError) -> DocumentError:
-    """The parser's words in one line, without the text that it quotes."""
-    mark, begin = error.problem_mark, error.context_mark
-    place = f"(from line {begin.line + 1})" if begin else None
-    words = (error.context, place, error.problem)
-    return DocumentError(" ".join(filter(None, words)), mark.line + 1 if mark else 0)
+def read_all(text: str) -> tuple[Node, ...]:
+    """Parse a stream of documents, such as manifests with `---` between them.
+
+    Raises:
+        DocumentError: it does not parse, or exceeds a bound.
+    """
+    builder = _Builder(1, single=False)
+    builder.build(text)
+    return tuple(builder.roots)
 
 
 def from_value(value: object) -> Node:
@@ -164,30 +165,60 @@ def _node(value: object, depth: int) -> Node:
 
 
 class _Builder:
-    """Makes a tree of the events of one document."""
+    """Makes trees of the events of a text.
 
-    def __init__(self) -> None:
-        self.root: Node | None = None
+    Attributes:
+        roots: the documents.
+    """
+
+    def __init__(self, first_line: int, *, single: bool = True) -> None:
+        self.roots: list[Node] = []
+        self._first_line = first_line
+        self._single = single
         self._open: list[tuple[Items | Fields, str | None]] = []
         self._anchors: dict[str, Node] = {}
 
-    def take(self, event: Any) -> None:
-        """Take the next event.
+    def build(self, text: str) -> None:
+        """Take all events of `text`.
 
         Raises:
-            DocumentError: the document exceeds a bound or uses what is not supported.
+            DocumentError: it does not parse, exceeds a bound or uses what is not supported.
         """
-        line = event.start_mark.line + 1
+        if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+            raise DocumentError(f"it is larger than {MAX_BYTES // 1024 // 1024} MiB")
+        try:
+            for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+                self._take(event)
+        except yaml.MarkedYAMLError as error:
+            raise self._refusal(error) from error
+        except yaml.reader.ReaderError as error:
+            line = text.count("\n", 0, error.position) + self._first_line
+            raise DocumentError("it holds a character that YAML does not allow", line) from error
+        except (yaml.YAMLError, UnicodeError) as error:
+            raise DocumentError("it is not YAML in UTF-8") from error
+
+    def _refusal(self, error: yaml.MarkedYAMLError) -> DocumentError:
+        """The parser's words in one line, without the text that it quotes."""
+        mark, begin = error.problem_mark, error.context_mark
+        place = f"(from line {begin.line + self._first_line})" if begin else None
+        reason = " ".join(filter(None, (error.context, place, error.problem)))
+        if mark is None:
+            return DocumentError(reason)
+        return DocumentError(reason, mark.line + self._first_line, mark.column + 1)
+
+    def _take(self, event: Any) -> None:
+        mark = event.start_mark
+        line, column = mark.line + self._first_line, mark.column + 1
         if isinstance(event, yaml.ScalarEvent):
             self._check_tag(event.tag, line)
             null = event.implicit[0] and event.value in _NULLS
-            self._close(Text(line, None if null else event.value), event.anchor)
+            self._close(Text(line, None if null else event.value, 1, column), event.anchor)
         elif isinstance(event, yaml.CollectionStartEvent):
             self._check_tag(event.tag, line)
             if len(self._open) >= MAX_DEPTH:
                 raise DocumentError(f"it is nested deeper than {MAX_DEPTH} levels", line)
-            mapping = isinstance(event, yaml.MappingStartEvent)
-            self._open.append((Fields(line) if mapping else Items(line), event.anchor))
+            kind = Fields if isinstance(event, yaml.MappingStartEvent) else Items
+            self._open.append((kind(line, column=column), event.anchor))
         elif isinstance(event, yaml.CollectionEndEvent):
             node, anchor = self._open.pop()
             if isinstance(node, Fields):
@@ -198,22 +229,29 @@ class _Builder:
             if event.anchor not in self._anchors:
                 raise DocumentError(f"the alias *{event.anchor} names nothing before it", line)
             self._close(self._anchors[event.anchor], None)
-        elif isinstance(event, yaml.DocumentStartEvent) and self.root is not None:
-            raise DocumentError("it holds more than one document; keep one and remove ---", line)
+        elif isinstance(event, yaml.DocumentStartEvent):
+            self._anchors.clear()
+            if self.roots and self._single:
+                raise DocumentError(
+                    "it holds more than one document; keep one and remove ---", line
+                )
 
     def _close(self, node: Node, anchor: str | None) -> None:
         if anchor is not None:
             self._anchors[anchor] = node
-        if not self._open:
-            self.root = node
-            return
-        parent = self._open[-1][0]
-        parent.size += node.size
-        if parent.size > MAX_NODES:
-            raise DocumentError(
-                f"it holds more than {MAX_NODES} values, aliases included", node.line
-            )
-        parent.add(node)
+        if self._open:
+            parent = self._open[-1][0]
+            parent.size += node.size
+            self._check_size(parent.size, node.line)
+            parent.add(node)
+        else:
+            self.roots.append(node)
+            self._check_size(sum(root.size for root in self.roots), node.line)
+
+    @staticmethod
+    def _check_size(size: int, line: int) -> None:
+        if size > MAX_NODES:
+            raise DocumentError(f"it holds more than {MAX_NODES} values, aliases included", line)
 
     @staticmethod
     def _check_tag(tag: str | None, line: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice, takewhile
 from typing import NamedTuple
 
-from authenticator.mapping.problems import Problem
+from authenticator.mapping.problems import Code, Problem
 from authenticator.mapping.rules import Rule
 from authenticator.mapping.selectors import Selector
 
@@ -18,8 +18,8 @@ _PAIRS = 100_000
 _WILDCARD = re.compile(r"[*?]")
 
 
-def overlaps(rules: Sequence[Rule]) -> tuple[Problem, ...]:
-    """What is claimed twice: duplicates first, then overlaps, `LIMIT` of them at most.
+def overlaps(rules: Sequence[Rule], limit: int | None = LIMIT) -> tuple[Problem, ...]:
+    """What is claimed twice: duplicates first, then overlaps.
 
     Two patterns are compared by what stands before their first and after their last wildcard, so
     that some pairs are named that no role fits (`a*b*c` and `a*d*c` rarely meet). Where thousands
@@ -27,8 +27,9 @@ def overlaps(rules: Sequence[Rule]) -> tuple[Problem, ...]:
 
     Args:
         rules: of one tier, in the order of sources and entries.
+        limit: how many are named at most; None for all.
     """
-    return tuple(islice(chain(_duplicates(rules), _covered(rules)), LIMIT))
+    return tuple(islice(chain(_duplicates(rules), _covered(rules)), limit))
 
 
 def _duplicates(rules: Sequence[Rule]) -> Iterator[Problem]:
@@ -41,6 +42,7 @@ def _duplicates(rules: Sequence[Rule]) -> Iterator[Problem]:
             yield Problem(
                 rule.match.origin,
                 f"it never applies, since {winner.match.origin} names the same and comes first",
+                code=Code.DUPLICATE_ENTRY,
             )
         elif rule.expires is None:
             first[key, rule.user_id] = rule
@@ -93,4 +95,5 @@ def _overlap(winner: _Claim, loser: _Claim) -> Problem:
         loser.rule.match.origin,
         f"{winner.rule.match.origin} names some of the same callers, and wins for them",
         in_force=True,
+        code=Code.OVERLAP,
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from types import MappingProxyType
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
@@ -19,13 +21,50 @@ from authenticator.mapping.entries import (
 )
 from authenticator.mapping.guards import Guard
 from authenticator.mapping.nodes import Fields, Items, Node, Text
-from authenticator.mapping.problems import Origin, shortened
+from authenticator.mapping.problems import Code, Origin, shortened
 from authenticator.mapping.rules import CANONICAL_ARN, Match, Rule
 from authenticator.mapping.selectors import Selector
 from authenticator.mapping.templates import Placeholder
 
 _ROLES = frozenset({PrincipalKind.ROLE, PrincipalKind.ASSUMED_ROLE})
 _SESSION_NAMES = (Placeholder.SESSION_NAME, Placeholder.SESSION_NAME_RAW)
+
+
+# What is wrong if the value of a key cannot be used.
+_VALUES = MappingProxyType(
+    {
+        "rolearn": Code.BAD_ARN,
+        "userarn": Code.BAD_ARN,
+        "arn": Code.BAD_ARN,
+        "sso": Code.BAD_PERMISSION_SET,
+        "username": Code.BAD_USERNAME,
+        "groups": Code.BAD_GROUPS,
+        "userid": Code.BAD_USER_ID,
+        "expires": Code.BAD_EXPIRY,
+    }
+)
+
+
+class EntryRefused(ValueError):
+    """An entry that cannot be used; the message says why and what to do.
+
+    Attributes:
+        code: what kind of problem it is.
+        key: the key that it is about; "" for the entry as a whole.
+    """
+
+    def __init__(self, code: Code, reason: str, key: str = "") -> None:
+        super().__init__(reason)
+        self.code = code
+        self.key = key
+
+
+class Note(NamedTuple):
+    """What was put right or ignored in an entry; as in `EntryRefused`."""
+
+    code: Code
+    reason: str
+    key: str = ""
 
 
 @dataclass(slots=True)
@@ -44,45 +83,53 @@ class EntryReader:
     origin: Origin
     guard: Guard
     by_user_id: bool = False
-    notes: list[str] = field(default_factory=list)
+    notes: list[Note] = field(default_factory=list)
 
     def rule(self, node: Node) -> Rule:
         """The rule that the entry stands for.
 
         Raises:
-            ValueError: the entry cannot be used; the message says why and what to do.
+            EntryRefused: the entry cannot be used.
         """
         fields = self._fields(node, self.shape)
         groups = fields.get("groups")
         if isinstance(groups, str) and not {",", " "} & set(groups.strip()):
-            self.notes.append("groups is a single value and is read as a list of one")
+            self._note(
+                Code.SINGLE_GROUP, "groups is a single value and is read as a list of one", "groups"
+            )
             fields["groups"] = [groups]
         try:
             entry = self.shape.model_validate(fields)
         except ValidationError as error:
-            raise ValueError(reasons(error)) from None
+            key = str(error.errors(include_url=False, include_context=False)[0]["loc"][0])
+            raise EntryRefused(_VALUES[key], reasons(error), key) from None
         selector = self._selector(entry)
         if entry.username is None:
-            self.notes.append("username is missing, so that it is {{CanonicalARN}}")
+            self._note(Code.MISSING_USERNAME, "username is missing, so that it is {{CanonicalARN}}")
         username = entry.username or CANONICAL_ARN
         heads = tuple(group.head for group in entry.groups)
         if reason := self.guard.refusal(username.head, heads):
-            raise ValueError(reason)
+            raise EntryRefused(Code.RESERVED_NAME, reason)
         self._compare_with_kind(selector, entry)
         if any(" - " in head for head in heads):
             # YAML takes an item that is indented too far for more words of the item before it.
-            self.notes.append("a group has ' - ' in it; is the line after it indented too far?")
+            reason = "a group has ' - ' in it; is the line after it indented too far?"
+            self._note(Code.RUN_ON_GROUP, reason, "groups")
         match = Match(self.origin, username, entry.groups, self.guard)
         return Rule(selector, match, entry.userid, entry.expires)
 
     def _selector(self, entry: Entry) -> Selector | None:
         selectors = entry.selectors()
         if len(selectors) > 1:
-            raise ValueError("it has both rolearn and sso; keep one")
+            raise EntryRefused(Code.TWO_PRINCIPALS, "it has both rolearn and sso; keep one")
         if self.by_user_id and not entry.userid:
-            raise ValueError("it has no userid, which this source is set to require")
+            raise EntryRefused(
+                Code.MISSING_USER_ID, "it has no userid, which this source is set to require"
+            )
         if not selectors and not self.by_user_id:
-            raise ValueError(f"it names nobody; give it {_NAMING_KEYS[self.shape]}")
+            raise EntryRefused(
+                Code.NO_PRINCIPAL, f"it names nobody; give it {_NAMING_KEYS[self.shape]}"
+            )
         return selectors[0] if selectors else None
 
     def _compare_with_kind(self, selector: Selector | None, entry: Entry) -> None:
@@ -91,19 +138,24 @@ class EntryReader:
             return
         is_role = selector.kind in _ROLES
         if (self.shape is RoleEntry and not is_role) or (self.shape is UserEntry and is_role):
-            self.notes.append(
+            self._note(
+                Code.WRONG_SECTION,
                 f"its ARN names a {selector.kind.value}, which belongs in"
-                f" {'mapRoles' if is_role else 'mapUsers'}"
+                f" {'mapRoles' if is_role else 'mapUsers'}",
             )
         if selector.kind is PrincipalKind.ASSUMED_ROLE:
-            self.notes.append("the session in its ARN is ignored: all sessions of the role match")
+            reason = "the session in its ARN is ignored: all sessions of the role match"
+            self._note(Code.ASSUMED_ROLE, reason)
         if selector.kind is PrincipalKind.USER and _asks_for_session(entry):
-            self.notes.append("{{SessionName}} is empty for IAM users")
+            self._note(
+                Code.EMPTY_SESSION_NAME, "{{SessionName}} is empty for IAM users", "username"
+            )
 
     def _fields(self, node: Node, shape: type[Shape]) -> dict[str, object]:
         """The values of a map by lower-case key, without nulls and unknown keys."""
         if not isinstance(node, Fields):
-            raise ValueError(f"it must be a map with keys such as {_NAMING_KEYS[shape]}")  # noqa: TRY004
+            reason = f"it must be a map with keys such as {_NAMING_KEYS[shape]}"
+            raise EntryRefused(Code.BAD_ENTRY, reason)
         found: dict[str, object] = {}
         seen = {shortened(key).lower() for key in node.repeated}
         known = shape.model_fields
@@ -111,7 +163,8 @@ class EntryReader:
             word = shortened(key.strip())
             name = word.lower()
             if name in seen:
-                raise ValueError(f"the key {name} stands in it twice; keep one")
+                reason = f"the key {name} stands in it twice; keep one"
+                raise EntryRefused(Code.DUPLICATE_KEY, reason, name)
             seen.add(name)
             if name not in known:
                 self._unknown(word, shape)
@@ -132,8 +185,12 @@ class EntryReader:
         meant = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
         if key.lower().startswith("expir") or (near and near[0] in Entry.narrowing):
             # Ignored, it would leave the entry wider than it was meant to be.
-            raise ValueError(f"it has the unknown key {key!r}{meant}")
-        self.notes.append(f"the unknown key {key!r} is ignored{meant}")
+            reason = f"it has the unknown key {key!r}{meant}"
+            raise EntryRefused(Code.MISTYPED_LIMIT, reason, key.lower())
+        self._note(Code.UNKNOWN_KEY, f"the unknown key {key!r} is ignored{meant}", key.lower())
+
+    def _note(self, code: Code, reason: str, key: str = "") -> None:
+        self.notes.append(Note(code, reason, key))
 
     def _plain(self, node: Node) -> object:
         if isinstance(node, Text):
@@ -141,7 +198,7 @@ class EntryReader:
         if isinstance(node, Items):
             values = [self._plain(item) for item in node.values]
             if None in values:
-                self.notes.append("an empty item of a list is ignored")
+                self._note(Code.EMPTY_ITEM, "an empty item of a list is ignored")
             return [value for value in values if value is not None]
         return {key: self._plain(value) for key, value in node.values.items()}
 

@@ -11,9 +11,9 @@ from types import MappingProxyType
 
 from authenticator.mapping.entries import Entry, IdentityEntry, RoleEntry, UserEntry
 from authenticator.mapping.guards import Guard
-from authenticator.mapping.nodes import Items, Node, Text, from_value
-from authenticator.mapping.problems import Origin, Problem, Problems
-from authenticator.mapping.reading import EntryReader
+from authenticator.mapping.nodes import DocumentError, Items, Node, Text, from_value
+from authenticator.mapping.problems import MAX_PROBLEMS, Code, Origin, Problem, Problems
+from authenticator.mapping.reading import EntryReader, EntryRefused
 from authenticator.mapping.rules import CANONICAL_ARN, Match, Rule
 from authenticator.mapping.selectors import account
 
@@ -57,21 +57,24 @@ class SectionReader:
         guard: what the source may not grant.
         by_user_id: whether every entry must have a `userid` and may do without an ARN (the
             reference's `dynamicfileUserIDStrict`).
+        most_problems: how many problems of one section are listed.
     """
 
     source: str
     guard: Guard
     by_user_id: bool = False
+    most_problems: int = MAX_PROBLEMS
 
     def section(self, name: str, node: Node | None) -> Section:
         """Read one of `SECTIONS`; None and null are a section without entries."""
         if node is None or (isinstance(node, Text) and node.value is None):
             return Section(name)
         if not isinstance(node, Items):
-            return self.broken(name, "it must be a list, with '- ' before each entry", node.line)
+            reason = "it must be a list, with '- ' before each entry"
+            return self.broken(name, DocumentError(reason, node.line, node.column))
         rules: list[Rule] = []
         accounts: list[tuple[str, Match]] = []
-        problems = Problems(Origin(self.source, name, line=node.line))
+        problems = Problems(Origin(self.source, name, line=node.line), self.most_problems)
         for index, entry in enumerate(node.values):
             origin = Origin(self.source, name, index, entry.line)
             try:
@@ -79,8 +82,8 @@ class SectionReader:
                     accounts.append(self._account(entry, origin))
                 else:
                     rules.append(self._rule(_SHAPES[name], entry, origin, problems))
-            except ValueError as error:
-                problems.add(Problem(origin, str(error)))
+            except EntryRefused as error:
+                problems.add(Problem(origin, str(error), code=error.code, key=error.key))
         return Section(name, tuple(rules), tuple(accounts), problems.listed())
 
     def identity(self, name: str, spec: object) -> Section:
@@ -89,23 +92,31 @@ class SectionReader:
         problems = Problems(origin)
         try:
             rule = self._rule(IdentityEntry, from_value(spec), origin, problems)
-        except ValueError as error:
-            return Section(name, problems=(Problem(origin, str(error)),))
+        except EntryRefused as error:
+            refusal = Problem(origin, str(error), code=error.code, key=error.key)
+            return Section(name, problems=(refusal,))
+        except DocumentError as error:
+            return Section(name, problems=(Problem(origin, error.reason, code=Code.UNREADABLE),))
         return Section(name, (rule,), problems=problems.listed())
 
-    def broken(self, name: str, reason: str, line: int = 0) -> Section:
+    def broken(self, name: str, error: DocumentError, code: Code = Code.UNREADABLE) -> Section:
         """A section of which nothing can be read."""
-        origin = Origin(self.source, name, line=line)
-        return Section(name, problems=(Problem(origin, reason),), broken=True)
+        origin = Origin(self.source, name, line=error.line)
+        problem = Problem(origin, error.reason, code=code, column=error.column)
+        return Section(name, problems=(problem,), broken=True)
 
     def _rule(self, shape: type[Entry], entry: Node, origin: Origin, problems: Problems) -> Rule:
         reader = EntryReader(shape, origin, self.guard, self.by_user_id)
         rule = reader.rule(entry)
         for note in reader.notes:
-            problems.add(Problem(origin, note, in_force=True))
+            problems.add(Problem(origin, note.reason, in_force=True, code=note.code, key=note.key))
         return rule
 
     def _account(self, entry: Node, origin: Origin) -> tuple[str, Match]:
         if not isinstance(entry, Text) or entry.value is None:
-            raise ValueError("it must be an account id: 12 digits in quotes")
-        return account(entry.value), Match(origin, CANONICAL_ARN, (), self.guard)
+            raise EntryRefused(Code.BAD_ACCOUNT, "it must be an account id: 12 digits in quotes")
+        try:
+            account_id = account(entry.value)
+        except ValueError as error:
+            raise EntryRefused(Code.BAD_ACCOUNT, str(error)) from error
+        return account_id, Match(origin, CANONICAL_ARN, (), self.guard)

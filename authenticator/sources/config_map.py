@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from authenticator.mapping.documents import read_data
+from authenticator.mapping.nodes import DocumentError
 from authenticator.mapping.sections import Section, SectionReader
 from authenticator.sources.base import keep_last_good, stale
 from authenticator.sources.cluster import Object
@@ -82,7 +83,7 @@ class AwsAuth:
         binary = {key.lower() for key in obj.get("binaryData") or {}}
         last = {section.name: section for section in self._sections}
         fresh = [
-            self._reader.broken(section.name, _BINARY)
+            self._reader.broken(section.name, DocumentError(_BINARY))
             if section.name.lower() in binary
             else section
             for section in read_data(data, self._reader)
