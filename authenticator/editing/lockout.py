@@ -1,0 +1,227 @@
+"""What no edit of mappings may take away, unless it is forced: the way back in.
+
+    own-access          the editor's own rights
+    last-administrator  the last mapping that makes anybody system:masters
+    node-roles          the last mapping that makes nodes
+
+The mappings before and after are asked as a login would ask them (`RuleSet.find`), so that
+precedence, patterns, expiry, `userid` and accounts count here as they do there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+
+from authenticator.aws.arns import CallerIdentity, PrincipalArn, PrincipalKind
+from authenticator.editing.editor import Editor
+from authenticator.errors import UnknownUser
+from authenticator.mapping.rules import MASTERS, Match, Rule
+from authenticator.mapping.ruleset import RuleSet
+from authenticator.mapping.sections import Section
+from authenticator.mapping.templates import Template
+
+# Mappings of one kind are tried until one of them lets somebody in. Thousands that shadow one
+# another would each cost a look at all the others; nobody's only way in is hidden behind so many.
+_TRIED = 100
+# A session as EC2 names it, so that whatever asks for a session or an instance gets one.
+_SESSION = "i-0123456789abcdef0"
+_INSTANCE_NAME = "ip-192-0-2-1.ec2.internal"
+# What a wildcard is filled with: allowed in names, and rare, so that no other mapping names it.
+_FILLING = str.maketrans("*?", "==")
+_SOMEBODY = "arn:aws:iam::000000000000:role/="
+_SSO_DIGITS = "0" * 16
+
+# A username and groups.
+_Granted = tuple[str, tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an edit is refused. Its texts are constant: they tell nothing of any mapping.
+
+    Attributes:
+        id: `own-access`, `last-administrator` or `node-roles`.
+        reason: what would be lost, in a sentence.
+        advice: what to do first, for the edit to pass without force.
+    """
+
+    id: str
+    reason: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """What grants access beside the source that is edited.
+
+    Attributes:
+        administrators: the rules of `bootstrapAdministrators`, which come before everything.
+        earlier: the sections of the sources before it, in order.
+        later: those of the sources after it.
+        break_glass: those of the break-glass file, which come after everything.
+    """
+
+    administrators: tuple[Rule, ...] = ()
+    earlier: tuple[Section, ...] = ()
+    later: tuple[Section, ...] = ()
+    break_glass: tuple[Section, ...] = ()
+
+
+_NOWHERE = Elsewhere()
+
+
+def refusals(
+    before: Sequence[Section],
+    after: Sequence[Section],
+    editor: Editor,
+    now: float,
+    elsewhere: Elsewhere = _NOWHERE,
+) -> tuple[Refusal, ...]:
+    """What an edit would take away that it must not; empty if it may go ahead.
+
+    Args:
+        before: the sections of the edited source in force now.
+        after: its sections as the edit makes them; none when the object is deleted. One that is
+            broken leaves the one before in force, as it does in the server.
+        editor: whose edit it is.
+        now: Unix time.
+        elsewhere: what is in force beside the edited source.
+    """
+    kept = {section.name: section for section in before}
+    lasting = [kept.get(found.name, found) if found.broken else found for found in after]
+    old, new = _InForce(before, elsewhere), _InForce(lasting, elsewhere)
+    found = [_own_access(editor, old, new, now)]
+    found += [path.refusal for path in _PATHS if path.lost(old, new, now)]
+    return tuple(filter(None, found))
+
+
+class _InForce:
+    """All mappings together, at one moment."""
+
+    def __init__(self, sections: Iterable[Section], elsewhere: Elsewhere) -> None:
+        chain = [*elsewhere.earlier, *sections, *elsewhere.later]
+        tiers = [
+            elsewhere.administrators,
+            [rule for section in chain for rule in section.rules],
+            [rule for section in elsewhere.break_glass for rule in section.rules],
+        ]
+        accounts: dict[str, Match] = {}
+        for section in (*chain, *elsewhere.break_glass):
+            for account_id, match in section.accounts:
+                accounts.setdefault(account_id, match)
+        self.rules = [rule for tier in tiers for rule in tier]
+        self._rule_set = RuleSet(tiers, accounts)
+
+    def granted(self, identity: CallerIdentity, now: float) -> _Granted | None:
+        """Whom `identity` would become if they logged in; None if they could not."""
+        match = self._rule_set.find(identity, now)
+        try:
+            return match.render(identity, _INSTANCE_NAME) if match else None
+        except UnknownUser:
+            return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """A way in that somebody must have.
+
+    Attributes:
+        group: the group that it leads to.
+        head: what the username must begin with.
+        refusal: what is said when the last such way goes.
+    """
+
+    group: str
+    head: str
+    refusal: Refusal
+
+    def lost(self, old: _InForce, new: _InForce, now: float) -> bool:
+        """Whether there was such a way, and is none now, or none that does not expire."""
+        return any(self._open(old, at) and not self._open(new, at) for at in (now, math.inf))
+
+    def _open(self, mappings: _InForce, now: float) -> bool:
+        wanted = Template.parse(self.group)
+        likely = (rule for rule in mappings.rules if wanted in rule.match.groups)
+        granted = (mappings.granted(_example(rule), now) for rule in islice(likely, _TRIED))
+        return any(
+            found is not None and found[0].startswith(self.head) and self.group in found[1]
+            for found in granted
+        )
+
+
+_PATHS = (
+    _Path(
+        MASTERS,
+        "",
+        Refusal(
+            "last-administrator",
+            "no mapping would lead to system:masters any more, or none that does not expire",
+            "map another administrator to system:masters first",
+        ),
+    ),
+    _Path(
+        "system:nodes",
+        "system:node:",
+        Refusal(
+            "node-roles",
+            "no mapping would let nodes in any more, or none that does not expire",
+            "map the new node role to system:node:{{EC2PrivateDNSName}} and system:nodes first",
+        ),
+    ),
+)
+
+_LET_SOMEBODY_ELSE = "have somebody make this edit who keeps their access"
+_NO_ENTRY = Refusal(
+    "own-access",
+    "you would not be let in any more: no mapping would apply to you",
+    _LET_SOMEBODY_ELSE,
+)
+_NO_MASTERS = Refusal(
+    "own-access", "you would no longer be in system:masters, as you are now", _LET_SOMEBODY_ELSE
+)
+_OTHER_NAMES = Refusal(
+    "own-access",
+    "you would lose the username or a group that you have now, and with it maybe the right to"
+    " edit this",
+    _LET_SOMEBODY_ELSE,
+)
+
+
+def _own_access(editor: Editor, old: _InForce, new: _InForce, now: float) -> Refusal | None:
+    """What the editor would lose, if these mappings are where they have it from.
+
+    Which group lets them edit is up to RBAC, which is not asked here: without system:masters, it
+    may be each.
+    """
+    identity = editor.identity
+    had = old.granted(identity, now) if identity else None
+    if identity is None or had is None:
+        return None
+    if MASTERS in editor.groups and MASTERS not in had[1]:
+        return None  # another authenticator (EKS access entries, say) makes them administrator
+    has = new.granted(identity, now)
+    if has is None:
+        return _NO_ENTRY
+    if MASTERS in has[1]:
+        return None
+    if MASTERS in had[1]:
+        return _NO_MASTERS
+    return None if had[0] == has[0] and set(had[1]) <= set(has[1]) else _OTHER_NAMES
+
+
+def _example(rule: Rule) -> CallerIdentity:
+    """Somebody whom the rule is meant for, if no other applies to them."""
+    selector = rule.selector
+    if selector is None:
+        key = _SOMEBODY
+    elif selector.permission_set:
+        key = selector.head + _SSO_DIGITS
+    else:
+        key = selector.key.translate(_FILLING)
+    arn = PrincipalArn.parse(key)
+    if arn.kind is PrincipalKind.ROLE:
+        arn = replace(arn, kind=PrincipalKind.ASSUMED_ROLE, path="", session=_SESSION)
+    return CallerIdentity(arn, rule.user_id, access_key_id="-")
