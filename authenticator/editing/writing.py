@@ -1,0 +1,63 @@
+"""New values as YAML or JSON text, in the manner of the text around them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import TypeAlias
+
+from authenticator.editing.entry import Value
+
+# An item of a list: a group or an account, or a whole entry.
+Item: TypeAlias = str | Mapping[str, Value]
+
+# Everything else is quoted, since readers differ over it: 012345678901 may be an octal number, `no`
+# false and `{{SessionName}}` a map.
+_PLAIN = re.compile(r"[A-Za-z](?:[\w:/.@+=*?{}-]*[\w/.@+=*?{}-])?", re.ASCII)
+_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
+
+
+def scalar(text: str) -> str:
+    """One value of a block: plain where no reader could take it for anything but a text."""
+    if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
+        return text
+    return quoted(text)
+
+
+def quoted(text: str) -> str:
+    """One value in double quotes, as JSON and YAML both read it."""
+    return json.dumps(text, ensure_ascii=not text.isprintable())
+
+
+def field_lines(key: str, value: Value, offset: int) -> list[str]:
+    """The lines of one field of a block; `offset` is how far the items of a list are indented."""
+    if not value:
+        return [f"{key}: {'[]' if isinstance(value, list) else quoted('')}"]
+    if isinstance(value, str):
+        return [f"{key}: {scalar(value)}"]
+    if isinstance(value, list):
+        return [f"{key}:", *(f"{' ' * offset}- {scalar(item)}" for item in value)]
+    return [f"{key}:", *(f"  {name}: {scalar(part)}" for name, part in value.items())]
+
+
+def item_lines(item: Item, offset: int, gap: int) -> list[str]:
+    """The lines of one item of a block list; `gap` is how far its dash stands before it."""
+    if isinstance(item, str):
+        lines = [scalar(item)]
+    else:
+        fields = (field_lines(key, value, offset) for key, value in item.items())
+        lines = [line for field in fields for line in field]
+    return [f"{'' if number else '-':<{gap}}{line}" for number, line in enumerate(lines)]
+
+
+def flow(value: Value | Item, *, indent: int = 0, line_break: str = "\n") -> str:
+    """A value in brackets, braces or quotes.
+
+    Args:
+        value: what to write.
+        indent: how far each level is indented; 0 for all in one line.
+        line_break: what stands between two lines, with what the second begins with.
+    """
+    text = json.dumps(value, ensure_ascii=False, indent=indent or None)
+    return text.replace("\n", line_break)
