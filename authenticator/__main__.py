@@ -24,6 +24,11 @@ _VERBS = {
         "init",
         "Write the certificate, its key and the webhook kubeconfig beforehand",
     ),
+    "rotate": (
+        "authenticator.serving.command",
+        "rotate",
+        "Replace the certificate without refusing anybody",
+    ),
     "verify": ("authenticator.admin.verify", "verify", "Check a token and show whose it is"),
     "version": ("authenticator.admin.version", "version", "Show the version"),
 }

@@ -1,5 +1,7 @@
 """The server's certificate: made on first start, loaded and checked ever after.
 
+How it is replaced is in `authenticator.serving.rotation`.
+
 The certificate signs itself, and the webhook kubeconfig carries it as the only root that the API
 server trusts for us. Go accepts a leaf that is itself a root (crypto/x509, `Certificate.Verify`),
 and so does OpenSSL, so it need not be a CA: a stolen key can then answer as this server but mint
@@ -31,8 +33,8 @@ if TYPE_CHECKING:
 CERTIFICATE_NAME = "cert.pem"
 KEY_NAME = "key.pem"
 
-# As long as the reference's. The API server trusts exactly this certificate, so its end would bring
-# an outage (a new kubeconfig, API servers restarted) and no safety; it is replaced by deleting it.
+# As long as the reference's. The API server trusts exactly this certificate, so its end brings work
+# (a new kubeconfig, API servers restarted) and, the key having never left the host, little safety.
 LIFETIME = timedelta(days=365 * 100)
 # Hosts whose clocks are a little behind accept it at once.
 BACKDATED = timedelta(hours=1)
@@ -48,15 +50,36 @@ class ServerCertificate:
         certificate: the PEM file of the certificate, or of a chain that starts with it.
         key: the PEM file of its private key.
         pem: what is in `certificate`; public.
+        begins: since when it is valid, aware.
+        ends: until when it is valid, aware.
+        self_signed: whether it is its own issuer, as those are that we make.
     """
 
     certificate: Path
     key: Path
     pem: bytes
+    begins: datetime
+    ends: datetime
+    self_signed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What a certificate that has to be made shall say.
+
+    Attributes:
+        hostname: the name or address in the webhook kubeconfig's URL.
+        address: the address that the server listens on.
+        lifetime: how long it shall be valid.
+    """
+
+    hostname: str
+    address: str
+    lifetime: timedelta = LIFETIME
 
 
 def load_or_create(
-    directory: Path, *, hostname: str, address: str, now: datetime
+    directory: Path, wanted: Wanted, now: datetime, *, prefix: str = ""
 ) -> ServerCertificate:
     """Load `cert.pem` and `key.pem` from `directory`, or make what is missing.
 
@@ -65,24 +88,38 @@ def load_or_create(
 
     Args:
         directory: the state directory; made (0700) when it is missing.
-        hostname: the name or address in the webhook kubeconfig's URL.
-        address: the address that the server listens on.
+        wanted: what a new certificate shall say.
         now: the time, aware.
+        prefix: what stands before the names of the files.
 
     Raises:
         ConfigError: the files cannot be read, written or used.
     """
-    certificate, key = directory / CERTIFICATE_NAME, directory / KEY_NAME
+    certificate = directory / f"{prefix}{CERTIFICATE_NAME}"
+    key = directory / f"{prefix}{KEY_NAME}"
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not certificate.exists():
-            _create(certificate, _load_or_create_key(key), _names(hostname, address), now)
-        pem = certificate.read_bytes()
-        key_pem = key.read_bytes()
+            _create(certificate, _load_or_create_key(key), wanted, now)
     except OSError as error:
-        raise _unusable(error.filename or directory, error.strerror or str(error)) from error
-    _check(certificate, _parse_certificate(certificate, pem), _parse_key(key, key_pem), now)
-    return ServerCertificate(certificate, key, pem)
+        raise _unreadable(directory, error) from error
+    return load(certificate, key, now)
+
+
+def load(certificate: Path, key: Path, now: datetime) -> ServerCertificate:
+    """Load a pair.
+
+    Raises:
+        ConfigError: the files cannot be read or used, or are not valid at `now`.
+    """
+    try:
+        pem, key_pem = certificate.read_bytes(), key.read_bytes()
+    except OSError as error:
+        raise _unreadable(certificate.parent, error) from error
+    parsed = _parse_certificate(certificate, pem)
+    _check(certificate, parsed, _parse_key(key, key_pem), now)
+    begins, ends = parsed.not_valid_before_utc, parsed.not_valid_after_utc
+    return ServerCertificate(certificate, key, pem, begins, ends, parsed.issuer == parsed.subject)
 
 
 def _load_or_create_key(path: Path) -> PrivateKeyTypes:
@@ -100,8 +137,9 @@ def _load_or_create_key(path: Path) -> PrivateKeyTypes:
     return _parse_key(path, path.read_bytes())
 
 
-def _create(path: Path, key: PrivateKeyTypes, names: list[x509.GeneralName], now: datetime) -> None:
+def _create(path: Path, key: PrivateKeyTypes, wanted: Wanted, now: datetime) -> None:
     """Make the self-signed certificate of `key`."""
+    names = _names(wanted.hostname, wanted.address)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise _unusable(path, f"missing, while {KEY_NAME} is there and not of our making")
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "aws-iam-authenticator")])
@@ -110,7 +148,7 @@ def _create(path: Path, key: PrivateKeyTypes, names: list[x509.GeneralName], now
     certificate = (
         x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - BACKDATED)
-        .not_valid_after(now + LIFETIME)
+        .not_valid_after(now + wanted.lifetime)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.KeyUsage(**usage), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -192,6 +230,10 @@ def _check(path: Path, certificate: x509.Certificate, key: PrivateKeyTypes, now:
         raise _unusable(path, f"expired at {certificate.not_valid_after_utc.isoformat()}")
     if now < certificate.not_valid_before_utc:
         raise _unusable(path, f"not valid before {certificate.not_valid_before_utc.isoformat()}")
+
+
+def _unreadable(directory: Path, error: OSError) -> ConfigError:
+    return _unusable(error.filename or directory, error.strerror or str(error))
 
 
 def _unusable(path: Path | str, why: str) -> ConfigError:

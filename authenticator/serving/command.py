@@ -1,8 +1,8 @@
-"""The verbs `server` and `init`."""
+"""The verbs `server`, `init` and `rotate`."""
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 
@@ -10,11 +10,21 @@ import click
 
 from authenticator.config import Loaded
 from authenticator.options import command
-from authenticator.serving import certificates, logs, webhook_kubeconfig
+from authenticator.serving import logs, rotation, webhook_kubeconfig
+from authenticator.serving.certificates import LIFETIME, Wanted
+from authenticator.serving.renewal import Renewal
 from authenticator.serving.server import ServeOptions, Service, serve
 from authenticator.settings import Settings, places
 
 _EVERY_FLAG = frozenset(name for name, _, place in places() if place.flag)
+_INIT_FLAGS = frozenset({"address", "hostname", "port", "state_dir", "generate_kubeconfig"})
+_DAYS = click.Option(
+    ["--days"],
+    type=click.IntRange(1, LIFETIME.days),
+    default=LIFETIME.days,
+    show_default=True,
+    help="How long a certificate that is made is valid.",
+)
 
 
 @command("server", "Answer the TokenReviews of a Kubernetes API server.", _EVERY_FLAG)
@@ -22,13 +32,9 @@ def server(loaded: Loaded) -> int:
     """Serve until told to stop."""
     settings = loaded.settings
     log = logs.configure(settings.log_format, settings.log_verbosity)
-    certificate = certificates.load_or_create(
-        settings.state_dir, hostname=settings.hostname, address=settings.address, now=_now()
-    )
+    certificate = rotation.current(settings.state_dir, _wanted(settings), _now())
     if not settings.kubeconfig_pregenerated:
-        webhook_kubeconfig.write(
-            settings.generate_kubeconfig, certificate.pem, settings.hostname, settings.port
-        )
+        _write_kubeconfig(settings, settings.generate_kubeconfig, settings.state_dir)
     serve(
         ServeOptions(
             address=settings.address,
@@ -46,39 +52,86 @@ def _build(settings: Settings, config: Path | None, log: logs.LogHandler) -> Ser
     # Imported when counting in several processes has been set up.
     from authenticator.serving.service import ReviewService  # noqa: PLC0415
 
-    return ReviewService(settings, config, log)
+    write = partial(_write_kubeconfig, settings, settings.generate_kubeconfig, settings.state_dir)
+    renewal = Renewal(
+        settings.state_dir,
+        _wanted(settings),
+        None if settings.kubeconfig_pregenerated else write,
+    )
+    return ReviewService(settings, config, log, renewal)
 
 
 @command(
     "init",
     "Write the certificate, its key and the webhook kubeconfig before the first start.",
-    frozenset({"address", "hostname", "port", "state_dir", "generate_kubeconfig"}),
+    _INIT_FLAGS,
+    _DAYS,
 )
-def init(loaded: Loaded) -> int:
+def init(loaded: Loaded, *, days: int) -> int:
     """Write the files into the working directory, or where the settings say."""
     settings = loaded.settings
-    given = settings.model_fields_set
-    directory = settings.state_dir if "state_dir" in given else Path.cwd()
-    kubeconfig = (
-        settings.generate_kubeconfig
-        if "generate_kubeconfig" in given
-        else directory / webhook_kubeconfig.KUBECONFIG_NAME
-    )
-    certificate = webhook_kubeconfig.init(
-        directory,
-        kubeconfig=kubeconfig,
-        hostname=settings.hostname,
-        address=settings.address,
-        port=settings.port,
-        now=_now(),
-    )
+    directory, kubeconfig = _places(settings)
+    certificate = rotation.current(directory, _wanted(settings, days), _now())
+    _write_kubeconfig(settings, kubeconfig, directory)
     for path, use in (
-        (certificate.certificate, "the server's certificate"),
+        (certificate.certificate, f"the server's certificate, valid until {certificate.ends:%F}"),
         (certificate.key, "its private key; keep it secret"),
         (kubeconfig, "for the API server's --authentication-token-webhook-config-file"),
     ):
         click.echo(f"{path}: {use}")
     return 0
+
+
+@command(
+    "rotate",
+    "Replace the certificate without refusing anybody, in two steps. First: rotate, which makes"
+    " the next certificate and has the webhook kubeconfig trust both. Then restart the API servers"
+    " that read it, one after the other. Last: rotate --switch, which running servers follow.",
+    _INIT_FLAGS,
+    click.Option(["--switch"], is_flag=True, help="Serve the next certificate from now on."),
+    _DAYS,
+)
+def rotate(loaded: Loaded, *, switch: bool, days: int) -> int:
+    """Do one of the two steps, where `init` has written its files."""
+    settings = loaded.settings
+    directory, kubeconfig = _places(settings)
+    if switch:
+        certificate = rotation.switch(directory, _now())
+        _write_kubeconfig(settings, kubeconfig, directory)
+        click.echo(
+            f"{certificate.certificate}: in use now, valid until {certificate.ends:%F}."
+            " Running servers serve it within seconds."
+        )
+        return 0
+    rotation.current(directory, _wanted(settings), _now())
+    certificate = rotation.prepare(directory, _wanted(settings, days), _now())
+    _write_kubeconfig(settings, kubeconfig, directory)
+    click.echo(
+        f"{certificate.certificate}: the next certificate, valid until {certificate.ends:%F}\n"
+        f"{kubeconfig}: trusts both\n"
+        "Now restart every API server that reads it, then run: rotate --switch"
+    )
+    return 0
+
+
+def _places(settings: Settings) -> tuple[Path, Path]:
+    """The state directory and the webhook kubeconfig: as set, or in the working directory."""
+    given = settings.model_fields_set
+    directory = settings.state_dir if "state_dir" in given else Path.cwd()
+    if "generate_kubeconfig" in given:
+        return directory, settings.generate_kubeconfig
+    return directory, directory / webhook_kubeconfig.KUBECONFIG_NAME
+
+
+def _wanted(settings: Settings, days: int = LIFETIME.days) -> Wanted:
+    return Wanted(
+        hostname=settings.hostname, address=settings.address, lifetime=timedelta(days=days)
+    )
+
+
+def _write_kubeconfig(settings: Settings, kubeconfig: Path, directory: Path) -> None:
+    trusted = rotation.trusted(directory)
+    webhook_kubeconfig.write(kubeconfig, trusted, settings.hostname, settings.port)
 
 
 def _now() -> datetime:

@@ -24,13 +24,13 @@ class Listener:
 
     Attributes:
         sock: listening and non-blocking.
-        tls: what to shake hands with; None for a plain port.
+        tls: gives what to shake hands with at the time; None for a plain port.
         begin: gives the response to a request at once if it can, and otherwise what will give it;
             the poller calls it, so it waits for nothing.
     """
 
     sock: socket.socket
-    tls: ssl.SSLContext | None
+    tls: Callable[[], ssl.SSLContext] | None
     begin: Callable[[ReceivedRequest, Connection], Response | Callable[[], Response]]
 
     def accept(self, config: Config) -> Connection | None:
@@ -44,7 +44,7 @@ class Listener:
         try:
             sock.setblocking(False)
             if self.tls:
-                sock = self.tls.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+                sock = self.tls().wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         except OSError:
             sock.close()
             return None

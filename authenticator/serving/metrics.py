@@ -19,6 +19,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Literal
 
 _DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _PREFIX = "aws-iam-authenticator-metrics-"
@@ -105,14 +106,19 @@ class Metrics:
         def counter(name: str, text: str, *labels: str) -> Counter:
             return Counter(name, text, labels, namespace=_NAMESPACE, registry=self._registry)
 
-        def gauge(name: str, text: str, *labels: str) -> Gauge:
+        def gauge(
+            name: str,
+            text: str,
+            *labels: str,
+            over_workers: Literal["livemax", "livemin"] = "livemax",
+        ) -> Gauge:
             return Gauge(
                 name,
                 text,
                 labels,
                 namespace=_NAMESPACE,
                 registry=self._registry,
-                multiprocess_mode="livemax",
+                multiprocess_mode=over_workers,
             )
 
         latency = Histogram(
@@ -183,6 +189,11 @@ class Metrics:
         self._open_circuits = gauge("sts_circuits_open", "STS hosts that do not answer")
         self._queue = gauge(
             "reviews_waiting", "Reviews that wait for a thread, in the worker that has most"
+        )
+        self._certificate_ends = gauge(
+            "certificate_expiry_timestamp_seconds",
+            "When the certificate in use ends (Unix time)",
+            over_workers="livemin",
         )
         self._audit_dropped = counter("audit_dropped_total", "Audit lines that could not be kept")
 
@@ -259,6 +270,10 @@ class Metrics:
     def reviews_waiting(self, number: int) -> None:
         """Say how many reviews wait for a thread."""
         self._queue.set(number)
+
+    def certificate_ends(self, time: float) -> None:
+        """Say when the certificate in use ends, in Unix time."""
+        self._certificate_ends.set(time)
 
     def audit_dropped(self) -> None:
         """Count an audit line that could not be kept."""

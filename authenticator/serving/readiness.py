@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from typing import Any
 
+from authenticator.serving.certificates import ServerCertificate
 from authenticator.sources.base import SourceState
 from authenticator.sources.chain import StoreStatus
+from authenticator.verdicts.breaker import StsHealth
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,9 +18,10 @@ class Readiness:
     """The answer to `/readyz`.
 
     Attributes:
-        ready: whether every source has been read since the start. A source that has become
-            unreachable since then does not make us unready: its last good mappings are in force,
-            and an unready server could let nobody in.
+        ready: whether the server can do its work: every source has been read since the start or
+            has its last good mappings in force, and the certificate is one that API servers
+            accept. STS takes no part: without it those who have logged in lately still can, and an
+            unready server could let nobody in.
         detail: JSON.
     """
 
@@ -25,23 +29,45 @@ class Readiness:
     detail: bytes
 
 
-def readiness(status: StoreStatus, scrubbed_accounts: frozenset[str]) -> Readiness:
-    """Describe the state of the mappings.
+def readiness(
+    status: StoreStatus,
+    certificate: ServerCertificate | None,
+    sts: StsHealth,
+    scrubbed_accounts: frozenset[str],
+    now: datetime,
+) -> Readiness:
+    """Describe the state of the server.
 
     Args:
-        status: the state.
+        status: the state of the mappings.
+        certificate: what this worker serves; None before it has been loaded.
+        sts: how STS has been lately.
         scrubbed_accounts: AWS accounts whose ids must not be shown.
+        now: the time, aware.
     """
+    valid = certificate is not None and now < certificate.ends
+    ready = status.ready and valid
     detail = {
-        "ready": status.ready,
+        "ready": ready,
         "mappings": status.size,
         "sources": [_source(state) for state in status.sources],
         "overlaps": [str(overlap) for overlap in status.overlaps],
+        "certificate": {
+            "valid": valid,
+            "ends": certificate.ends.isoformat() if certificate else None,
+        },
+        "sts": {"lastAnswer": _iso(sts.last_answer), "silentHosts": sts.silent_hosts},
     }
     text = json.dumps(detail, indent=2) + "\n"
     for account in scrubbed_accounts:
         text = text.replace(account, "(scrubbed)")
-    return Readiness(status.ready, text.encode())
+    return Readiness(ready, text.encode())
+
+
+def _iso(unix: float | None) -> str | None:
+    if unix is None:
+        return None
+    return datetime.fromtimestamp(unix, timezone.utc).isoformat(timespec="seconds")
 
 
 def _source(state: SourceState) -> dict[str, Any]:

@@ -3,8 +3,8 @@
 gunicorn starts, watches and replaces the workers; nothing is read from its own configuration files,
 command line or environment variables.
 
-    SIGTERM  finish what has begun, and end        SIGHUP  the same, in new workers, with the
-    SIGINT   end at once                                   certificate read again
+    SIGTERM  finish what has begun, and end        SIGHUP  the same, and go on in new workers
+    SIGINT   end at once
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from gunicorn.glogging import Logger
 from authenticator.errors import ConfigError
 from authenticator.serving import metrics
 from authenticator.serving.connection import IDLE_SECONDS
-from authenticator.serving.tls import server_context
+from authenticator.serving.tls import LiveContext
 from authenticator.serving.worker import ReviewWorker
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from gunicorn.config import Config
     from gunicorn.workers.base import Worker
 
+    from authenticator.serving.certificates import ServerCertificate
     from authenticator.serving.readiness import Readiness
     from authenticator.serving.reviews import Answer
 
@@ -90,6 +91,10 @@ class Service(Protocol):
         """Take note of how many reviews wait for a thread of this worker."""
         ...
 
+    def certificate_loaded(self, pair: ServerCertificate, /) -> None:
+        """Take note of the certificate that this worker serves from now on."""
+        ...
+
     def start(self) -> None:
         """Start what runs beside the requests, in each worker."""
         ...
@@ -110,7 +115,7 @@ def serve(options: ServeOptions, build: Callable[[], Service]) -> NoReturn:
         ConfigError: the port is taken, or the certificate cannot be used.
         SystemExit: at the end.
     """
-    context = server_context(options.certificate, options.key)
+    context = LiveContext(options.certificate, options.key)
     listeners = [_listen(options.address, options.port)]
     if options.health_port:
         listeners += _listen_if_free(options.address, options.health_port)
@@ -172,7 +177,7 @@ class _Application(BaseApplication):
     def __init__(
         self,
         options: ServeOptions,
-        context: ssl.SSLContext,
+        context: LiveContext,
         listeners: list[int],
         service: Service,
     ) -> None:
@@ -199,8 +204,6 @@ class _Application(BaseApplication):
             "graceful_timeout": _GRACEFUL_SECONDS,
             "certfile": str(self._options.certificate),
             "keyfile": str(self._options.key),
-            # One context for all workers, so that a TLS session resumes in any of them.
-            "ssl_context": lambda _config, _default: self._context,
             "preload_app": True,
             "control_socket_disable": True,
             # Nobody stands between the API server and us.
@@ -220,19 +223,25 @@ class _Application(BaseApplication):
         return self._service.wsgi
 
     def reload(self) -> None:
-        """Read the certificate again; one that cannot be used leaves the one in use."""
-        try:
-            self._context = server_context(self._options.certificate, self._options.key)
-        except ConfigError as error:
-            _LOG.error("keeping the certificate in use: %s", error)
+        """Read the certificate again, for the workers that are started next."""
+        self._context.look()
         super().reload()
 
+    def tls(self) -> ssl.SSLContext:
+        """What to shake hands with now.
+
+        Made before the fork, so that a TLS session resumes in any worker.
+        """
+        return self._context.current
+
     def _start(self, _worker: Worker) -> None:
+        self._context.start(self._service.certificate_loaded)
         self._service.start()
 
     def _stop(self, _arbiter: Arbiter, worker: Worker) -> None:
         # gunicorn calls this in the master too, for a worker that it finds gone.
         if int(worker.pid) == os.getpid():
+            self._context.stop()
             self._service.stop()
 
 

@@ -5,26 +5,29 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable, Iterable
+from datetime import datetime, timezone
 from pathlib import Path
 
 from authenticator.aws.https import HttpsPool, Proxy, verifying_context
 from authenticator.aws.sts import Sts
 from authenticator.aws.sts_hosts import sts_hosts
 from authenticator.login import Login
-from authenticator.mapping.guards import Guard
 from authenticator.serving.app import build_app
 from authenticator.serving.audit import as_json, as_text
+from authenticator.serving.certificates import ServerCertificate
 from authenticator.serving.lines import LineWriter
 from authenticator.serving.logs import LogHandler
 from authenticator.serving.metrics import Metrics
 from authenticator.serving.node_names import NodeNames
 from authenticator.serving.readiness import Readiness, readiness
+from authenticator.serving.renewal import Renewal
 from authenticator.serving.reviews import Reviews
 from authenticator.serving.server import THREADS
 from authenticator.settings import Settings
 from authenticator.sources.chain import StoreStatus
-from authenticator.sources.mappings import Mappings, SourceOptions
-from authenticator.sources.modes import DYNAMIC_FILE, MODES
+from authenticator.sources.mappings import Mappings
+from authenticator.sources.modes import DYNAMIC_FILE
+from authenticator.sources.options import source_options
 from authenticator.verdicts.budget import Budget, InFlight, KeyLimit
 from authenticator.verdicts.memory import Remembering
 from authenticator.verdicts.prover import Prover
@@ -38,13 +41,16 @@ class ReviewService:
 
     wsgi: Callable[..., Iterable[bytes]]
 
-    def __init__(self, settings: Settings, config: Path | None, log: LogHandler) -> None:
+    def __init__(
+        self, settings: Settings, config: Path | None, log: LogHandler, renewal: Renewal
+    ) -> None:
         """Make everything and start nothing: workers are forked from this process.
 
         Args:
             settings: what the server was told.
             config: the config file, whose mappings the source MountedFile follows.
             log: writes the log.
+            renewal: has the certificate replaced before it ends.
 
         Raises:
             ConfigError: the environment's proxy or certificates cannot be used.
@@ -53,10 +59,10 @@ class ReviewService:
         pool = HttpsPool(context=verifying_context(), proxy=Proxy.from_environment())
         self._metrics = metrics
         self._mappings = Mappings(
-            _source_options(settings, config), metrics=metrics, on_change=self._report
+            source_options(settings, config), metrics=metrics, on_change=self._report
         )
         self._names = NodeNames(settings, metrics)
-        prover = Prover(
+        self._prover = Prover(
             ask=Sts(settings.cluster_id, pool, metrics).prove,
             hosts=sts_hosts(settings.partition, settings.further_sts_hosts),
             budget=Budget(settings.sts_calls_per_second, time.monotonic),
@@ -66,7 +72,7 @@ class ReviewService:
             remembering=Remembering(settings.verdict_seconds, settings.degraded_seconds),
         )
         login = Login(
-            prover=prover,
+            prover=self._prover,
             rules=self._mappings.current,
             name_instance=self._names,
             clock=time.time,
@@ -75,6 +81,8 @@ class ReviewService:
         render = as_json if settings.log_format == "json" else as_text
         self._audit = LineWriter(sys.stderr.fileno(), render, dropped=metrics.audit_dropped)
         self._log = log
+        self._renewal = renewal
+        self._certificate: ServerCertificate | None = None
         reviews = Reviews(
             login=login,
             metrics=metrics,
@@ -86,17 +94,30 @@ class ReviewService:
         self.wsgi = build_app(reviews.begin, metrics.render, self.readiness)
 
     def readiness(self) -> Readiness:
-        """Whether every source of mappings has been read, and what is wrong with them."""
-        return readiness(self._mappings.status(), self._scrubbed)
+        """Whether this worker can do its work, and what is wrong."""
+        return readiness(
+            self._mappings.status(),
+            self._certificate,
+            self._prover.sts_health(),
+            self._scrubbed,
+            datetime.now(timezone.utc),
+        )
+
+    def certificate_loaded(self, pair: ServerCertificate) -> None:
+        """Take note of the certificate that this worker serves from now on."""
+        self._certificate = pair
+        self._metrics.certificate_ends(pair.ends.timestamp())
 
     def start(self) -> None:
         """Start what runs beside the requests; called in each worker."""
         self._log.start(self._metrics.audit_dropped)
         self._audit.start()
         self._mappings.start()
+        self._renewal.start()
 
     def stop(self) -> None:
         """Stop it, and write what waits to be written."""
+        self._renewal.stop()
         self._mappings.stop()
         self._names.stop()
         self._audit.stop()
@@ -110,31 +131,3 @@ class ReviewService:
         self._metrics.mappings(in_force=status.size, faults=faults, overlaps=len(status.overlaps))
         modes = [state.name for state in status.sources]
         self._metrics.dynamic_file(enabled=DYNAMIC_FILE in modes, only=modes == [DYNAMIC_FILE])
-
-
-def _source_options(settings: Settings, config: Path | None) -> SourceOptions:
-    def path(text: str) -> Path | None:
-        return Path(text) if text else None
-
-    return SourceOptions(
-        modes=settings.backend_mode,
-        state_dir=settings.state_dir,
-        config=config,
-        modes_file=path(settings.dynamic_backend_mode_path),
-        dynamic_file=path(settings.dynamic_file_path),
-        user_id_strict=settings.dynamic_file_user_id_strict,
-        kubeconfig=path(settings.kubeconfig),
-        master=settings.master,
-        break_glass=path(settings.break_glass_path),
-        administrators=settings.bootstrap_administrators,
-        guards={mode: _guard(mode, settings) for mode in MODES.values()},
-    )
-
-
-def _guard(mode: str, settings: Settings) -> Guard:
-    reserved = [entry for entry in settings.reserved_prefixes if entry.backendmode == mode]
-    return Guard(
-        tuple(prefix for entry in reserved for prefix in entry.usernameprefixreservelist),
-        tuple(prefix for entry in reserved for prefix in entry.groupprefixreservelist),
-        system_names=mode in settings.system_name_sources,
-    )

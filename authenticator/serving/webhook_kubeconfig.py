@@ -1,4 +1,4 @@
-"""The kubeconfig by which an API server finds and trusts this webhook, and the verb `init`.
+"""The kubeconfig by which an API server finds and trusts this webhook.
 
 Source: Kubernetes, "Webhook Token Authentication"; the names are the reference's.
 """
@@ -13,20 +13,18 @@ import yaml
 
 from authenticator.atomic import write_atomically
 from authenticator.errors import ConfigError
-from authenticator.serving.certificates import ServerCertificate, load_or_create
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from pathlib import Path
 
 KUBECONFIG_NAME = "aws-iam-authenticator.kubeconfig"
 
 
-def render(certificate: bytes, hostname: str, port: int) -> bytes:
+def render(certificates: bytes, hostname: str, port: int) -> bytes:
     """Give the webhook kubeconfig.
 
     Args:
-        certificate: the PEM that the API server is to trust.
+        certificates: the PEM of what the API server is to trust.
         hostname: the name or address under which the API server reaches this server.
         port: the TCP port.
     """
@@ -37,7 +35,7 @@ def render(certificate: bytes, hostname: str, port: int) -> bytes:
             {
                 "name": "aws-iam-authenticator",
                 "cluster": {
-                    "certificate-authority-data": base64.b64encode(certificate).decode("ascii"),
+                    "certificate-authority-data": base64.b64encode(certificates).decode("ascii"),
                     "server": f"https://{_in_url(hostname)}:{port}/authenticate",
                 },
             }
@@ -55,7 +53,7 @@ def render(certificate: bytes, hostname: str, port: int) -> bytes:
     return yaml.safe_dump(document, sort_keys=False, width=2**20).encode("utf-8")
 
 
-def write(path: Path, certificate: bytes, hostname: str, port: int) -> None:
+def write(path: Path, certificates: bytes, hostname: str, port: int) -> None:
     """Write the webhook kubeconfig to `path`, making its directory when it is missing.
 
     It holds no secret, and API servers run under users of their own: it is readable by all (0644).
@@ -65,7 +63,7 @@ def write(path: Path, certificate: bytes, hostname: str, port: int) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, render(certificate, hostname, port), 0o644)
+        write_atomically(path, render(certificates, hostname, port), 0o644)
     except OSError as error:
         problem = (
             f"{error.filename or path}: the webhook kubeconfig cannot be written:"
@@ -73,27 +71,6 @@ def write(path: Path, certificate: bytes, hostname: str, port: int) -> None:
             " write it beforehand with `init` and pass --kubeconfig-pregenerated"
         )
         raise ConfigError((problem,)) from error
-
-
-def init(
-    directory: Path, *, kubeconfig: Path, hostname: str, address: str, port: int, now: datetime
-) -> ServerCertificate:
-    """Write everything that an API server needs before this server has ever run.
-
-    Args:
-        directory: where `cert.pem` and `key.pem` go; a pair that is there is kept.
-        kubeconfig: where the webhook kubeconfig goes; replaced when it is there.
-        hostname: the name or address under which API servers reach the server.
-        address: the address that the server listens on.
-        port: the TCP port that the server listens on.
-        now: the time, aware.
-
-    Raises:
-        ConfigError: a file could not be read, written or used.
-    """
-    certificate = load_or_create(directory, hostname=hostname, address=address, now=now)
-    write(kubeconfig, certificate.pem, hostname, port)
-    return certificate
 
 
 def _in_url(hostname: str) -> str:

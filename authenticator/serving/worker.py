@@ -10,7 +10,6 @@ import os
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
-from gunicorn.sock import ssl_context
 from gunicorn.workers.base import Worker
 
 from authenticator.serving.health import Health
@@ -21,6 +20,7 @@ from authenticator.serving.reviews import Answer
 from authenticator.serving.sharing import Shares
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterable
 
     from authenticator.serving.connection import Connection
@@ -43,6 +43,10 @@ class Application(Protocol):
         """Take note of how many reviews wait for a thread of this worker."""
         ...
 
+    def tls(self) -> ssl.SSLContext:
+        """What to shake hands with now."""
+        ...
+
 
 class ReviewWorker(Worker):
     """The worker. Its first listener speaks TLS; any other is plain and knows `/healthz` only."""
@@ -53,8 +57,9 @@ class ReviewWorker(Worker):
     def run(self) -> None:
         """Serve until told to stop, then finish what has begun."""
         first, *others = self.sockets
-        health = Health(cast("Application", self.app).readiness)
-        listeners = [Listener(first, ssl_context(self.cfg), self._begin)]
+        app = cast("Application", self.app)
+        health = Health(app.readiness)
+        listeners = [Listener(first, app.tls, self._begin)]
         listeners += [Listener(other, None, partial(self._respond, health)) for other in others]
         share = self.shares.of(self.age)
         # gunicorn writes to this pipe on every signal.

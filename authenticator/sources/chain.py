@@ -35,8 +35,8 @@ class StoreStatus:
 
     @property
     def ready(self) -> bool:
-        """Whether every source has been read since the start."""
-        return all(state.synced for state in self.sources)
+        """Whether every source has been read since the start, or has its last good in force."""
+        return all(state.synced or state.stale_since is not None for state in self.sources)
 
 
 class MappingStore:

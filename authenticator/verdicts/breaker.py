@@ -26,6 +26,19 @@ class Permission(Enum):
     NO = auto()
 
 
+@dataclass(frozen=True, slots=True)
+class StsHealth:
+    """How STS has been lately.
+
+    Attributes:
+        last_answer: the Unix time of its last answer, whatever it was; None if there was none.
+        silent_hosts: how many of its hosts do not answer.
+    """
+
+    last_answer: float | None
+    silent_hosts: int
+
+
 @dataclass(slots=True)
 class _Circuit:
     failures: int = 0

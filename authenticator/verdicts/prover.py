@@ -30,7 +30,7 @@ from authenticator.errors import (
 )
 from authenticator.tokens import presigned
 from authenticator.tokens.presigned import PresignedRequest
-from authenticator.verdicts.breaker import Breaker, Permission
+from authenticator.verdicts.breaker import Breaker, Permission, StsHealth
 from authenticator.verdicts.budget import Budget, InFlight, KeyLimit, Standing
 from authenticator.verdicts.flight import SingleFlight
 from authenticator.verdicts.memory import Memory, Remembering, key_of
@@ -121,6 +121,11 @@ class Prover:
         self._memory = Memory(remembering, clock, timer)
         self._flights: SingleFlight[CallerIdentity] = SingleFlight()
         self._breaker = Breaker(timer)
+        self._last_answer: float | None = None
+
+    def sts_health(self) -> StsHealth:
+        """How STS has been lately, as far as this process has asked."""
+        return StsHealth(self._last_answer, self._breaker.open_hosts())
 
     def begin(self, token: str) -> Proof | Callable[[], Proof]:
         """Give the proof at once if it is remembered, and otherwise what will fetch it.
@@ -272,6 +277,8 @@ class Prover:
             raise
         finally:
             # A refusal is an answer, and so is a call that was throttled.
+            if answered:
+                self._last_answer = self._clock()
             (self._breaker.answered if answered else self._breaker.failed)(host)
             if permission is Permission.PROBE or not answered:
                 self._observer.circuits_open(self._breaker.open_hosts())

@@ -16,13 +16,13 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from authenticator.errors import ConfigError
-from authenticator.serving.certificates import ServerCertificate, load_or_create
+from authenticator.serving.certificates import ServerCertificate, Wanted, load_or_create
 
 NOW = datetime.now(timezone.utc)
 
 
 def make(directory: Path, *, hostname: str = "localhost", now: datetime = NOW) -> ServerCertificate:
-    return load_or_create(directory, hostname=hostname, address="127.0.0.1", now=now)
+    return load_or_create(directory, Wanted(hostname=hostname, address="127.0.0.1"), now)
 
 
 def permissions(path: Path) -> int:

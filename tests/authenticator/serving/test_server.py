@@ -16,9 +16,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
+
+from authenticator.serving import rotation
+from authenticator.serving.certificates import Wanted
 
 ROOT = Path(__file__).parents[3]
 REVIEW = '{"apiVersion":"authentication.k8s.io/v1","kind":"TokenReview","spec":{"token":"%s"}}'
@@ -86,6 +90,10 @@ class Server:
     def connect(self) -> ssl.SSLSocket:
         sock = socket.create_connection(("127.0.0.1", self.port), timeout=30)
         return self.tls.wrap_socket(sock, server_hostname="localhost")
+
+    def served(self) -> bytes:
+        """The certificate that a new connection is shown."""
+        return ssl.get_server_certificate(("127.0.0.1", self.port)).encode()
 
     def tcp(self) -> socket.socket:
         return socket.create_connection(("127.0.0.1", self.port), timeout=30)
@@ -389,3 +397,26 @@ def test_a_restart_under_load_loses_no_review(own: Server) -> None:
     for thread in clients:
         thread.join()
     assert lost == []
+
+
+def test_a_new_certificate_is_served_without_a_restart(own: Server) -> None:
+    workers, before = own.workers(), own.served()
+    wanted = Wanted(hostname="localhost", address="127.0.0.1")
+    rotation.prepare(own.directory, wanted, datetime.now(timezone.utc))
+    with own.connect() as open_before:
+        after = rotation.switch(own.directory, datetime.now(timezone.utc)).pem
+        loaded = [own.directory / f"loaded.{pid}" for pid in workers]
+        until(lambda: all(path.read_bytes() == after for path in loaded))
+        assert {own.served() for _ in range(8)} == {after} != {before}
+        open_before.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert open_before.recv(1000).startswith(b"HTTP/1.1 200")
+    assert own.workers() == workers
+
+
+def test_a_certificate_without_its_key_leaves_the_one_in_use(own: Server) -> None:
+    before = own.served()
+    wanted = Wanted(hostname="localhost", address="127.0.0.1")
+    other = rotation.prepare(own.directory, wanted, datetime.now(timezone.utc))
+    other.certificate.replace(own.directory / "cert.pem")
+    until(lambda: own.said().count("keeping the certificate in use") == 2)
+    assert own.served() == before

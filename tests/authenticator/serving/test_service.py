@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import sys
+from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
 
 from authenticator.config import load
+from authenticator.serving import rotation
+from authenticator.serving.certificates import Wanted
 from authenticator.serving.logs import LogHandler
+from authenticator.serving.renewal import Renewal
 from authenticator.serving.service import ReviewService
 
 CONFIG = """
@@ -37,7 +41,10 @@ def test_reserved_prefixes_keep_an_entry_out(
     config = tmp_path / "config.yaml"
     config.write_text(CONFIG.replace("KEY", key))
     settings = load({"state_dir": str(tmp_path)}, {}, config).settings
-    service = ReviewService(settings, config, LogHandler(sys.stderr.fileno()))
+    wanted = Wanted(hostname="localhost", address="127.0.0.1")
+    rotation.current(tmp_path, wanted, datetime.now(timezone.utc))
+    renewal = Renewal(tmp_path, wanted, None)
+    service = ReviewService(settings, config, LogHandler(sys.stderr.fileno()), renewal)
     service.start()
     try:
         assert reason in service.readiness().detail.decode()

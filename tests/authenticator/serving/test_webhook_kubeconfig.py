@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import stat
-from datetime import datetime, timezone
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ import yaml
 from kubernetes import config
 
 from authenticator.errors import ConfigError
-from authenticator.serving.webhook_kubeconfig import init, render, write
+from authenticator.serving.webhook_kubeconfig import render, write
 
 PEM = b"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"
 
@@ -50,25 +49,3 @@ def test_an_api_server_of_another_user_can_read_it(tmp_path: Path) -> None:
 def test_a_place_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--generate-kubeconfig"):
         write(tmp_path, PEM, "localhost", 21362)
-
-
-def test_init_writes_all_three_files_and_keeps_the_pair(tmp_path: Path) -> None:
-    def run() -> bytes:
-        kubeconfig = tmp_path / "aws-iam-authenticator.kubeconfig"
-        init(
-            tmp_path,
-            kubeconfig=kubeconfig,
-            hostname="localhost",
-            address="127.0.0.1",
-            port=21362,
-            now=datetime.now(timezone.utc),
-        )
-        return kubeconfig.read_bytes()
-
-    first = run()
-    assert run() == first
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "aws-iam-authenticator.kubeconfig",
-        "cert.pem",
-        "key.pem",
-    ]

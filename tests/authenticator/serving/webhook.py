@@ -21,7 +21,7 @@ from authenticator.errors import ConfigError, TokenRefused
 from authenticator.review import Decision
 from authenticator.serving.app import build_app
 from authenticator.serving.audit import as_json
-from authenticator.serving.certificates import load_or_create
+from authenticator.serving.certificates import ServerCertificate, Wanted, load_or_create
 from authenticator.serving.lines import LineWriter
 from authenticator.serving.metrics import Metrics
 from authenticator.serving.readiness import Readiness
@@ -71,6 +71,9 @@ class Service:
     def readiness(self) -> Readiness:
         return Readiness(ready=True, detail=b"{}")
 
+    def certificate_loaded(self, pair: ServerCertificate) -> None:
+        (DIRECTORY / f"loaded.{os.getpid()}").write_bytes(pair.pem)
+
     def start(self) -> None:
         self._audit.start()
         (DIRECTORY / f"started.{os.getpid()}").touch()
@@ -82,9 +85,8 @@ class Service:
 
 def main() -> None:
     logging.basicConfig(level=logging.INFO)
-    pair = load_or_create(
-        DIRECTORY, hostname="localhost", address="127.0.0.1", now=datetime.now(timezone.utc)
-    )
+    wanted = Wanted(hostname="localhost", address="127.0.0.1")
+    pair = load_or_create(DIRECTORY, wanted, datetime.now(timezone.utc))
     options = ServeOptions(
         address="127.0.0.1",
         port=int(sys.argv[2]),

@@ -1,0 +1,119 @@
+"""Has the certificate replaced before it ends (`authenticator.serving.rotation` tells how).
+
+The next one is made, and trusted by the webhook kubeconfig, while a third of the lifetime is left
+(at most a year), so that the restarts that API servers have anyway make them trust it. It is
+switched to at the last moment that is safe, to leave them the time.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from authenticator.errors import ConfigError
+from authenticator.serving import rotation
+from authenticator.serving.certificates import ServerCertificate, Wanted
+
+_LOG = logging.getLogger(__name__)
+_LOOK_SECONDS = 3600.0
+_PREPARE_AT_MOST = timedelta(days=365)
+_SWITCH_AT_MOST = timedelta(days=7)
+_REMEDY = (
+    "replace it (aws-iam-authenticator rotate), and see that every API server trusts the next one"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """When a certificate is replaced.
+
+    Attributes:
+        prepare: from when on there is a next one.
+        switch: from when on the next one is served.
+    """
+
+    prepare: datetime
+    switch: datetime
+
+    @classmethod
+    def of(cls, pair: ServerCertificate) -> Schedule:
+        """The schedule of a certificate, by its lifetime."""
+        lifetime = pair.ends - pair.begins
+        return cls(
+            pair.ends - min(lifetime / 3, _PREPARE_AT_MOST),
+            pair.ends - min(lifetime / 30, _SWITCH_AT_MOST),
+        )
+
+
+class Renewal:
+    """Looks once an hour whether the time has come. Every worker may have one."""
+
+    def __init__(
+        self, directory: Path, wanted: Wanted, write_kubeconfig: Callable[[], None] | None
+    ) -> None:
+        """Prepare to look.
+
+        Args:
+            directory: the state directory.
+            wanted: what the next certificate shall say; its lifetime is that of the present one.
+            write_kubeconfig: writes the webhook kubeconfig; None if that is not our business, so
+                that API servers could not come to trust a certificate of our making.
+        """
+        self._directory = directory
+        self._wanted = wanted
+        self._write_kubeconfig = write_kubeconfig
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="renewal", daemon=True)
+
+    def start(self) -> None:
+        """Look now, and from then on from a thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop looking. Without effect if not started."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def look(self, now: datetime) -> None:
+        """Do what is due at `now` (aware); what cannot be done is logged."""
+        try:
+            self._look(now)
+        except ConfigError as error:
+            _LOG.error("the certificate cannot be renewed: %s", error)
+
+    def _look(self, now: datetime) -> None:
+        pair = rotation.current(self._directory, self._wanted, now)
+        schedule = Schedule.of(pair)
+        if now < schedule.prepare:
+            return
+        if not pair.self_signed or self._write_kubeconfig is None:
+            _LOG.warning("the certificate ends at %s; %s", pair.ends.isoformat(), _REMEDY)
+        elif not rotation.is_prepared(self._directory):
+            wanted = Wanted(
+                hostname=self._wanted.hostname,
+                address=self._wanted.address,
+                lifetime=pair.ends - pair.begins,
+            )
+            following = rotation.prepare(self._directory, wanted, now)
+            self._write_kubeconfig()
+            _LOG.warning(
+                "the certificate ends at %s, and the next one (until %s) is ready; restart every"
+                " API server that reads the webhook kubeconfig before %s",
+                pair.ends.isoformat(),
+                following.ends.isoformat(),
+                schedule.switch.isoformat(),
+            )
+        elif now >= schedule.switch:
+            rotation.switch(self._directory, now)
+            self._write_kubeconfig()
+
+    def _run(self) -> None:
+        while True:
+            self.look(datetime.now(timezone.utc))
+            if self._stop.wait(_LOOK_SECONDS):
+                return
