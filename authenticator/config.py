@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
@@ -38,7 +39,10 @@ class Loaded:
 
 
 def load(
-    flags: Mapping[str, str | None], environment: Mapping[str, str], file: Path | None
+    flags: Mapping[str, str | None],
+    environment: Mapping[str, str],
+    file: Path | None,
+    otherwise: Mapping[str, str] = MappingProxyType({}),
 ) -> Loaded:
     """Gather the settings: flags over environment over file over defaults.
 
@@ -46,11 +50,12 @@ def load(
         flags: the flags' values as typed, by the name of the field; None where not given.
         environment: the environment variables.
         file: the config file, if there is one.
+        otherwise: by field, what stands in for a required setting that is given nowhere.
 
     Raises:
         ConfigError: with every problem that was found.
     """
-    found: dict[str, tuple[str, Any]] = {}
+    found: dict[str, tuple[str, Any]] = {n: ("default", v) for n, v in otherwise.items()}
     problems: list[str] = []
     warnings: list[str] = []
     if file is not None:

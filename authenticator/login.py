@@ -15,7 +15,7 @@ from typing import Protocol
 from authenticator.aws.arns import CallerIdentity
 from authenticator.errors import UnknownUser
 from authenticator.mapping.rules import Match
-from authenticator.mapping.ruleset import RuleSet
+from authenticator.mapping.ruleset import RuleSet, Tried
 from authenticator.review import Decision
 from authenticator.verdicts.verdict import Proof, Source
 
@@ -57,6 +57,7 @@ class Login:
         rules: the rules in force at the moment of the call.
         name_instance: finds the names of EC2 instances.
         clock: Unix seconds.
+        tried: told of each rule that is asked; for `explain`.
     """
 
     def __init__(
@@ -66,11 +67,13 @@ class Login:
         rules: Callable[[], RuleSet],
         name_instance: NamesInstances,
         clock: Callable[[], float],
+        tried: Tried | None = None,
     ) -> None:
         self._prover = prover
         self._rules = rules
         self._name_instance = name_instance
         self._clock = clock
+        self._tried = tried
 
     def begin(self, token: str) -> Decision | Callable[[], Decision]:
         """Decide a review at once if nothing has to be waited for.
@@ -108,7 +111,7 @@ class Login:
         return self._admit(proof, self._match(proof.identity))
 
     def _match(self, identity: CallerIdentity) -> Match:
-        match = self._rules().find(identity, self._clock())
+        match = self._rules().find(identity, self._clock(), self._tried)
         if match is None:
             raise _of(identity, UnknownUser(f"no mapping names {identity.canonical_arn}"))
         return match

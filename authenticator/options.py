@@ -6,8 +6,9 @@ A switch may be given as the reference's users write it: `--flag`, `--flag=true`
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -25,7 +26,11 @@ _SHORT = {
 
 
 def command(
-    name: str, text: str, settings: frozenset[str], *further: click.Parameter
+    name: str,
+    text: str,
+    settings: frozenset[str],
+    *further: click.Parameter,
+    otherwise: Mapping[str, str] = MappingProxyType({}),
 ) -> Callable[[Callable[..., int]], Callable[[list[str]], int]]:
     """Make a verb: a function of its arguments that returns its exit code.
 
@@ -37,12 +42,13 @@ def command(
         text: its help.
         settings: the fields of `Settings` whose flags it has, besides those that every verb has.
         further: flags of its own.
+        otherwise: by field, what stands in for a required setting that is given nowhere.
     """
 
     def decorate(run: Callable[..., int]) -> Callable[[list[str]], int]:
         def callback(config: str | None, **values: Any) -> int:
             flags = {field: values.pop(field) for field, _, _ in places() if field in values}
-            loaded = load(flags, os.environ, Path(config) if config else None)
+            loaded = load(flags, os.environ, Path(config) if config else None, otherwise)
             for warning in loaded.warnings:
                 click.echo(f"{COMMAND}: warning: {warning}", err=True)
             return run(loaded, **values)

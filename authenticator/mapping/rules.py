@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime, timezone
 
 from authenticator.aws.arns import CallerIdentity, PrincipalKind
 from authenticator.errors import UnknownUser
@@ -90,12 +91,16 @@ class Rule:
             now: Unix time.
         """
         if self.selector and not self.selector.covers(identity.canonical_arn.lower()):
-            return "its ARN names another principal"
+            return "its pattern begins like the caller's ARN and does not cover it"
         if self.user_id and self.user_id != unique_id(identity):
             return "its userid is another principal's (recreated under the same name?)"
         if self.expires is not None and now >= self.expires:
-            return "it has expired"
+            return f"it expired at {_shown(self.expires)}"
         return ""
+
+
+def _shown(moment: float) -> str:
+    return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def administrator(arn: str, origin: Origin) -> Rule:

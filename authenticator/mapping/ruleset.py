@@ -7,7 +7,7 @@ and of entries. An account mapping applies last of all.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from authenticator.aws.arns import CallerIdentity
@@ -16,6 +16,8 @@ from authenticator.mapping.rules import Match, Rule, unique_id
 # The place of a rule in its tier: patterns by literal characters, most first; then position.
 _Rank = tuple[int, int]
 _Buckets = dict[str, list[tuple[_Rank, Rule]]]
+# Told of each rule that is asked, and why it does not apply; "" for the one that does.
+Tried = Callable[[Rule, str], None]
 
 
 @dataclass(slots=True)
@@ -87,14 +89,31 @@ class RuleSet:
         for tier in self._tiers:
             yield from tier.candidates(key, user_id)
 
-    def find(self, identity: CallerIdentity, now: float) -> Match | None:
+    def __iter__(self) -> Iterator[Rule]:
+        """All rules, tier by tier and otherwise in no order. Account mappings are none."""
+        for tier in self._tiers:
+            for bucket in (*tier.exact.values(), *tier.heads.values()):
+                yield from (rule for _, rule in bucket)
+
+    @property
+    def account_ids(self) -> frozenset[str]:
+        """The accounts that are mapped as a whole."""
+        return frozenset(self._accounts)
+
+    def find(
+        self, identity: CallerIdentity, now: float, tried: Tried | None = None
+    ) -> Match | None:
         """The mapping that applies to `identity`, or None.
 
         Args:
             identity: the caller, proven by STS.
             now: Unix time, for entries that expire.
+            tried: told of each rule in the order in which they are asked.
         """
         for rule in self.candidates(identity):
-            if not rule.refusal(identity, now):
+            refusal = rule.refusal(identity, now)
+            if tried is not None:
+                tried(rule, refusal)
+            if not refusal:
                 return rule.match
         return self._accounts.get(identity.arn.account_id)

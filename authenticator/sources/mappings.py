@@ -25,6 +25,7 @@ from authenticator.sources.custom_resources import IdentityMappings
 from authenticator.sources.file import FileSource
 from authenticator.sources.last_good import LastGoodFiles
 from authenticator.sources.modes import CRD, DYNAMIC_FILE, EKS_CONFIG_MAP, ModesFile
+from authenticator.sources.observing import Unreported, Unsaved
 from authenticator.sources.reports import ClusterReports
 
 BREAK_GLASS = "BreakGlass"
@@ -64,7 +65,7 @@ class SourceOptions:
 
 
 class Mappings:
-    """The mappings of a running server. Made before workers are forked, started in each."""
+    """The mappings of a server. Made before workers are forked, started in each."""
 
     def __init__(
         self,
@@ -72,6 +73,8 @@ class Mappings:
         *,
         metrics: SourceMetrics | None = None,
         on_change: Callable[[StoreStatus], None] | None = None,
+        cluster: Cluster | None = None,
+        read_only: bool = False,
     ) -> None:
         """Make the sources and start nothing.
 
@@ -79,13 +82,17 @@ class Mappings:
             options: where mappings come from.
             metrics: what is counted.
             on_change: told of each change, one call at a time.
+            cluster: the API server, instead of the one that the options name.
+            read_only: whether to write nothing, neither to the state directory nor to the cluster.
 
         Raises:
             ConfigError: an option is missing or cannot be used.
         """
         self._options = options
-        self._last_good = LastGoodFiles(options.state_dir)
-        self._context = Context(self._last_good, metrics or Uncounted())
+        self._given_cluster = cluster
+        self._last_good = None if read_only else LastGoodFiles(options.state_dir)
+        last_good = self._last_good or Unsaved(options.state_dir)
+        self._context = Context(last_good, metrics or Uncounted())
         self._sources = {mode: self._source(mode) for mode in options.modes}
         self._store = MappingStore(
             tuple(self._sources.values()),
@@ -98,7 +105,8 @@ class Mappings:
 
     def start(self) -> None:
         """Start following; see `MappingStore.start`."""
-        self._last_good.start()
+        if self._last_good is not None:
+            self._last_good.start()
         self._store.start()
         if self._modes_file is not None:
             self._modes_file.start()
@@ -109,9 +117,10 @@ class Mappings:
             self._modes_file.stop()
         self._store.stop()
         # Not asked for before: it would be made only to be stopped.
-        if "_reports" in vars(self):
-            self._reports.stop()
-        self._last_good.stop()
+        if "_cluster_reports" in vars(self):
+            self._cluster_reports.stop()
+        if self._last_good is not None:
+            self._last_good.stop()
 
     def current(self) -> RuleSet:
         """The rules in force now."""
@@ -135,7 +144,8 @@ class Mappings:
         if mode in (EKS_CONFIG_MAP, CRD):
             reader = SectionReader(mode, guard)
             documents = AwsAuth(reader) if mode == EKS_CONFIG_MAP else IdentityMappings(reader)
-            return ClusterSource(self._cluster, documents, self._reports, self._context)
+            reports = Unreported() if self._last_good is None else self._cluster_reports
+            return ClusterSource(self._cluster, documents, reports, self._context)
         if mode == DYNAMIC_FILE:
             reader = SectionReader(mode, guard, self._options.user_id_strict)
             if self._options.dynamic_file is None:
@@ -152,13 +162,15 @@ class Mappings:
 
     @cached_property
     def _cluster(self) -> Cluster:
+        if self._given_cluster is not None:
+            return self._given_cluster
         # The client costs 15 MiB, which a server without such a source need not pay.
         from authenticator.sources.kubernetes_api import KubernetesApi, configuration  # noqa: PLC0415 (see above)
 
         return KubernetesApi(partial(configuration, self._options.kubeconfig, self._options.master))
 
     @cached_property
-    def _reports(self) -> ClusterReports:
+    def _cluster_reports(self) -> ClusterReports:
         return ClusterReports(self._cluster, self._options.state_dir / "reports.lock", time.time)
 
 
