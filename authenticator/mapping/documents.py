@@ -25,7 +25,7 @@ def read_file(content: bytes, reader: SectionReader, under: str = "") -> tuple[S
         each key that may be a mistyped one.
     """
     try:
-        fields = _map(read(_decoded(content)))
+        fields = _map(read(decoded(content)))
         if under:
             fields = _map(next((v for k, v in fields.values.items() if k.lower() == under), None))
     except DocumentError as error:
@@ -51,7 +51,12 @@ def read_data(
     return tuple(_sections(fields, reader, texts=True))
 
 
-def _decoded(content: bytes) -> str:
+def decoded(content: bytes) -> str:
+    """The text of a file.
+
+    Raises:
+        DocumentError: it is not UTF-8.
+    """
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

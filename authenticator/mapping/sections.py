@@ -88,15 +88,21 @@ class SectionReader:
 
     def identity(self, name: str, spec: object) -> Section:
         """Read the `spec` of the IAMIdentityMapping called `name`, as it came in JSON."""
-        origin = Origin(self.source, name)
-        problems = Problems(origin)
         try:
-            rule = self._rule(IdentityEntry, from_value(spec), origin, problems)
+            return self.identity_node(name, from_value(spec))
+        except DocumentError as error:
+            problem = Problem(Origin(self.source, name), error.reason, code=Code.UNREADABLE)
+            return Section(name, problems=(problem,))
+
+    def identity_node(self, name: str, spec: Node) -> Section:
+        """Read the `spec` of the IAMIdentityMapping called `name`."""
+        origin = Origin(self.source, name, line=spec.line)
+        problems = Problems(origin, self.most_problems)
+        try:
+            rule = self._rule(IdentityEntry, spec, origin, problems)
         except EntryRefused as error:
             refusal = Problem(origin, str(error), code=error.code, key=error.key)
             return Section(name, problems=(refusal,))
-        except DocumentError as error:
-            return Section(name, problems=(Problem(origin, error.reason, code=Code.UNREADABLE),))
         return Section(name, (rule,), problems=problems.listed())
 
     def broken(self, name: str, error: DocumentError, code: Code = Code.UNREADABLE) -> Section:

@@ -1,0 +1,124 @@
+"""Rules on what one entry grants: usernames and groups, and who chooses them."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterator
+
+from authenticator.aws.arns import PrincipalKind
+from authenticator.lint.checks import Found, is_permission_set
+from authenticator.mapping.guards import SYSTEM
+from authenticator.mapping.rules import MASTERS, Rule
+from authenticator.mapping.templates import Placeholder, Template
+
+_NODE = "system:node:"
+_NODES = "system:nodes"
+_SESSION_NAMES = frozenset({Placeholder.SESSION_NAME, Placeholder.SESSION_NAME_RAW})
+# The session, or the name, is the caller's choice: sts:AssumeRole and sts:GetFederationToken.
+_CHOOSERS = frozenset(
+    {PrincipalKind.ROLE, PrincipalKind.ASSUMED_ROLE, PrincipalKind.FEDERATED_USER}
+)
+# What the API server itself puts a request into (Kubernetes: "Authenticating", "RBAC").
+_BUILT_IN = {
+    "system:authenticated": "everyone who logs in has it anyway: leave it out",
+    "system:unauthenticated": "it is the group of requests without a user: leave it out",
+    "system:serviceaccounts": "it is the group of all ServiceAccounts: bind what is needed to a"
+    " group of its own",
+}
+
+
+def masters_by_pattern(rule: Rule) -> Iterator[Found]:
+    """Whoever may create a role with a fitting name is an administrator of the cluster."""
+    selector = rule.selector
+    wide = selector is not None and selector.is_pattern and not selector.permission_set
+    if wide and MASTERS in _literals(rule.match.groups):
+        message = (
+            "system:masters goes to whoever can make a principal with a fitting name; name the"
+            " principals, or use sso for a permission set"
+        )
+        yield Found("masters-by-pattern", message, "groups")
+
+
+def built_in_group(rule: Rule) -> Iterator[Found]:
+    """Groups that Kubernetes hands out."""
+    for group in _literals(rule.match.groups):
+        family = "system:serviceaccounts" if group.startswith("system:serviceaccounts:") else group
+        if family in _BUILT_IN:
+            yield Found("built-in-group", f"the group {group}: {_BUILT_IN[family]}", "groups")
+
+
+def node_identity(rule: Rule) -> Iterator[Found]:
+    """Kubernetes' node authorizer wants `system:node:NAME` together with `system:nodes`."""
+    is_node = rule.match.username.head.startswith(_NODE)
+    in_group = _NODES in _literals(rule.match.groups)
+    if in_group and not is_node:
+        message = (
+            f"the group {_NODES} without a username {_NODE}NAME: Kubernetes takes it for no node;"
+            " for nodes of EC2 write system:node:{{EC2PrivateDNSName}}"
+        )
+        yield Found("node-identity", message, "username")
+    if is_node and not in_group:
+        message = f"the username of a node without the group {_NODES}: it has no node's rights"
+        yield Found("node-identity", message, "groups")
+
+
+def system_username(rule: Rule) -> Iterator[Found]:
+    """Kubernetes' own components have their rights by username."""
+    for name in _literals((rule.match.username,)):
+        if name.startswith(SYSTEM) and not name.startswith(_NODE):
+            message = (
+                f"the username {name!r}: names that begin with {SYSTEM} are those of Kubernetes'"
+                " own components and accounts, with their rights; take another name, and grant"
+                " rights by groups"
+            )
+            yield Found("system-username", message, "username")
+
+
+def caller_chosen(rule: Rule) -> Iterator[Found]:
+    """Whoever assumes a role chooses the session name, which has neither `:` nor `/`."""
+    selector = rule.selector
+    if selector and (selector.kind not in _CHOOSERS or is_permission_set(selector)):
+        return
+    username = rule.match.username
+    chosen = _SESSION_NAMES.intersection(username.parts)
+    if chosen and username.head == _NODE:
+        message = (
+            "whoever may assume the role chooses the node to be; let only the service that runs"
+            " the nodes assume it, or use {{EC2PrivateDNSName}}"
+        )
+        yield Found("node-by-session-name", message, "username")
+    elif chosen and (username.parts[0] in _SESSION_NAMES or username.head.startswith(SYSTEM)):
+        message = (
+            "callers choose their username, another user's too: write something of your own"
+            " before the session name, such as dev:{{SessionName}}"
+        )
+        yield Found("caller-chosen-username", message, "username")
+    for group in rule.match.groups:
+        if _SESSION_NAMES.intersection(group.parts):
+            message = "callers choose their group by the session name; name the group itself"
+            yield Found("caller-chosen-group", message, "groups")
+
+
+def look_alike_name(rule: Rule) -> Iterator[Found]:
+    """A Cyrillic letter in a Latin word makes another name, which RBAC knows nothing of."""
+    named = [("username", rule.match.username), *(("groups", group) for group in rule.match.groups)]
+    for key, template in named:
+        for part in template.parts:
+            if not part.isascii() and (strange := _strange_letter(part)):
+                name = unicodedata.name(strange, "unnamed").lower()
+                message = f"{part!r} has a letter among Latin ones that is not: {name}"
+                yield Found("look-alike-name", message, key)
+
+
+def _strange_letter(text: str) -> str:
+    """The first letter of another script, in a text with ASCII letters."""
+    letters = [letter for letter in text if letter.isalpha()]
+    if not any(letter.isascii() for letter in letters):
+        return ""
+    foreign = (letter for letter in letters if not unicodedata.name(letter, "").startswith("LATIN"))
+    return next(foreign, "")
+
+
+def _literals(templates: tuple[Template, ...]) -> tuple[str, ...]:
+    """The templates without placeholders."""
+    return tuple(template.head for template in templates if template.parts == (template.head,))

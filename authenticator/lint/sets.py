@@ -1,0 +1,78 @@
+"""The rules that compare entries with each other, in all documents at once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from authenticator.lint.documents import Entry
+from authenticator.lint.findings import Finding
+from authenticator.mapping.overlaps import overlaps
+from authenticator.mapping.problems import Code
+from authenticator.mapping.rules import Rule
+
+
+def claimed_twice(entries: Sequence[Entry]) -> Iterator[Finding]:
+    """Duplicates and overlaps, as the server finds them."""
+    by_origin = {entry.rule.match.origin: entry for entry in entries if entry.rule}
+    # `overlaps` names a loser once for each winner; the first says enough.
+    seen: set[tuple[object, object]] = set()
+    for problem in overlaps([entry.rule for entry in entries if entry.rule], limit=None):
+        if (problem.origin, problem.code) not in seen and problem.code is not None:
+            seen.add((problem.origin, problem.code))
+            duplicate = (problem.origin, Code.DUPLICATE_ENTRY) in seen
+            if problem.code is Code.DUPLICATE_ENTRY or not duplicate:
+                yield by_origin[problem.origin].finding(problem.code.value, problem.reason)
+
+
+def accounts_twice(entries: Sequence[Entry]) -> Iterator[Finding]:
+    """An account that stands in `mapAccounts` more than once."""
+    seen: dict[str, Entry] = {}
+    for entry in entries:
+        if entry.account and entry.account in seen:
+            message = f"the account stands in {seen[entry.account].place.entry} already"
+            yield entry.finding("duplicate-entry", message)
+        elif entry.account:
+            seen[entry.account] = entry
+
+
+def mixed_partitions(entries: Sequence[Entry]) -> Iterator[Finding]:
+    """The STS of one partition proves nobody of another."""
+    named = [(entry, partition_of(entry.rule)) for entry in entries if entry.rule]
+    counted = Counter(partition for _, partition in named if partition)
+    if len(counted) < 2:  # noqa: PLR2004 (one partition is as it should be)
+        return
+    ((usual, _),) = counted.most_common(1)
+    for entry, partition in named:
+        if partition not in ("", usual):
+            message = (
+                f"it is of the partition {partition}, and most are of {usual}: a server knows the"
+                " callers of one partition, unless further STS hosts are set"
+            )
+            key = "sso" if entry.written("sso") else ""
+            yield entry.finding("mixed-partitions", message, key)
+
+
+def same_username(entries: Sequence[Entry]) -> Iterator[Finding]:
+    """The audit log tells users apart by their names."""
+    first: dict[str, Entry] = {}
+    for entry in entries:
+        rule = entry.rule
+        if rule is None or len(rule.match.username.parts) != 1 or not rule.match.username.head:
+            continue
+        other = first.setdefault(rule.match.username.head, entry)
+        if other.rule and _key(other.rule) != _key(rule):
+            message = (
+                f"{other.rule.match.origin} gives the same username to another principal: the"
+                " audit log tells the two apart by the extra fields only"
+            )
+            yield entry.finding("same-username", message, "username")
+
+
+def partition_of(rule: Rule) -> str:
+    """The partition that an entry names; "" for an entry without an ARN."""
+    return rule.selector.key.split(":")[1] if rule.selector else ""
+
+
+def _key(rule: Rule) -> str:
+    return rule.selector.key if rule.selector else rule.user_id
