@@ -1,0 +1,71 @@
+"""EKS access policies, which Kubernetes knows nothing of, and what stands in for them.
+
+Source: Amazon EKS User Guide, "Review access policy permissions".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from authenticator.editing.formats.conversion import Options
+from authenticator.editing.formats.texts import as_fields, as_text, as_texts
+from authenticator.mapping.nodes import Fields, Node
+from authenticator.mapping.rules import MASTERS
+
+CLUSTER_ADMIN = "AmazonEKSClusterAdminPolicy"
+# The ClusterRole of Kubernetes that grants about as much ("User-facing roles").
+_CLUSTER_ROLES = {
+    CLUSTER_ADMIN: "cluster-admin",
+    "AmazonEKSAdminPolicy": "admin",
+    "AmazonEKSEditPolicy": "edit",
+    "AmazonEKSViewPolicy": "view",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """An access policy that is associated with an entry.
+
+    Attributes:
+        name: without the ARN before it.
+        namespaces: where it applies; empty for the whole cluster.
+    """
+
+    name: str
+    namespaces: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, node: Node) -> Policy:
+        """Read an item of `associatedAccessPolicies`.
+
+        Raises:
+            DocumentError: it is none.
+        """
+        found = as_fields(node, "an access policy")
+        scope = as_fields(found.values.get("accessScope") or Fields(node.line), "accessScope")
+        namespaces = as_texts(scope.values.get("namespaces"), "namespaces")
+        if as_text(scope.values.get("type"), "accessScope.type") != "cluster":
+            # What does not say "cluster" is never taken for it.
+            namespaces = namespaces or ["(not told)"]
+        arn = as_text(found.values.get("policyArn"), "policyArn")
+        return cls(arn.rpartition("/")[2], tuple(namespaces))
+
+
+def granted(policy: Policy, options: Options) -> tuple[str, str]:
+    """The group that stands in for a policy, "" for none, and a remark for the administrator."""
+    if policy == Policy(CLUSTER_ADMIN):
+        if options.map_admin_policy:
+            return MASTERS, f"{CLUSTER_ADMIN} becomes the group {MASTERS}, as you asked"
+        return "", (
+            f"{CLUSTER_ADMIN} is not carried over; give --map-admin-policy to make it the group"
+            f" {MASTERS}, or bind the ClusterRole cluster-admin"
+        )
+    where = (
+        f"in the namespaces {', '.join(policy.namespaces)}" if policy.namespaces else "everywhere"
+    )
+    role = _CLUSTER_ROLES.get(policy.name)
+    remedy = f"the ClusterRole {role}" if role else "a Role that grants what it does"
+    return "", (
+        f"{policy.name} ({where}) is not carried over; bind {remedy} to a group and put that group"
+        " into the entry"
+    )

@@ -1,0 +1,103 @@
+"""Values for the aws-auth part of the Terraform module terraform-aws-modules/eks.
+
+Read are `terraform.tfvars`, `*.tfvars.json` and the output of `terraform output -json`. The
+variables are `aws_auth_roles`, `aws_auth_users` and `aws_auth_accounts`; before version 18 of the
+module they were `map_roles`, `map_users` and `map_accounts`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+
+from authenticator.editing.entry import MappingEntry
+from authenticator.editing.formats import hcl
+from authenticator.editing.formats.aws_auth import entry_of
+from authenticator.editing.formats.checking import Usable, checked
+from authenticator.editing.formats.conversion import Conversion, Export, Options
+from authenticator.editing.formats.plain import plain_refusal, remarks
+from authenticator.editing.formats.texts import as_fields, as_items
+from authenticator.editing.formats.withholding import sift
+from authenticator.mapping.nodes import DocumentError, Fields, Node
+from authenticator.mapping.sections import MAP_ACCOUNTS, MAP_ROLES, MAP_USERS
+
+_VARIABLES = {
+    "aws_auth_roles": MAP_ROLES,
+    "aws_auth_users": MAP_USERS,
+    "aws_auth_accounts": MAP_ACCOUNTS,
+}
+_OLD_NAMES = {
+    "map_roles": MAP_ROLES,
+    "map_users": MAP_USERS,
+    "map_accounts": MAP_ACCOUNTS,
+}
+_SECTIONS = {**_VARIABLES, **_OLD_NAMES}
+_ASSIGNMENT = re.compile(rf"^\s*\"?(?:{'|'.join(_SECTIONS)})\"?\s*=", re.MULTILINE)
+
+
+def is_hcl(text: str) -> bool:
+    """Whether a text sets one of the variables in HCL."""
+    return _ASSIGNMENT.search(text) is not None
+
+
+def recognises(nodes: tuple[Node, ...]) -> bool:
+    """Whether it has one of the variables."""
+    first = nodes[0]
+    return isinstance(first, Fields) and not _SECTIONS.keys().isdisjoint(first.values)
+
+
+def read(nodes: tuple[Node, ...], _: Options) -> Conversion:
+    """Read the variables; others in the file are nobody's mapping and are passed over.
+
+    Raises:
+        DocumentError: none of them is there, or one is no list.
+    """
+    entries: list[MappingEntry] = []
+    for node in nodes:
+        variables = as_fields(node, "a file of variables").values
+        if _SECTIONS.keys().isdisjoint(variables):
+            raise DocumentError(f"it sets none of {', '.join(_VARIABLES)}", node.line)
+        for name, section in _SECTIONS.items():
+            items = as_items(_value(variables.get(name)), name)
+            entries += [entry_of(section, item) for item in items]
+    return checked(entries)
+
+
+def write_hcl(entries: Iterable[MappingEntry], _: Options) -> Export:
+    """Write a `terraform.tfvars`."""
+    kept, notes = sift(entries, plain_refusal)
+    lines = [f"{name} = {hcl.written(value)}\n" for name, value in _variables(kept).items()]
+    return Export("\n".join(lines), (*notes, *remarks(kept)))
+
+
+def write_json(entries: Iterable[MappingEntry], _: Options) -> Export:
+    """Write a `terraform.tfvars.json`."""
+    kept, notes = sift(entries, plain_refusal)
+    text = json.dumps(_variables(kept), indent=2, ensure_ascii=False)
+    return Export(f"{text}\n", (*notes, *remarks(kept)))
+
+
+def _value(node: Node | None) -> Node | None:
+    """A variable's value; `terraform output -json` wraps it."""
+    if isinstance(node, Fields) and {"sensitive", "value"} <= node.values.keys():
+        return node.values["value"]
+    return node
+
+
+def _variables(usables: list[Usable]) -> dict[str, list[object]]:
+    found: dict[str, list[object]] = {name: [] for name in _VARIABLES}
+    for usable in usables:
+        name = next(n for n, section in _VARIABLES.items() if section == usable.entry.section)
+        found[name].append(usable.account_id if usable.account else _item(usable))
+    return found
+
+
+def _item(usable: Usable) -> dict[str, object]:
+    key = "rolearn" if usable.entry.section == MAP_ROLES else "userarn"
+    # Terraform wants all items of a list to have the same keys.
+    return {
+        key: usable.text(key),
+        "username": usable.text("username") or "{{CanonicalARN}}",
+        "groups": usable.groups,
+    }
