@@ -30,6 +30,11 @@ _VERBS = {
         "Replace the certificate without refusing anybody",
     ),
     "verify": ("authenticator.admin.verify", "verify", "Check a token and show whose it is"),
+    "explain": (
+        "authenticator.admin.explain",
+        "explain",
+        "Show why a caller is let in or refused, and as whom",
+    ),
     "version": ("authenticator.admin.version", "version", "Show the version"),
 }
 # The flags that may stand before the verb and are followed by their value.

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from authenticator.aws.arns import CallerIdentity
 from authenticator.mapping.rules import Match, Rule, unique_id
@@ -96,9 +97,9 @@ class RuleSet:
                 yield from (rule for _, rule in bucket)
 
     @property
-    def account_ids(self) -> frozenset[str]:
-        """The accounts that are mapped as a whole."""
-        return frozenset(self._accounts)
+    def accounts(self) -> Mapping[str, Match]:
+        """The accounts that are mapped as a whole, by id."""
+        return MappingProxyType(self._accounts)
 
     def find(
         self, identity: CallerIdentity, now: float, tried: Tried | None = None
