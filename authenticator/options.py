@@ -62,7 +62,7 @@ def command(
             help=text,
             context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
         )
-        return lambda arguments: _main(verb, name, arguments)
+        return lambda arguments: run_verb(verb, name, arguments)
 
     return decorate
 
@@ -94,7 +94,8 @@ def _shown(default: object) -> str:
     return str(default).lower() if isinstance(default, bool) else str(default or "none")
 
 
-def _main(verb: click.Command, name: str, arguments: list[str]) -> int:
+def run_verb(verb: click.Command, name: str, arguments: list[str]) -> int:
+    """Run a verb's click command, show its errors, and return its exit code."""
     try:
         code = verb.main(arguments, prog_name=f"{COMMAND} {name}", standalone_mode=False)
     except ConfigError as error:
