@@ -23,7 +23,7 @@ from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
 from authenticator.errors import ConfigError
-from authenticator.serving import metrics
+from authenticator.serving import metric_files
 from authenticator.serving.connection import IDLE_SECONDS
 from authenticator.serving.tls import LiveContext
 from authenticator.serving.worker import ReviewWorker
@@ -120,13 +120,13 @@ def serve(options: ServeOptions, build: Callable[[], Service]) -> NoReturn:
     if options.health_port:
         listeners += _listen_if_free(options.address, options.health_port)
     _allow_files()
-    directory, master = metrics.share_between_workers(), os.getpid()
+    directory, master = metric_files.share_between_workers(), os.getpid()
     try:
         Arbiter(_Application(options, context, listeners, build())).run()
     finally:
         # The workers, forked in there, come by here as well.
         if os.getpid() == master:
-            metrics.discard(directory)
+            metric_files.discard(directory)
     raise SystemExit(0)
 
 
@@ -254,4 +254,4 @@ def _freeze(_arbiter: Arbiter) -> None:
 def _bury(_arbiter: Arbiter, worker: Worker) -> None:
     """Do for a worker what it may not have lived to do."""
     ReviewWorker.shares.of(worker.age).leave()
-    metrics.mark_dead(int(worker.pid))
+    metric_files.mark_dead(int(worker.pid))

@@ -128,6 +128,9 @@ class ReviewService:
             state.name: sum(not fault.in_force for fault in state.faults)
             for state in status.sources
         }
-        self._metrics.mappings(in_force=status.size, faults=faults, overlaps=len(status.overlaps))
+        stale = {state.name: state.stale_since or 0.0 for state in status.sources}
+        self._metrics.mappings(
+            in_force=status.size, faults=faults, stale=stale, overlaps=len(status.overlaps)
+        )
         modes = [state.name for state in status.sources]
         self._metrics.dynamic_file(enabled=DYNAMIC_FILE in modes, only=modes == [DYNAMIC_FILE])

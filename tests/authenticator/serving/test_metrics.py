@@ -6,13 +6,14 @@ it counts in one process or in several.
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 
 import pytest
 
 from authenticator import errors
-from authenticator.serving.metrics import RESULTS
+from authenticator.serving.metric_table import METRICS, NAMESPACE, RESULTS
 
 
 def run(code: str) -> str:
@@ -34,6 +35,8 @@ metrics.failed("DynamicFile")
 metrics.applied("DynamicFile", 0.5)
 metrics.dynamic_file(enabled=True, only=False)
 metrics.audit_dropped()
+metrics.mappings(in_force=1, faults={"CRD": 0}, stale={"CRD": 0.0}, overlaps=0)
+metrics.budget_refused("key")
 print(metrics.render().decode())
 """
 
@@ -63,27 +66,42 @@ def scraped() -> str:
     return run(EVERYTHING)
 
 
+def test_what_is_scraped_is_what_the_table_says(scraped: str) -> None:
+    families = set(re.findall(r"^# TYPE aws_iam_authenticator_(\w+) (\w+)$", scraped, re.MULTILINE))
+    created = {family for family in families if family[0].endswith("_created")}
+    assert families - created == {(metric.name, metric.kind) for metric in METRICS}
+    for metric in METRICS:
+        found = re.search(
+            rf"^{NAMESPACE}_{metric.name}(?:_count)?\{{(.*)\}} ", scraped, re.MULTILINE
+        )
+        labels = re.findall(r'(\w+)="', found[1]) if found else []
+        assert labels == [label for label, _ in metric.labels], metric.name
+
+
 def test_a_source_that_has_left_the_chain_has_no_faults() -> None:
     printed = run(
         """
 from authenticator.serving.metrics import Metrics
 metrics = Metrics()
-metrics.mappings(in_force=5, faults={"EKSConfigMap": 2, "MountedFile": 0}, overlaps=0)
-metrics.mappings(in_force=5, faults={"MountedFile": 1}, overlaps=0)
+faults = {"EKSConfigMap": 2, "MountedFile": 0}
+metrics.mappings(in_force=5, faults=faults, stale={"EKSConfigMap": 7.0}, overlaps=0)
+metrics.mappings(in_force=5, faults={"MountedFile": 1}, stale={}, overlaps=0)
 print(metrics.render().decode())
 """
     )
     assert 'mapping_faults{source="EKSConfigMap"} 0.0' in printed
     assert 'mapping_faults{source="MountedFile"} 1.0' in printed
+    assert 'mapping_source_stale_since_seconds{source="EKSConfigMap"} 0.0' in printed
 
 
 def test_workers_are_summed_and_a_dead_ones_counters_stay() -> None:
     output = run(
         """
 import os
-from authenticator.serving import metrics as m
-directory = m.share_between_workers()
-metrics = m.Metrics()
+from authenticator.serving import metric_files as files
+directory = files.share_between_workers()
+from authenticator.serving.metrics import Metrics
+metrics = Metrics()
 for count in (1, 2):
     pid = os.fork()
     if not pid:
@@ -92,10 +110,10 @@ for count in (1, 2):
         metrics.dynamic_file(enabled=True, only=True)
         os._exit(0)
     os.waitpid(pid, 0)
-    m.mark_dead(pid)
+    files.mark_dead(pid)
 print(metrics.render().decode())
 print("mode", oct(directory.stat().st_mode & 0o777))
-m.discard(directory)
+files.discard(directory)
 print("left", directory.exists())
 """
     )
@@ -108,8 +126,8 @@ def test_what_a_killed_server_left_is_removed_and_what_is_in_use_is_not() -> Non
     output = run(
         """
 import os, signal, subprocess, sys
-share = "import time; from authenticator.serving.metrics import share_between_workers as share;"
-share += "print(share(), flush=True);"
+share = "import time; from authenticator.serving import metric_files;"
+share += "print(metric_files.share_between_workers(), flush=True);"
 def start(then):
     process = subprocess.Popen([sys.executable, "-c", share + then], stdout=subprocess.PIPE)
     path = process.stdout.readline().decode().strip()
@@ -119,12 +137,12 @@ killed, left = start("time.sleep(1000)")
 killed.kill()
 killed.wait()
 living, used = start("time.sleep(1000)")
-from authenticator.serving import metrics
-metrics.discard(metrics.share_between_workers())
+from authenticator.serving import metric_files
+metric_files.discard(metric_files.share_between_workers())
 print(os.path.exists(left), os.path.exists(used))
 living.kill()
 living.wait()
-metrics.discard(used)
+metric_files.discard(used)
 """
     )
     assert output == "False True\n"
@@ -134,7 +152,7 @@ def test_sharing_after_prometheus_client_was_imported_is_refused() -> None:
     run(
         """
 import prometheus_client
-from authenticator.serving.metrics import share_between_workers
+from authenticator.serving.metric_files import share_between_workers
 try:
     share_between_workers()
 except RuntimeError:

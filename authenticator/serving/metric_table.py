@@ -1,0 +1,141 @@
+"""Every metric, as one table: docs/metrics.md is made from it.
+
+The names are the reference's where it has them. Every label takes its values from a set that is
+fixed before the first request: nothing that a caller sends can make a new time series.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+NAMESPACE = "aws_iam_authenticator"
+RESULTS = (
+    "success",
+    "invalid_token",
+    "unknown_user",
+    "malformed_request",
+    "sts_error",
+    "sts_throttling",
+    "ec2_error",
+    "overloaded",
+    "internal_error",
+)
+_REGIONS = "the region of the STS host"
+_SOURCES = "the source of mappings"
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric.
+
+    Attributes:
+        name: without the namespace.
+        kind: Prometheus' type.
+        text: what it tells, in a few words.
+        labels: the name of each label, and what its values are.
+        reduced: how the values of several workers become one, for a gauge.
+    """
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    text: str
+    labels: tuple[tuple[str, str], ...] = ()
+    reduced: Literal["livemax", "livemin"] = "livemax"
+
+
+METRICS = (
+    Metric(
+        "authenticate_latency_seconds",
+        "histogram",
+        "Time to answer a review, by its result",
+        (("result", ", ".join(RESULTS)),),
+    ),
+    Metric(
+        "sts_responses_total",
+        "counter",
+        "Answers of STS",
+        (("ResponseCode", "the HTTP status"), ("StsRegion", _REGIONS)),
+    ),
+    Metric(
+        "sts_latency_seconds", "histogram", "Time until STS answered", (("StsRegion", _REGIONS),)
+    ),
+    Metric(
+        "sts_connection_failures_total",
+        "counter",
+        "Calls that STS did not answer",
+        (("StsRegion", _REGIONS),),
+    ),
+    Metric(
+        "sts_throttling_total",
+        "counter",
+        "Calls that STS refused for its quota",
+        (("StsRegion", _REGIONS),),
+    ),
+    Metric(
+        "sts_circuits_open", "gauge", "STS hosts that do not answer, in the worker that sees most"
+    ),
+    Metric("sts_calls_collapsed_total", "counter", "Reviews that shared the call of another"),
+    Metric(
+        "sts_budget_refusals_total",
+        "counter",
+        "Reviews for which no call of STS was left",
+        (("caller", "known, stranger, key"),),
+    ),
+    Metric(
+        "verdict_cache_hits_total",
+        "counter",
+        "Reviews answered from what STS said before",
+        (("verdict", "proven, refused"),),
+    ),
+    Metric(
+        "degraded_logins_total",
+        "counter",
+        "Callers let in by a verdict past its time, STS being away",
+    ),
+    Metric("ec2_describe_instances_calls_total", "counter", "Calls of EC2 DescribeInstances"),
+    Metric("mappings_in_force", "gauge", "Mappings in force"),
+    Metric(
+        "mapping_faults",
+        "gauge",
+        "Faults that keep a mapping out of force",
+        (("source", _SOURCES),),
+    ),
+    Metric("mapping_overlaps", "gauge", "Mappings that claim the same callers"),
+    Metric(
+        "mapping_source_stale_since_seconds",
+        "gauge",
+        "Since when an older version of a source stands in for it (Unix time); 0 if none does",
+        (("source", _SOURCES),),
+    ),
+    Metric(
+        "mapping_source_failures_total",
+        "counter",
+        "Failures to read a source of mappings",
+        (("source", _SOURCES),),
+    ),
+    Metric(
+        "configmap_watch_failures_total",
+        "counter",
+        "Failures of the watch of the ConfigMap aws-auth",
+    ),
+    Metric("dynamicfile_failures_total", "counter", "Failures to read the dynamic file"),
+    Metric(
+        "dynamic_e2e_latency_seconds",
+        "histogram",
+        "Time from an edit of a dynamic file until it is in force",
+        (("type", _SOURCES),),
+    ),
+    Metric("dynamic_file_enabled", "gauge", "1 while DynamicFile is in use"),
+    Metric("dynamic_file_only", "gauge", "1 while DynamicFile alone is in use"),
+    Metric(
+        "reviews_waiting", "gauge", "Reviews that wait for a thread, in the worker that has most"
+    ),
+    Metric(
+        "certificate_expiry_timestamp_seconds",
+        "gauge",
+        "When the certificate in use ends (Unix time)",
+        reduced="livemin",
+    ),
+    Metric("audit_dropped_total", "counter", "Audit lines that could not be kept"),
+)
