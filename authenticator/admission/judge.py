@@ -1,0 +1,219 @@
+"""Decides whether an edit of the mappings may be stored. No I/O.
+
+    it brings an error (lint)            refused; an error that was there before is a warning
+    it locks somebody out                refused (`authenticator.editing.lockout`)
+    it deletes aws-auth                  refused, unless the settings allow it
+    a break-glass annotation says why    stored all the same, with warnings
+
+Whoever can connect may ask, so that no answer says more of the mappings than the request itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from authenticator.admission.comparing import compared, shown
+from authenticator.admission.objects import Kind, is_too_large, kind_of
+from authenticator.admission.review import AdmissionAnswer, AdmissionRequest, Object, printable
+from authenticator.editing.lockout import Elsewhere, refusals
+from authenticator.lint import Context, Finding, Severity
+from authenticator.mapping.guards import Guard
+from authenticator.mapping.sections import Section
+
+# On the new object, with a reason in words, which must be new as well: it is good for one edit.
+FORCE = "iamauthenticator.k8s.aws/force"
+# On the object that is to be deleted.
+FORCE_DELETE = "iamauthenticator.k8s.aws/force-delete"
+
+_NOTHING = Guard()
+_MAX_ERRORS = 10
+_TEXT_LENGTH = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What is in force around an edit.
+
+    Attributes:
+        sections: those of the edited source.
+        elsewhere: everything else.
+    """
+
+    sections: tuple[Section, ...]
+    elsewhere: Elsewhere
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the server's settings say.
+
+    Attributes:
+        guards: by source, what it may not grant.
+        allow_deletion: whether aws-auth may be deleted.
+    """
+
+    guards: Mapping[str, Guard]
+    allow_deletion: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What has become of an edit.
+
+    Attributes:
+        result: `ignored`, `allowed`, `rejected` or `forced`.
+        answer: what the API server is told.
+        findings: the ids of what spoke against it, each once.
+        forced_by: the reason that somebody gave for it all the same.
+    """
+
+    result: str
+    answer: AdmissionAnswer
+    findings: tuple[str, ...] = ()
+    forced_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Objection:
+    """Something that speaks against an edit."""
+
+    id: str
+    text: str
+    status: HTTPStatus
+
+
+_TOO_LARGE = _Objection(
+    "too-large", "it has too many values to be looked at here", HTTPStatus.FORBIDDEN
+)
+_IGNORED = Verdict("ignored", AdmissionAnswer(True))
+
+
+class Judge:
+    """Decides. Safe to use from many threads: it holds no state that changes."""
+
+    def __init__(
+        self,
+        policy: Policy,
+        surroundings: Callable[[str], Surroundings | None],
+        clock: Callable[[], float],
+    ) -> None:
+        """Set up.
+
+        Args:
+            policy: what the settings say.
+            surroundings: what is in force now around a source; None for one that is not in use,
+                an edit of which can take nothing from anybody.
+            clock: Unix time.
+        """
+        self._policy = policy
+        self._surroundings = surroundings
+        self._clock = clock
+
+    def decide(self, request: AdmissionRequest) -> Verdict:
+        """Decide about one edit."""
+        kind = kind_of(request)
+        if kind is None or (request.old is None and request.new is None):
+            return _IGNORED
+        if is_too_large(request):
+            return _verdict(request, [_TOO_LARGE], [])
+        context = Context(now=self._clock(), guard=self._policy.guards.get(kind.source, _NOTHING))
+        old = kind.findings(request.old, context) if request.old else ()
+        new = kind.findings(request.new, context) if request.new else ()
+        fresh, known = compared(old, new)
+        objections = [*_errors(fresh), *self._takes_away(request, kind, context)]
+        return _verdict(request, objections, [shown(finding) for finding in (*fresh, *known)])
+
+    def _takes_away(
+        self, request: AdmissionRequest, kind: Kind, context: Context
+    ) -> Iterable[_Objection]:
+        if kind.whole and request.new is None and not self._policy.allow_deletion:
+            text = "aws-auth would be deleted, and with it every mapping in it"
+            yield _Objection("deletion", text, HTTPStatus.FORBIDDEN)
+        around = self._surroundings(kind.source)
+        if around is None:
+            return
+        before, after = _sections(request, kind, context.guard, around.sections)
+        now = self._clock()
+        for found in refusals(before, after, request.editor, now, around.elsewhere):
+            text = f"{found.reason}; {found.advice}"
+            yield _Objection(found.id, text, HTTPStatus.FORBIDDEN)
+
+
+def _sections(
+    request: AdmissionRequest, kind: Kind, guard: Guard, in_force: tuple[Section, ...]
+) -> tuple[tuple[Section, ...], tuple[Section, ...]]:
+    """All sections of the edited source, before and after."""
+    old = kind.sections(request.old, guard) if request.old else ()
+    new = kind.sections(request.new, guard) if request.new else ()
+    if not kind.whole:
+        others = [section for section in in_force if section.name != request.name]
+        return _by_name(*others, *old), _by_name(*others, *new)
+    # What could not be read has had its last good version in force.
+    last_good = {section.name: section for section in in_force}
+    return tuple(last_good.get(was.name, was) if was.broken else was for was in old), new
+
+
+def _by_name(*sections: Section) -> tuple[Section, ...]:
+    return tuple(sorted(sections, key=lambda section: section.name))
+
+
+def _errors(findings: Iterable[Finding]) -> list[_Objection]:
+    return [
+        _Objection(found.rule.id, shown(found), HTTPStatus.UNPROCESSABLE_ENTITY)
+        for found in findings
+        if found.severity is Severity.ERROR
+    ]
+
+
+def _force(request: AdmissionRequest) -> str:
+    """The reason that somebody gives for storing the edit whatever speaks against it; "" if none.
+
+    The annotation stays on the object, so that it counts only while it is new.
+    """
+    if request.new is None:
+        return _annotation(request.old, FORCE_DELETE)
+    reason = _annotation(request.new, FORCE)
+    return "" if reason == _annotation(request.old, FORCE) else reason
+
+
+def _annotation(obj: Object | None, key: str) -> str:
+    annotations = ((obj or {}).get("metadata") or {}).get("annotations") or {}
+    value = annotations.get(key)
+    return printable(value.strip(), _TEXT_LENGTH) if isinstance(value, str) else ""
+
+
+def _verdict(
+    request: AdmissionRequest, objections: list[_Objection], warnings: list[str]
+) -> Verdict:
+    if not objections:
+        return Verdict("allowed", AdmissionAnswer(True, warnings=tuple(warnings)))
+    ids = tuple(dict.fromkeys(found.id for found in objections))
+    texts = [printable(found.text, _TEXT_LENGTH) for found in objections]
+    if forced_by := _force(request):
+        forced = [f"stored all the same: {text}" for text in texts]
+        return Verdict(
+            "forced", AdmissionAnswer(True, warnings=(*forced, *warnings)), ids, forced_by
+        )
+    forbidden = any(found.status is HTTPStatus.FORBIDDEN for found in objections)
+    answer = AdmissionAnswer(
+        False,
+        code=HTTPStatus.FORBIDDEN if forbidden else HTTPStatus.UNPROCESSABLE_ENTITY,
+        reason="Forbidden" if forbidden else "Invalid",
+        message=_message(request, texts),
+        # What is in the message need not be said twice.
+        warnings=tuple(text for text in warnings if printable(text, _TEXT_LENGTH) not in texts),
+    )
+    return Verdict("rejected", answer, ids)
+
+
+def _message(request: AdmissionRequest, texts: list[str]) -> str:
+    more = len(texts) - _MAX_ERRORS
+    told = [*texts[:_MAX_ERRORS], f"and {more} more"] if more > 0 else texts
+    way = (
+        f"to delete it all the same, give the annotation {FORCE_DELETE} a reason first"
+        if request.new is None
+        else f"to store it all the same, give the annotation {FORCE} a reason, a new one each time"
+    )
+    return f"{'; '.join(told)} ({way})"
