@@ -13,8 +13,10 @@ from authenticator.lint.documents import Context, Document, of_data, of_identity
 from authenticator.lint.entries import check_entry
 from authenticator.lint.findings import Finding, Place
 from authenticator.lint.manifests import documents_of_file
+from authenticator.lint.near_misses import near_accounts, near_known, near_names
 from authenticator.lint.rules import RULES, LintRule, Severity
 from authenticator.lint.sets import accounts_twice, claimed_twice, mixed_partitions, same_username
+from authenticator.lint.shadows import shadowed
 from authenticator.mapping.nodes import DocumentError, from_value
 
 __all__ = [
@@ -31,7 +33,15 @@ __all__ = [
     "lint_identity",
 ]
 
-_ON_SETS = (claimed_twice, accounts_twice, mixed_partitions, same_username)
+_ON_SETS = (
+    claimed_twice,
+    accounts_twice,
+    shadowed,
+    mixed_partitions,
+    same_username,
+    near_names,
+    near_accounts,
+)
 
 
 def lint(documents: Iterable[Document], context: Context) -> tuple[Finding, ...]:
@@ -47,6 +57,7 @@ def lint(documents: Iterable[Document], context: Context) -> tuple[Finding, ...]
         findings += check_entry(entry, context)
     for check in _ON_SETS:
         findings += check(entries)
+    findings += near_known(entries, context)
     order = {document.name: number for number, document in reversed([*enumerate(given)])}
     return tuple(sorted(dict.fromkeys(findings), key=lambda found: _order(found, order)))
 
