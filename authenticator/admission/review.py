@@ -174,7 +174,7 @@ def render(request: AdmissionRequest, answer: AdmissionAnswer) -> bytes:
 
 def bounded(warnings: Iterable[str]) -> list[str]:
     """As many of `warnings` as the API server passes on whole, each once."""
-    given = [printable(text, _WARNING_LENGTH) for text in dict.fromkeys(warnings)]
+    given = list(dict.fromkeys(printable(text, _WARNING_LENGTH) for text in warnings))
     kept: list[str] = []
     room = _WARNINGS_LENGTH - _WARNING_LENGTH
     for text in given[:_MAX_WARNINGS]:
