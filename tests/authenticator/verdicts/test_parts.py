@@ -3,6 +3,7 @@
 import fcntl
 import os
 import threading
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -145,6 +146,40 @@ def test_one_key_cannot_take_everything() -> None:
     assert limit.take("B")
     clock.now += 0.5
     assert sum(limit.take("A") for _ in range(50)) == 5
+
+
+def test_keys_that_come_again_take_no_memory() -> None:
+    limit = KeyLimit(10, Clock())
+    keys = [f"AKIA{number:016}" for number in range(2000)]
+
+    def all_come(times: int) -> None:
+        for _ in range(times):
+            for key in keys:
+                limit.take(key)
+
+    tracemalloc.start()
+    try:
+        all_come(2)
+        tracemalloc.reset_peak()
+        before, _ = tracemalloc.get_traced_memory()
+        all_come(5)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak - before < 16 * 1024
+
+
+@pytest.mark.parametrize("touched", ["0", "1"])
+def test_the_key_that_was_seen_longest_ago_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch, touched: str
+) -> None:
+    monkeypatch.setattr("authenticator.verdicts.budget._MAX_KEYS", 3)
+    limit = KeyLimit(1, Clock())
+    assert all(limit.take(key) for key in "012")
+    assert not limit.take(touched)
+    assert limit.take("3")  # displaces the other of the first two
+    assert not limit.take(touched)
+    assert limit.take({"0": "1", "1": "0"}[touched])
 
 
 def test_strangers_never_fill_the_worker() -> None:
