@@ -28,13 +28,13 @@ class EditError(ValueError):
     """The edit cannot be made, and nothing has been changed. The message says what to do."""
 
 
-def append(text: str, path: Sequence[str], item: Item) -> str:
-    """Add an item at the end of the list at `path`, which is made if there is none.
+def append(text: str, path: Sequence[str], items: Sequence[Item]) -> str:
+    """Add items at the end of the list at `path`, which is made if there is none.
 
     Args:
         text: YAML or JSON.
         path: the keys, in any case, that lead to the list; none if the text is the list itself.
-        item: the entry, by key, or an account.
+        items: entries, by key, or accounts.
 
     Returns:
         The new text.
@@ -43,11 +43,11 @@ def append(text: str, path: Sequence[str], item: Item) -> str:
         EditError: the text does not parse, or cannot be edited.
     """
     ways = (
-        lambda: splicing.append(_with_list(text, path), path, item),
-        lambda: roundtrip.append(_with_list(text, path), path, item),
+        lambda: splicing.append(_with_list(text, path), path, items),
+        lambda: roundtrip.append(_with_list(text, path), path, items),
     )
-    new = item if isinstance(item, str) else dict(item)
-    return _checked(text, path, ways, lambda items: [*items, new])
+    new = [item if isinstance(item, str) else dict(item) for item in items]
+    return _checked(text, path, ways, lambda old: [*old, *new])
 
 
 def remove(text: str, path: Sequence[str], index: int) -> str:
@@ -101,9 +101,8 @@ def _spliced_list(text: str, path: Sequence[str | int], old: list[_Plain], new: 
         return splicing.set_field(text, path[:-1], str(path[-1]), new)
     for index in reversed([number for number, item in enumerate(old) if item not in new]):
         text = splicing.remove(text, path, index)
-    for item in new[len(kept) :]:
-        text = splicing.append(text, path, item)
-    return text
+    added = new[len(kept) :]
+    return splicing.append(text, path, added) if added else text
 
 
 def _checked(

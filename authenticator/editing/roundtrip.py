@@ -30,9 +30,9 @@ class Unwritable(Exception):
     """The text cannot be read and written so, or the change cannot be made."""
 
 
-def append(text: str, path: Sequence[str], item: Item) -> str:
+def append(text: str, path: Sequence[str], items: Sequence[Item]) -> str:
     """See `authenticator.editing.splicing.append`."""
-    return _changed(text, path, lambda items: items.append(_new(item)))
+    return _changed(text, path, lambda old: old.extend(map(_new, items)))
 
 
 def remove(text: str, path: Sequence[str], index: int) -> str:

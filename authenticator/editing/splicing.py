@@ -13,7 +13,7 @@ from itertools import chain
 
 from authenticator.editing.entry import Value
 from authenticator.editing.places import Layout, Place, layout
-from authenticator.editing.writing import Item, field_lines, flow, item_lines
+from authenticator.editing.writing import Item, field_lines, flow, items_lines
 
 _COMMENT = re.compile(r"( *)#[^\n]*(?:\n|\Z)")
 _DEFAULT_OFFSET = 2
@@ -23,21 +23,21 @@ class Unspliceable(Exception):
     """The text is written in a way that cannot be changed in place."""
 
 
-def append(text: str, path: Sequence[str | int], item: Item) -> str:
-    """Add an item at the end of a list; null and a text without a value are an empty list."""
+def append(text: str, path: Sequence[str | int], items: Sequence[Item]) -> str:
+    """Add items at the end of a list; null and a text without a value are an empty list."""
     found = layout(text)
     place = found.find(path)
     if place is None and path:
         raise Unspliceable("there is no such list")
     if place is None or not place.children:
-        return _first_item(found, place, path, item)
+        return _first_items(found, place, path, items)
     last = place.children[-1]
     if place.flow:
-        return _insert_flow(found, place, _like(found, last, item))
+        return _insert_flow(found, place, [_like(found, last, item) for item in items])
     dash = found.dash(last)
     on_same_line = "\n" not in text[dash : last.start]
     gap = last.start - dash if on_same_line and last.end > last.start else 2
-    lines = item_lines(item, _offset(found, place), gap)
+    lines = items_lines(items, _offset(found, place), gap)
     return _insert_lines(found, _end(found, last, found.column(dash)), found.column(dash), lines)
 
 
@@ -99,13 +99,15 @@ def remove_field(text: str, path: Sequence[str | int], key: str) -> str:
     return text[:start] + text[end:]
 
 
-def _first_item(found: Layout, place: Place | None, path: Sequence[str | int], item: Item) -> str:
+def _first_items(
+    found: Layout, place: Place | None, path: Sequence[str | int], items: Sequence[Item]
+) -> str:
     text = found.text
     if place is None:
-        return _insert_lines(found, len(text), 0, item_lines(item, _DEFAULT_OFFSET, 2))
+        return _insert_lines(found, len(text), 0, items_lines(items, _DEFAULT_OFFSET, 2))
     parent = found.find(path[:-1]) if path else None
     if parent and parent.flow:
-        return f"{text[: place.start]}[{flow(item)}]{text[place.end :]}"
+        return f"{text[: place.start]}{flow(list(items))}{text[place.end :]}"
     column = 0
     if parent:
         column = found.column(parent.children[0].start) + _offset(found, parent)
@@ -116,7 +118,7 @@ def _first_item(found: Layout, place: Place | None, path: Sequence[str | int], i
     if not head.strip("\ufeff"):
         tail = tail.lstrip("\r\n")
     emptied = Layout(head + tail, None, ())
-    lines = item_lines(item, _offset(found, place), 2)
+    lines = items_lines(items, _offset(found, place), 2)
     return _insert_lines(emptied, emptied.line_end(len(head)), column, lines)
 
 
@@ -159,7 +161,7 @@ def _insert_lines(found: Layout, at: int, column: int, lines: Sequence[str]) -> 
     return f"{head}{block}{newline}{text[at:]}"
 
 
-def _insert_flow(found: Layout, place: Place, written: str) -> str:
+def _insert_flow(found: Layout, place: Place, written: Sequence[str]) -> str:
     """Add to a list in brackets or a map in braces, after its last child, spaced as that is."""
     text = found.text
     first = place.children[-2] if place.kind == "map" else place.children[-1]
@@ -169,7 +171,7 @@ def _insert_flow(found: Layout, place: Place, written: str) -> str:
     if space.strip() or (not space and not several):
         space = " "
     end = place.children[-1].end
-    return f"{text[:end]},{space}{written}{text[end:]}"
+    return text[:end] + "".join(f",{space}{new}" for new in written) + text[end:]
 
 
 def _remove_flow(text: str, place: Place, index: int) -> str:
@@ -190,7 +192,7 @@ def _set_flow(
     if old:
         return text[: old[1].start] + written + text[old[1].end :]
     name = flow(key) if text[place.children[0].start] in "\"'" else key
-    return _insert_flow(found, place, f"{name}: {written}")
+    return _insert_flow(found, place, [f"{name}: {written}"])
 
 
 def _like(found: Layout, model: Place, value: Value | Item) -> str:

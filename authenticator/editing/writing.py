@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from authenticator.editing.entry import Value
@@ -41,8 +41,12 @@ def field_lines(key: str, value: Value, offset: int) -> list[str]:
     return [f"{key}:", *(f"  {name}: {scalar(part)}" for name, part in value.items())]
 
 
-def item_lines(item: Item, offset: int, gap: int) -> list[str]:
-    """The lines of one item of a block list; `gap` is how far its dash stands before it."""
+def items_lines(items: Sequence[Item], offset: int, gap: int) -> list[str]:
+    """The lines of items of a block list; `gap` is how far each dash stands before its item."""
+    return [line for item in items for line in _item_lines(item, offset, gap)]
+
+
+def _item_lines(item: Item, offset: int, gap: int) -> list[str]:
     if isinstance(item, str):
         lines = [scalar(item)]
     else:
@@ -51,7 +55,7 @@ def item_lines(item: Item, offset: int, gap: int) -> list[str]:
     return [f"{'' if number else '-':<{gap}}{line}" for number, line in enumerate(lines)]
 
 
-def flow(value: Value | Item, *, indent: int = 0, line_break: str = "\n") -> str:
+def flow(value: Value | Item | list[Item], *, indent: int = 0, line_break: str = "\n") -> str:
     """A value in brackets, braces or quotes.
 
     Args:

@@ -1,0 +1,101 @@
+"""Earlier versions of mappings: what stood there before each edit, by whom and when it was made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
+from typing import Any
+
+MAX_VERSIONS = 20
+# All versions together. A ConfigMap, where they may be kept, holds 1 MiB.
+MAX_BYTES = 512 * 1024
+_MAX_WORDS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What stood there before one edit.
+
+    Attributes:
+        number: counted from 1 and never given twice.
+        time: of the edit, RFC 3339 in UTC.
+        user: who made the edit.
+        edit: what it was, in a few words.
+        texts: what stood there before, by name.
+    """
+
+    number: int
+    time: str
+    user: str
+    edit: str
+    texts: Mapping[str, str]
+
+    def encoded(self) -> str:
+        """The version as JSON in one line."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def decoded(cls, text: str) -> Version:
+        """Read what `encoded` wrote.
+
+        Raises:
+            ValueError: it is something else.
+        """
+        value: Any = json.loads(text)
+        try:
+            texts = {str(name): str(text) for name, text in value["texts"].items()}
+            words = (str(value[key]) for key in ("time", "user", "edit"))
+            return cls(int(value["number"]), *words, texts)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError("it is no version of mappings") from error
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """The versions that are kept, oldest first."""
+
+    versions: tuple[Version, ...] = ()
+
+    @classmethod
+    def decoded(cls, texts: Iterable[str]) -> History:
+        """Read versions in any order; what is no version is passed over."""
+        found: dict[int, Version] = {}
+        for text in texts:
+            try:
+                version = Version.decoded(text)
+            except ValueError:
+                continue
+            found[version.number] = version
+        return cls(tuple(found[number] for number in sorted(found)))
+
+    def with_edit(self, user: str, edit: str, texts: Mapping[str, str], now: float) -> History:
+        """The history with one more edit; the oldest versions make room for it.
+
+        Args:
+            user: who made the edit.
+            edit: what it was.
+            texts: what stood there before.
+            now: Unix time.
+
+        Raises:
+            ValueError: the version alone is too large.
+        """
+        time = datetime.fromtimestamp(now, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        number = self.versions[-1].number + 1 if self.versions else 1
+        new = Version(number, time, user[:_MAX_WORDS], edit[:_MAX_WORDS], dict(texts))
+        kept: list[Version] = []
+        room = MAX_BYTES
+        for version in reversed((*self.versions, new)):
+            room -= len(version.encoded().encode())
+            if room < 0 or len(kept) == MAX_VERSIONS:
+                break
+            kept.append(version)
+        if not kept:
+            raise ValueError(f"what stood there before is larger than {MAX_BYTES // 1024} KiB")
+        return History(tuple(reversed(kept)))
+
+    def find(self, number: int) -> Version | None:
+        """The version with this number."""
+        return next((version for version in self.versions if version.number == number), None)

@@ -1,0 +1,79 @@
+"""Where mappings are kept, and how they are read and written without losing anybody's edit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from authenticator.admin.history import History
+from authenticator.editing.documents import Document
+from authenticator.editing.editor import Editor
+
+
+class StoreError(Exception):
+    """The mappings cannot be read or written. The message says what to do."""
+
+
+class Conflict(Exception):
+    """Somebody else has written since; the write has not been made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A document as it was read.
+
+    Attributes:
+        document: the mappings.
+        version: what the store needs to know that nobody has written since.
+    """
+
+    document: Document
+    version: Any
+
+
+class Store(Protocol):
+    """One place of mappings, and their history beside it. Every call may raise StoreError."""
+
+    @property
+    def title(self) -> str:
+        """What it is, for people: `ConfigMap kube-system/aws-auth`."""
+        ...
+
+    @property
+    def has_server(self) -> bool:
+        """Whether there is a server that can check a write without making it."""
+        ...
+
+    def editor(self) -> Editor:
+        """Who is editing."""
+        ...
+
+    def read(self) -> Snapshot:
+        """Read all of it. A ConfigMap that is absent is empty."""
+        ...
+
+    def write(self, snapshot: Snapshot, document: Document, *, dry_run: bool = False) -> None:
+        """Write `document` in place of what `snapshot` was.
+
+        Args:
+            snapshot: what was read.
+            document: what is to be there.
+            dry_run: have the server check the write without making it.
+
+        Raises:
+            Conflict: somebody else has written since.
+        """
+        ...
+
+    def restored(self, texts: Mapping[str, str]) -> Document:
+        """The document of an earlier version."""
+        ...
+
+    def history(self) -> History:
+        """The earlier versions."""
+        ...
+
+    def remember(self, change: Callable[[History], History]) -> None:
+        """Write the history that `change` makes of the present one, whoever else writes it too."""
+        ...

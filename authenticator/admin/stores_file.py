@@ -1,0 +1,105 @@
+"""Mappings in a file, with their history in another one beside it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pwd
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from authenticator.admin.history import History
+from authenticator.admin.stores import Conflict, Snapshot, StoreError
+from authenticator.atomic import write_atomically
+from authenticator.editing.documents import Document, MappingFile
+from authenticator.editing.editor import Editor
+
+
+class FileStore:
+    """`Store` of a config file, a dynamic file, a break-glass file, or any with the sections."""
+
+    has_server = False
+
+    def __init__(self, path: Path) -> None:
+        """Prepare to edit the file at `path`, which has to exist."""
+        self._path = path
+        self._history = path.with_name(f"{path.name}.history.jsonl")
+        self.title = str(path)
+
+    def editor(self) -> Editor:
+        """See `Store.editor`: the user of the operating system."""
+        number = os.geteuid()
+        try:
+            return Editor(pwd.getpwuid(number).pw_name)
+        except KeyError:
+            return Editor(f"uid {number}")
+
+    def read(self) -> Snapshot:
+        """See `Store.read`."""
+        try:
+            content = self._path.read_bytes()
+            text = content.decode()
+        except FileNotFoundError as error:
+            raise StoreError(f"{self.title}: no such file; create it first, empty") from error
+        except (OSError, UnicodeError) as error:
+            raise StoreError(f"{self.title} cannot be read: {error}") from error
+        if self._path.suffix == ".json" and not text.strip():
+            text = "{}\n"
+        return Snapshot(MappingFile(self._path.name, text), content)
+
+    def write(self, snapshot: Snapshot, document: Document, *, dry_run: bool = False) -> None:
+        """See `Store.write`. The file's mode and owner stay."""
+        (text,) = document.texts.values()
+        if dry_run:
+            raise StoreError(f"{self.title} is a file, which no server checks")
+        try:
+            with self._locked():
+                if self._path.read_bytes() != snapshot.version:
+                    raise Conflict
+                _replace(self._path, text.encode(), self._path.stat())
+        except OSError as error:
+            raise StoreError(f"{self.title} cannot be written: {error}") from error
+
+    def restored(self, texts: Mapping[str, str]) -> Document:
+        """See `Store.restored`."""
+        (text,) = texts.values()
+        return MappingFile(self._path.name, text)
+
+    def history(self) -> History:
+        """See `Store.history`."""
+        try:
+            lines = self._history.read_text().splitlines()
+        except FileNotFoundError:
+            return History()
+        except (OSError, UnicodeError) as error:
+            raise StoreError(f"{self._history} cannot be read: {error}") from error
+        return History.decoded(lines)
+
+    def remember(self, change: Callable[[History], History]) -> None:
+        """See `Store.remember`."""
+        try:
+            with self._locked():
+                versions = change(self.history()).versions
+                lines = "".join(f"{version.encoded()}\n" for version in versions)
+                _replace(self._history, lines.encode(), self._path.stat())
+        except OSError as error:
+            raise StoreError(f"{self._history} cannot be written: {error}") from error
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Nobody else writes the file by this command meanwhile (the lock is on its directory)."""
+        descriptor = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _replace(path: Path, content: bytes, like: os.stat_result) -> None:
+    """Write a file with the mode and the owner of another."""
+    write_atomically(path, content, stat.S_IMODE(like.st_mode))
+    if (like.st_uid, like.st_gid) != (os.geteuid(), os.getegid()):
+        os.chown(path, like.st_uid, like.st_gid)

@@ -1,0 +1,102 @@
+"""Mappings in IAMIdentityMapping objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from authenticator.admin.stores import Conflict, Snapshot, StoreError
+from authenticator.admin.stores_config_map import ConfigMap, ConfigMapHistory, asked, editor
+from authenticator.editing.documents import Document
+from authenticator.editing.editor import Editor
+from authenticator.editing.objects import IdentityMappings
+from authenticator.sources.cluster import Cluster, ClusterError, Object
+from authenticator.sources.custom_resources import API_VERSION, KIND
+
+_PATH = f"/apis/{API_VERSION}/iamidentitymappings"
+_HISTORY = "iamidentitymappings-history"
+_KEPT_METADATA = ("labels", "annotations")
+_HTTP_NOT_FOUND = 404
+
+
+class ObjectsStore:
+    """`Store` of all IAMIdentityMapping objects of a cluster."""
+
+    has_server = True
+    title = "IAMIdentityMapping objects"
+
+    def __init__(self, cluster: Cluster) -> None:
+        """Prepare to talk to `cluster`."""
+        self._cluster = cluster
+        self._history = ConfigMapHistory(ConfigMap(cluster, _HISTORY))
+        self.history = self._history.read
+        self.remember = self._history.remember
+
+    def editor(self) -> Editor:
+        """See `Store.editor`."""
+        return editor(self._cluster)
+
+    def read(self) -> Snapshot:
+        """See `Store.read`."""
+        try:
+            found = asked(self._cluster, "GET", _PATH)
+        except ClusterError as error:
+            if error.status == _HTTP_NOT_FOUND:
+                raise StoreError(
+                    f"the cluster has no {KIND} resource; install it with"
+                    " kubectl apply -f manifests/base/crd.yaml"
+                ) from error
+            raise StoreError(f"{self.title} cannot be read: {error}") from error
+        objects = {str(obj["metadata"]["name"]): obj for obj in found.get("items") or ()}
+        document = IdentityMappings({name: _manifest(obj) for name, obj in objects.items()})
+        return Snapshot(document, objects)
+
+    def write(self, snapshot: Snapshot, document: Document, *, dry_run: bool = False) -> None:
+        """See `Store.write`. What is taken away goes last, so that nobody is left out meanwhile."""
+        before = self.restored(snapshot.document.texts).objects
+        after = self.restored(document.texts).objects
+        requests = [
+            _request(name, snapshot.version.get(name), manifest)
+            for name, manifest in after.items()
+            if before.get(name) != manifest
+        ]
+        requests += [_deletion(snapshot.version[name]) for name in before if name not in after]
+        for done, (method, path, body) in enumerate(requests):
+            try:
+                asked(self._cluster, method, path, body, dry_run=dry_run)
+            except ClusterError as error:
+                if error.status == _HTTP_NOT_FOUND and method != "POST":
+                    raise Conflict from error
+                part = f" ({done} of {len(requests)} objects were written before)" if done else ""
+                raise StoreError(f"{self.title} cannot be written{part}: {error}") from error
+
+    def restored(self, texts: Mapping[str, str]) -> IdentityMappings:
+        """See `Store.restored`."""
+        return IdentityMappings.from_texts(texts)
+
+
+def _manifest(obj: Object) -> dict[str, Any]:
+    metadata = obj.get("metadata") or {}
+    kept = {key: metadata[key] for key in _KEPT_METADATA if metadata.get(key)}
+    return {**({"metadata": kept} if kept else {}), "spec": obj.get("spec") or {}}
+
+
+def _request(
+    name: str, found: Object | None, manifest: Mapping[str, Any]
+) -> tuple[str, str, Object]:
+    old = (found or {}).get("metadata") or {"name": name}
+    bare = {key: value for key, value in old.items() if key not in _KEPT_METADATA}
+    obj = {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": {**bare, **manifest.get("metadata", {})},
+        "spec": manifest["spec"],
+    }
+    return ("PUT", f"{_PATH}/{name}", obj) if found else ("POST", _PATH, obj)
+
+
+def _deletion(found: Object) -> tuple[str, str, Object]:
+    metadata = found["metadata"]
+    conditions = {key: metadata[key] for key in ("uid", "resourceVersion")}
+    options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": conditions}
+    return "DELETE", f"{_PATH}/{metadata['name']}", options

@@ -1,0 +1,86 @@
+"""Entries as somebody wants them, against those that a document has: what is to be done."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+
+from authenticator.editing.documents import Document, Located
+from authenticator.editing.edits import EditError
+from authenticator.editing.entry import MappingEntry, Value
+from authenticator.editing.principals import identity, principal
+
+# What an entry may say beside whom it is for. Other keys are unknown to the server, and stay.
+_FIELDS = ("username", "groups", "userid", "expires")
+
+
+def applied(document: Document, wanted: Sequence[MappingEntry], *, prune: bool) -> Document:
+    """The document with the wanted entries in it; the same one if they are there already.
+
+    An entry for the same callers is changed to say what is wanted, and its other keys, comments and
+    place stay. With `prune`, entries that are not wanted go, in those sections that have a wanted
+    one: nothing is taken from a section that was not spoken of.
+
+    Raises:
+        EditError: an entry is wanted twice or stands there twice, or an edit cannot be made.
+    """
+    _refuse_repeated(wanted)
+    keys = {_key(entry) for entry in wanted}
+    by_identity: dict[str, list[Located]] = {}
+    for located in document.entries():
+        by_identity.setdefault(identity(located.entry), []).append(located)
+    new: list[MappingEntry] = []
+    for entry in wanted:
+        found = _standing_for(entry, by_identity.get(identity(entry), []), keys)
+        if found is None:
+            new.append(entry)
+        elif fields := changes(found, entry):
+            document = document.updated(found, fields)
+    document = document.added(new) if new else document
+    return _pruned(document, wanted) if prune else document
+
+
+def changes(located: Located, wanted: MappingEntry) -> dict[str, Value | None]:
+    """The fields to set or to take out for an entry to say what is wanted."""
+    now = located.entry.fields
+    new = {key.lower(): value for key, value in wanted.fields.items()}
+    return {
+        key: new.get(key) for key in _FIELDS if (now.get(key) or None) != (new.get(key) or None)
+    }
+
+
+def _standing_for(
+    entry: MappingEntry, candidates: Sequence[Located], wanted: AbstractSet[tuple[str, str]]
+) -> Located | None:
+    """The entry for the same callers; where several recreations are mapped, for the same one."""
+    same = [located for located in candidates if _key(located.entry) == _key(entry)]
+    found = same or [located for located in candidates if _key(located.entry) not in wanted]
+    if len(found) > 1:
+        places = ", ".join(located.id for located in found)
+        raise EditError(
+            f"several entries name {principal(entry)} ({places}); remove all but one of them first"
+        )
+    return found[0] if found else None
+
+
+def _pruned(document: Document, wanted: Sequence[MappingEntry]) -> Document:
+    keys = {_key(entry) for entry in wanted}
+    sections = {entry.section for entry in wanted}
+    for located in reversed(document.entries()):  # from the end, so that the others' places hold
+        if located.entry.section in sections and _key(located.entry) not in keys:
+            document = document.removed(located)
+    return document
+
+
+def _refuse_repeated(wanted: Sequence[MappingEntry]) -> None:
+    counts = Counter(map(_key, wanted))
+    for entry in wanted:
+        if counts[_key(entry)] > 1:
+            raise EditError(f"{principal(entry)} is wanted twice; say it once")
+
+
+def _key(entry: MappingEntry) -> tuple[str, str]:
+    """What tells entries apart. A `userid` does too: the same name may be another principal."""
+    userid = entry.fields.get("userid", "")
+    return identity(entry), userid if isinstance(userid, str) else ""

@@ -1,0 +1,75 @@
+"""Which entries of a document are meant by an ARN, an account id, or the place of an entry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from authenticator.editing.documents import ACCOUNT, Located
+from authenticator.editing.edits import EditError
+from authenticator.editing.entry import MappingEntry
+from authenticator.mapping.selectors import by_arn, by_permission_set
+
+
+def identity(entry: MappingEntry) -> str:
+    """Whom an entry names, so that two entries for the same callers give the same text.
+
+    ARNs are compared as the server does: whatever their case, and roles whatever their path. An
+    entry that cannot be used is named by its own words.
+    """
+    fields = entry.fields
+    arn = fields.get("rolearn") or fields.get("userarn") or ""
+    sso = fields.get("sso")
+    if isinstance(account := fields.get(ACCOUNT), str):
+        return account.strip()
+    if isinstance(sso, Mapping) and not arn:
+        return _permission_set(sso)
+    return _arn(arn) if isinstance(arn, str) else ""
+
+
+def principal(entry: MappingEntry) -> str:
+    """Whom an entry names, as it is written."""
+    fields = entry.fields
+    sso = fields.get("sso")
+    if isinstance(sso, Mapping) and "rolearn" not in fields:
+        return f"sso {sso.get('permissionSetName', '?')} in {sso.get('accountID', '?')}"
+    value = fields.get("rolearn") or fields.get("userarn") or fields.get(ACCOUNT) or ""
+    return value if isinstance(value, str) else ""
+
+
+def matching(entries: Sequence[Located], wanted: str) -> list[Located]:
+    """The entries that `wanted` means: an ARN or pattern, an account id, or an entry's own id."""
+    by_id = [located for located in entries if located.id.lower() == wanted.strip().lower()]
+    if by_id:
+        return by_id
+    key = _arn(wanted)
+    return [located for located in entries if identity(located.entry) == key]
+
+
+def one(entries: Sequence[Located], wanted: str) -> Located:
+    """The entry that `wanted` means.
+
+    Raises:
+        EditError: there is none, or more than one.
+    """
+    found = matching(entries, wanted)
+    if len(found) > 1:
+        places = ", ".join(located.id for located in found)
+        raise EditError(f"several entries name {wanted}; say which one you mean: {places}")
+    if not found:
+        raise EditError(f"no entry names {wanted}; 'mappings list' shows what there is")
+    return found[0]
+
+
+def _arn(text: str) -> str:
+    try:
+        return by_arn(text).key
+    except ValueError:
+        return text.strip().lower()
+
+
+def _permission_set(sso: Mapping[str, str]) -> str:
+    name, account = sso.get("permissionSetName", ""), sso.get("accountID", "")
+    try:
+        return by_permission_set(name, account, sso.get("partition", "aws").lower()).key
+    except ValueError:
+        return f"sso {name} in {account}".lower()
