@@ -160,7 +160,7 @@ def _of_token(loaded: Loaded, given: dict[str, Any], in_force: InForce) -> Expla
     instances = Instances(given["instance_name"] or "")
     made = trace(
         token_in(given["token"], given["token_file"]),
-        prover=prover(loaded.settings, ask),
+        prover=prover(loaded.settings, ask, lambda: now),
         rules=in_force.rules,
         name_instance=instances,
         clock=lambda: now,

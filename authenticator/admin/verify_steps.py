@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,8 +77,14 @@ def asking(settings: Settings) -> Asking:
     return Asking(Sts(settings.cluster_id, pool, _Silent()).prove)
 
 
-def prover(settings: Settings, ask: AsksSts) -> Prover:
-    """A prover of the server's kind, which remembers nothing yet."""
+def prover(settings: Settings, ask: AsksSts, clock: Callable[[], float] = time.time) -> Prover:
+    """A prover as a server with these settings has, which remembers nothing yet.
+
+    Args:
+        settings: what the server was told.
+        ask: asks STS.
+        clock: Unix seconds.
+    """
     return Prover(
         ask=ask,
         hosts=sts_hosts(settings.partition, settings.further_sts_hosts),
@@ -87,6 +93,7 @@ def prover(settings: Settings, ask: AsksSts) -> Prover:
         in_flight=InFlight(1),
         observer=_Silent(),
         remembering=Remembering(),
+        clock=clock,
     )
 
 
