@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from authenticator.lint.documents import Context, Document, of_data, of_identity
+from authenticator.lint.documents import Context, Document, of_data
 from authenticator.lint.entries import check_entry
 from authenticator.lint.findings import Finding, Place
-from authenticator.lint.manifests import documents_of_file
+from authenticator.lint.manifests import documents_of_file, documents_of_object
 from authenticator.lint.near_misses import near_accounts, near_known, near_names
 from authenticator.lint.rules import RULES, LintRule, Severity
 from authenticator.lint.sets import accounts_twice, claimed_twice, mixed_partitions, same_username
 from authenticator.lint.shadows import shadowed
-from authenticator.mapping.nodes import DocumentError, from_value
 
 __all__ = [
     "RULES",
@@ -27,6 +26,8 @@ __all__ = [
     "LintRule",
     "Place",
     "Severity",
+    "documents_of_file",
+    "documents_of_object",
     "lint",
     "lint_data",
     "lint_file",
@@ -85,17 +86,8 @@ def lint_file(content: bytes, name: str, context: Context | None = None) -> tupl
 def lint_identity(name: str, spec: object, context: Context | None = None) -> tuple[Finding, ...]:
     """Lint the `spec` of the IAMIdentityMapping called `name`, as it came in JSON."""
     told = context or Context()
-    return lint([document_of_identity(name, spec, told)], told)
-
-
-def document_of_identity(name: str, spec: object, context: Context) -> Document:
-    """One IAMIdentityMapping; see `lint_identity`."""
-    document = f"iamidentitymapping/{name}"
-    try:
-        return of_identity(from_value(spec), document, name, context)
-    except DocumentError as error:
-        finding = Finding(RULES["unreadable"], error.reason, Place(document, name))
-        return Document(document, (finding,))
+    obj = {"kind": "IAMIdentityMapping", "metadata": {"name": name}, "spec": spec}
+    return lint(documents_of_object(obj, told), told)
 
 
 def _order(finding: Finding, documents: Mapping[str, int]) -> tuple[int, int, int, int, str]:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from authenticator.lint.documents import Context, Document, Frame, of_data, of_file, of_identity
 from authenticator.lint.findings import Finding, Place
 from authenticator.lint.rules import RULES
 from authenticator.mapping.documents import decoded
-from authenticator.mapping.nodes import DocumentError, Fields, Items, Node, Text, read_all
+from authenticator.mapping.nodes import (
+    DocumentError,
+    Fields,
+    Items,
+    Node,
+    Text,
+    from_value,
+    read_all,
+)
 from authenticator.mapping.sections import SECTIONS
 
 _SERVER = "server"
@@ -31,6 +39,19 @@ def documents_of_file(content: bytes, name: str, context: Context) -> tuple[Docu
         return tuple(document for root in roots for document in manifest.documents(root))
     under = _SERVER if roots and _get(roots[0], _SERVER) is not None else ""
     return (of_file(content, name, context, under),)
+
+
+def documents_of_object(obj: Mapping[str, object], context: Context) -> tuple[Document, ...]:
+    """What one object of an API server holds; it has no lines but those of its texts."""
+    metadata = obj.get("metadata")
+    given = metadata if isinstance(metadata, Mapping) else {}
+    parts = (str(obj.get("kind", "")).lower(), given.get("namespace"), given.get("name"))
+    name = "/".join(str(part) for part in parts if part)
+    try:
+        root = from_value(obj)
+    except DocumentError as error:
+        return (Document(name, (Finding(RULES["unreadable"], error.reason, Place(name)),)),)
+    return tuple(_Manifest(name, [], context).documents(root))
 
 
 class _Manifest:
@@ -63,7 +84,7 @@ class _Manifest:
             if isinstance(node, Text):
                 data[key] = node.value or ""
                 frames[key.lower()] = frame = self._frame(node)
-                lines[key] = 0 if frame.fixed else node.line + 1
+                lines[key] = node.line + 1 if node.line and not frame.fixed else 0
             elif key.lower() in _KEYS:
                 message = f"a ConfigMap holds text: write a | behind {key}:"
                 findings.append(self._unreadable(key, node, message))
@@ -81,6 +102,8 @@ class _Manifest:
 
     def _frame(self, node: Text) -> Frame:
         """Where the lines of a text are: those of a literal block are the file's own."""
+        if not node.line:
+            return Frame()
         header = self._lines[node.line - 1][node.column - 1 :]
         if not header.startswith("|"):
             return Frame(fixed=(node.line, node.column))
@@ -95,7 +118,7 @@ def _indent(lines: Iterable[str]) -> int:
 
 
 def _kind(node: Node) -> str:
-    return _text(_get(node, "kind")) if _get(node, "apiVersion") is not None else ""
+    return _text(_get(node, "kind"))
 
 
 def _get(node: Node | None, key: str) -> Node | None:

@@ -1,0 +1,173 @@
+"""The verb `lint`: what is wrong with mappings in files and in the cluster, for people and CI."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from authenticator import __version__
+from authenticator.admin.connection import connect, connection_options
+from authenticator.config import Loaded
+from authenticator.errors import ConfigError
+from authenticator.lint import (
+    RULES,
+    Context,
+    Document,
+    Finding,
+    Severity,
+    documents_of_file,
+    documents_of_object,
+    lint,
+)
+from authenticator.lint.reports import as_data, as_sarif, counted
+from authenticator.mapping.guards import Guard
+from authenticator.options import command
+from authenticator.sources.cluster import Cluster, ClusterError, Object
+from authenticator.sources.config_map import NAME, NAMESPACE
+from authenticator.sources.custom_resources import API_VERSION, KIND
+from authenticator.sources.modes import CRD, EKS_CONFIG_MAP
+from authenticator.sources.options import source_options
+
+_CONFIG_MAP = f"/api/v1/namespaces/{NAMESPACE}/configmaps/{NAME}"
+_IDENTITIES = f"/apis/{API_VERSION}/iamidentitymappings"
+_ABSENT = 404
+_CONNECTION = click.command()(connection_options(lambda: None)).params
+_COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
+_STDIN = "-"
+
+
+@command(
+    "lint",
+    "Find what is wrong with mappings, or hardly meant.\n\n"
+    "FILE is a mapping file, a config file, or a manifest with ConfigMaps and IAMIdentityMappings;"
+    " - is standard input. All that is given is taken to be in force together. Exit code: 0 if"
+    " there is nothing as bad as --fail-on, 1 if there is, or if something cannot be read.",
+    frozenset(),
+    click.Argument(["files"], nargs=-1, metavar="[FILE|-]..."),
+    click.Option(["--cluster"], is_flag=True, help="aws-auth and the IAMIdentityMappings."),
+    *_CONNECTION,
+    click.Option(
+        ["-o", "--output"],
+        type=click.Choice(["text", "json", "sarif"]),
+        default="text",
+        show_default=True,
+        help="The form of the output.",
+    ),
+    click.Option(
+        ["--fail-on"],
+        type=click.Choice([severity.value for severity in Severity]),
+        default=Severity.ERROR.value,
+        show_default=True,
+        help="The mildest finding that makes the exit code 1.",
+    ),
+    click.Option(
+        ["--disable"],
+        type=click.Choice(list(RULES)),
+        multiple=True,
+        metavar="RULE",
+        help="A rule to leave out; can be given again.",
+    ),
+    click.Option(["--known-arn"], multiple=True, metavar="ARN", help="A principal that exists."),
+    click.Option(["--known"], metavar="FILE", help="A file with such ARNs, one a line."),
+    otherwise={"cluster_id": "none"},
+)
+def run(loaded: Loaded, *, files: Sequence[str], **given: Any) -> int:
+    """Lint what is given, and return 0 if nothing is as bad as `--fail-on`."""
+    if not files and not given["cluster"]:
+        raise click.UsageError("Name a FILE, - for standard input, or --cluster.")
+    if files.count(_STDIN) > 1:
+        raise click.UsageError("Standard input can be one document only.")
+    known = (*given["known_arn"], *_lines(given["known"]))
+    context = Context(time.time(), known_arns=known)
+    documents = [document for file in files for document in _of_file(file, context)]
+    if given["cluster"]:
+        cluster = connect(given["kubeconfig"], given["context"], given["master_url"])
+        guards = source_options(loaded.settings, loaded.file).guards
+        documents += _of_cluster(cluster, context, guards)
+    disabled = set(given["disable"])
+    findings = [found for found in lint(documents, context) if found.rule.id not in disabled]
+    _show(findings, given["output"])
+    worst = min((finding.severity.rank for finding in findings), default=len(Severity))
+    return 1 if worst <= Severity(given["fail_on"]).rank else 0
+
+
+def _of_file(file: str, context: Context) -> tuple[Document, ...]:
+    if file == _STDIN:
+        return documents_of_file(sys.stdin.buffer.read(), "stdin", context)
+    return documents_of_file(_content(file), file, context)
+
+
+def _lines(file: str | None) -> list[str]:
+    """The lines of a file without empty ones and comments."""
+    if file is None:
+        return []
+    lines = (line.strip() for line in _content(file).decode("utf-8", "replace").splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _content(file: str) -> bytes:
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise ConfigError((f"{file} cannot be read: {error.strerror}",)) from error
+
+
+def _of_cluster(
+    cluster: Cluster, context: Context, guards: Mapping[str, Guard]
+) -> Iterator[Document]:
+    """aws-auth and the custom resources, in the order in which `backendMode` has them mostly."""
+    config_map = _get(cluster, _CONFIG_MAP)
+    identities = _get(cluster, _IDENTITIES).get("items") or []
+    found = [(EKS_CONFIG_MAP, {**config_map, "kind": "ConfigMap"})] if config_map else []
+    found += [(CRD, {**item, "kind": KIND}) for item in identities]
+    for mode, obj in found:
+        guarded = replace(context, guard=guards.get(mode, Guard()))
+        yield from documents_of_object(obj, guarded)
+
+
+def _get(cluster: Cluster, path: str) -> Object:
+    """An object; empty if it does not exist (the custom resources may not be installed)."""
+    try:
+        return cluster.request("GET", path)
+    except ClusterError as error:
+        if error.status == _ABSENT:
+            return {}
+        raise ConfigError((f"{path} cannot be read: {error}",)) from error
+
+
+def _show(findings: Sequence[Finding], output: str) -> None:
+    if output == "json":
+        click.echo(json.dumps(as_data(findings), indent=2))
+    elif output == "sarif":
+        click.echo(json.dumps(as_sarif(findings, __version__), indent=2))
+    else:
+        lines = [_line(finding) for finding in findings]
+        # None leaves it to click, which colours on a terminal only.
+        click.echo("\n".join([*lines, _summary(findings)]), color=_color())
+
+
+def _color() -> bool | None:
+    return False if os.environ.get("NO_COLOR") else None
+
+
+def _line(finding: Finding) -> str:
+    """`Finding.__str__` in colour."""
+    severity = click.style(finding.severity.value, fg=_COLOURS[finding.severity], bold=True)
+    place, entry = click.style(str(finding.place), bold=True), finding.place.entry
+    rule = click.style(f"[{finding.rule.id}]", dim=True)
+    return f"{place}: {severity}: {entry}{': ' if entry else ''}{finding.message} {rule}"
+
+
+def _summary(findings: Sequence[Finding]) -> str:
+    if not findings:
+        return "nothing found"
+    counts = counted(findings).items()
+    return ", ".join(f"{n} {kind.value}{'' if n == 1 else 's'}" for kind, n in counts if n)
