@@ -123,8 +123,11 @@ class KubernetesApi:
     ) -> urllib3.BaseHTTPResponse:
         client = self._client
         if client is None:
-            client = self._client = ApiClient(self._configure())
-        headers = {"Accept": "application/json", "User-Agent": "aws-iam-authenticator"}
+            client = ApiClient(self._configure())
+            # By this name the API server's audit log knows us; of a header the client thinks less.
+            client.user_agent = "aws-iam-authenticator"
+            self._client = client
+        headers = {"Accept": "application/json"}
         headers["Content-Type"] = (
             "application/merge-patch+json" if method == "PATCH" else "application/json"
         )
