@@ -45,16 +45,19 @@ def command(
         otherwise: by field, what stands in for a required setting that is given nowhere.
     """
 
+    options = _options(settings)
+
     def decorate(run: Callable[..., int]) -> Callable[[list[str]], int]:
         def callback(config: str | None, **values: Any) -> int:
-            flags = {field: values.pop(field) for field, _, _ in places() if field in values}
+            # Not all that are called like a setting: --kubeconfig can be a verb's own.
+            flags = {option.name: values.pop(option.name) for option in options if option.name}
             loaded = load(flags, os.environ, Path(config) if config else None, otherwise)
             for warning in loaded.warnings:
                 click.echo(f"{COMMAND}: warning: {warning}", err=True)
             return run(loaded, **values)
 
         config = click.Option(["-c", "--config"], metavar="FILE", help="The config file (YAML).")
-        parameters = [config, *further, *_options(settings)]
+        parameters = [config, *further, *options]
         verb = click.Command(
             name,
             params=parameters,
