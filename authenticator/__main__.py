@@ -35,6 +35,7 @@ _VERBS = {
         "explain",
         "Show why a caller is let in or refused, and as whom",
     ),
+    "lint": ("authenticator.admin.lint", "run", "Find what is wrong with mappings"),
     "version": ("authenticator.admin.version", "version", "Show the version"),
 }
 # The flags that may stand before the verb and are followed by their value.
