@@ -112,7 +112,7 @@ def serve(options: ServeOptions, build: Callable[[], Service]) -> NoReturn:
         build: makes what is served; called once, when counting in several processes is set up.
 
     Raises:
-        ConfigError: the port is taken, or the certificate cannot be used.
+        ConfigError: the address or port cannot be used, or the certificate cannot.
         SystemExit: at the end.
     """
     context = LiveContext(options.certificate, options.key)
@@ -133,18 +133,19 @@ def serve(options: ServeOptions, build: Callable[[], Service]) -> NoReturn:
 def _listen(address: str, port: int) -> int:
     """Give the descriptor of a listening socket."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
+    try:
+        # A host without IPv6 has no such socket either.
+        with socket.socket(family, socket.SOCK_STREAM) as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             sock.bind((address, port))
             sock.listen(_BACKLOG)
-        except OSError as error:
-            problem = (
-                f"cannot listen on {address} port {port}: {error.strerror or error};"
-                " choose others with --address and --port, or stop what listens there"
-            )
-            raise ConfigError((problem,)) from error
-        return sock.detach()
+            return sock.detach()
+    except OSError as error:
+        problem = (
+            f"cannot listen on {address} port {port}: {error.strerror or error};"
+            " choose others with --address and --port, or stop what listens there"
+        )
+        raise ConfigError((problem,)) from error
 
 
 def _listen_if_free(address: str, port: int) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import http.client
 import json
 import os
@@ -21,8 +22,10 @@ from pathlib import Path
 
 import pytest
 
+from authenticator.errors import ConfigError
 from authenticator.serving import rotation
-from authenticator.serving.certificates import Wanted
+from authenticator.serving.certificates import Wanted, load_or_create
+from authenticator.serving.server import ServeOptions, serve
 
 ROOT = Path(__file__).parents[3]
 REVIEW = '{"apiVersion":"authentication.k8s.io/v1","kind":"TokenReview","spec":{"token":"%s"}}'
@@ -351,6 +354,27 @@ def test_a_taken_port_is_one_clear_line(tmp_path: Path) -> None:
         server.log.close()
     [line] = server.said().splitlines()
     assert f"cannot listen on 127.0.0.1 port {port}: Address already in use" in line
+
+
+def test_a_host_without_ipv6_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_ipv6(family: int, kind: int) -> socket.socket:
+        assert (family, kind) == (socket.AF_INET6, socket.SOCK_STREAM)
+        raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+
+    wanted = Wanted(hostname="localhost", address="::1")
+    pair = load_or_create(tmp_path, wanted, datetime.now(timezone.utc))
+    options = ServeOptions(
+        address="::1",
+        port=free_port(),
+        health_port=0,
+        certificate=pair.certificate,
+        key=pair.key,
+        workers=2,
+    )
+    with monkeypatch.context() as patched:
+        patched.setattr(socket, "socket", no_ipv6)
+        with pytest.raises(ConfigError, match=r"cannot listen on ::1 port .*not supported"):
+            serve(options, pytest.fail)
 
 
 def test_a_review_in_flight_is_answered_before_the_end(own: Server) -> None:
