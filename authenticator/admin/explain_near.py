@@ -19,8 +19,8 @@ from authenticator.mapping.ruleset import RuleSet
 from authenticator.mapping.selectors import Selector
 
 MOST = 3
-# Of two names, from which on one may be a slip of the other: `Developer` and `Develpoer` have 0.89.
-_ALIKE = 0.75
+# Of two names, from which on one may be a slip of the other: `Dve` and `Dev` have 0.67.
+_ALIKE = 0.65
 # An account id in which two digits were swapped, or one is wrong.
 _ALIKE_DIGITS = 0.9
 _SSO = re.compile(r"awsreservedsso_(?P<name>.+)_[0-9a-f*]+", re.ASCII)
