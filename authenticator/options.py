@@ -44,7 +44,6 @@ def command(
         further: flags of its own.
         otherwise: by field, what stands in for a required setting that is given nowhere.
     """
-
     options = _options(settings)
 
     def decorate(run: Callable[..., int]) -> Callable[[list[str]], int]:
