@@ -1,0 +1,215 @@
+"""The manifests say to the server what it understands, and agree with it and with each other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import yaml
+
+import authenticator
+from authenticator.config import Loaded, load
+from authenticator.errors import ConfigError
+from authenticator.settings import Settings, places, variable
+from authenticator.sources.modes import CRD, EKS_CONFIG_MAP, canonical_modes
+from tests.e2e.manifests import (
+    BASE,
+    CLUSTER_ID,
+    DEPLOYMENT,
+    OVERLAYS,
+    Object,
+    complete,
+    only,
+    pod_of,
+    render,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+USER = 10000
+
+every_pod = pytest.mark.parametrize("kind", ["DaemonSet", "Deployment", "static pod"])
+every_pod_of_a_host = pytest.mark.parametrize("kind", ["DaemonSet", "static pod"])
+
+
+def container(made: Object) -> Object:
+    (found,) = made["spec"]["containers"]
+    return dict(found)
+
+
+def mounts(made: Object) -> dict[str, str]:
+    return {mount["mountPath"]: mount["name"] for mount in container(made)["volumeMounts"]}
+
+
+def volumes(made: Object) -> dict[str, Object]:
+    return {volume["name"]: volume for volume in made["spec"]["volumes"]}
+
+
+def default(field: str) -> Any:
+    return Settings.model_fields[field].default
+
+
+def settings(directory: Path, config: str, arguments: list[str], cluster_id: str = "") -> Loaded:
+    """What the server makes of its config file, its arguments and its one variable."""
+    flags = {place.flag: name for name, _, place in places() if place.flag}
+    given = dict(argument.partition("=")[::2] for argument in arguments)
+    assert given.keys() <= flags.keys()
+    file = directory / "config.yaml"
+    file.write_text(config)
+    environment = {variable("cluster_id"): cluster_id} if cluster_id else {}
+    return load({flags[flag]: text or "true" for flag, text in given.items()}, environment, file)
+
+
+@pytest.mark.parametrize("kind", ["DaemonSet", "Deployment"])
+def test_the_server_starts_once_it_is_told_its_cluster(tmp_path: Path, kind: str) -> None:
+    rendered = render(complete(tmp_path, BASE if kind == "DaemonSet" else DEPLOYMENT))
+    config = only(rendered, "ConfigMap")
+    (server,) = only(rendered, kind)["spec"]["template"]["spec"]["containers"]
+    (environment,) = server["env"]
+    key = environment["valueFrom"]["configMapKeyRef"]
+
+    assert environment["name"] == variable("cluster_id")
+    assert key == {"name": config["metadata"]["name"], "key": "clusterID"}
+    verb, file, *further = server["args"]
+    assert (verb, file) == ("server", "--config=/etc/aws-iam-authenticator/config.yaml")
+    loaded = settings(tmp_path, config["data"]["config.yaml"], further, config["data"]["clusterID"])
+    assert loaded.warnings == ()
+    assert loaded.settings.cluster_id == CLUSTER_ID
+    assert loaded.settings.backend_mode == (EKS_CONFIG_MAP, CRD)
+
+
+def test_there_is_no_id_that_two_clusters_could_share(tmp_path: Path) -> None:
+    data = only(render(BASE), "ConfigMap")["data"]
+    assert "clusterID" not in data
+    with pytest.raises(ConfigError, match="clusterID"):
+        settings(tmp_path, data["config.yaml"], [])
+
+
+def test_a_static_pod_starts_once_it_is_told_its_cluster(tmp_path: Path) -> None:
+    config = (OVERLAYS / "static-pod" / "config.yaml").read_text()
+    with pytest.raises(ConfigError, match="clusterID"):
+        settings(tmp_path, config, [])
+    loaded = settings(tmp_path, f"clusterID: {CLUSTER_ID}\n{config}", [])
+    assert loaded.warnings == ()
+    assert loaded.settings.kubeconfig.startswith("/etc/aws-iam-authenticator/")
+
+
+@every_pod
+def test_ports_are_those_that_the_server_listens_on(kind: str) -> None:
+    made = pod_of(kind)
+    ports = {port["name"]: port["containerPort"] for port in container(made)["ports"]}
+    assert ports == {"https": default("port"), "health": default("health_port")}
+    for probe, path in (
+        ("startupProbe", "/healthz"),
+        ("livenessProbe", "/healthz"),
+        ("readinessProbe", "/readyz"),
+    ):
+        asked = container(made)[probe]["httpGet"]
+        assert (asked["port"], asked["path"]) == ("health", path)
+
+
+@every_pod
+def test_the_state_is_where_the_server_keeps_it_and_can_be_written(kind: str) -> None:
+    made = pod_of(kind)
+    assert mounts(made)[str(default("state_dir"))] == "state"
+    writable = {
+        mount["mountPath"] for mount in container(made)["volumeMounts"] if not mount.get("readOnly")
+    }
+    assert container(made)["securityContext"]["readOnlyRootFilesystem"]
+    expected = {str(default("state_dir"))}
+    if kind != "Deployment":
+        expected.add(str(default("generate_kubeconfig").parent))
+    assert writable == expected
+
+
+@every_pod_of_a_host
+def test_the_hosts_directories_have_the_paths_of_the_containers(kind: str) -> None:
+    made = pod_of(kind)
+    for path, name in mounts(made).items():
+        host = volumes(made)[name].get("hostPath")
+        assert host in (None, {"path": path, "type": "Directory"})
+
+
+@every_pod
+def test_the_user_is_the_references_and_never_root(kind: str) -> None:
+    made = pod_of(kind)
+    context = made["spec"]["securityContext"]
+    assert (context["runAsUser"], context["runAsGroup"]) == (USER, USER)
+    assert context["runAsNonRoot"]
+    assert "initContainers" not in made["spec"]
+
+
+@every_pod
+def test_the_image_is_of_this_version(kind: str) -> None:
+    made = pod_of(kind)
+    assert container(made)["image"] == f"kube-iam-authenticator:{authenticator.__version__}"
+
+
+def test_the_pods_differ_only_where_they_must() -> None:
+    """One source of truth in three files: whoever edits one is told of the others."""
+    daemon, static = (
+        {**made["spec"], **container(made)} for made in map(pod_of, ("DaemonSet", "static pod"))
+    )
+    deployed = container(pod_of("Deployment"))
+    assert {name: static[name] for name in _SAME_ON_HOSTS} == {
+        name: daemon[name] for name in _SAME_ON_HOSTS
+    }
+    assert {name: deployed[name] for name in _SAME_EVERYWHERE} == {
+        name: daemon[name] for name in _SAME_EVERYWHERE
+    }
+
+
+_SAME_EVERYWHERE = ("name", "image", "ports", "resources", "securityContext")
+_SAME_ON_HOSTS = (
+    *("priorityClassName", "hostNetwork", "dnsPolicy", "terminationGracePeriodSeconds"),
+    *("args", "startupProbe", "livenessProbe", "readinessProbe", "volumeMounts"),
+    *_SAME_EVERYWHERE,
+)
+
+
+def test_kubeadm_shows_the_api_server_the_file_that_the_server_writes() -> None:
+    document = yaml.safe_load((OVERLAYS / "kubeadm" / "cluster-configuration.yaml").read_text())
+    flags = {argument["name"]: argument["value"] for argument in document["apiServer"]["extraArgs"]}
+    (volume,) = document["apiServer"]["extraVolumes"]
+    written = default("generate_kubeconfig")
+    assert flags["authentication-token-webhook-config-file"] == str(written)
+    assert volume["hostPath"] == volume["mountPath"] == str(written.parent)
+    assert volumes(pod_of("DaemonSet"))["webhook"]["hostPath"]["path"] == volume["hostPath"]
+
+
+def test_kops_gets_values_that_the_server_takes(tmp_path: Path) -> None:
+    cluster = yaml.safe_load((OVERLAYS / "kops" / "cluster.yaml").read_text())["spec"]
+    aws = cluster["authentication"]["aws"]
+    server = container(pod_of("DaemonSet"))
+    resources = server["resources"]
+    assert aws["image"] == server["image"]
+    assert aws["memoryRequest"] == resources["requests"]["memory"]
+    assert aws["memoryLimit"] == resources["limits"]["memory"]
+    assert CRD not in canonical_modes(aws["backendMode"].split(","))
+    # The arguments of kops's DaemonSet.
+    arguments = [
+        "--state-dir=/var/aws-iam-authenticator",
+        "--kubeconfig-pregenerated=true",
+        f"--backend-mode={aws['backendMode']}",
+        f"--cluster-id={CLUSTER_ID}",
+    ]
+    config = only(render(OVERLAYS / "kops"), "ConfigMap")
+    assert config["metadata"]["name"] == "aws-iam-authenticator"
+    loaded = settings(tmp_path, config["data"]["config.yaml"], arguments)
+    assert (loaded.settings.kubeconfig_pregenerated, loaded.warnings) == (True, ())
+
+
+def test_a_source_can_be_left_out_with_all_of_its_rights(tmp_path: Path) -> None:
+    label = "app.kubernetes.io/component"
+    component = "source-custom-resources"
+    deletion = {"$patch": "delete", "apiVersion": "any", "kind": "any", "metadata": {"name": "any"}}
+    patch = {
+        "target": {"labelSelector": f"{label}={component}"},
+        "patch": yaml.safe_dump(deletion),
+    }
+    left = render(complete(tmp_path, BASE, patches=[patch]))
+    gone = [obj for obj in render(BASE) if obj["metadata"]["labels"].get(label) == component]
+    assert len(gone) == 5
+    assert not [obj for obj in left if "custom" in str(obj["metadata"]).lower()]
+    assert len(left) == len(render(BASE)) - len(gone)
