@@ -13,15 +13,15 @@ from itertools import combinations
 from authenticator.editing.formats.checking import Usable
 from authenticator.editing.formats.conversion import subject
 from authenticator.editing.formats.withholding import identity, meet
-from authenticator.mapping.rules import Rule
 from authenticator.mapping.templates import Placeholder, Template
 
 _Words = tuple[tuple[bool, str], ...]
+_ALWAYS: tuple[str, float | None] = ("", None)
 
 
 @dataclass(frozen=True, slots=True)
-class _Grant:
-    """What a rule says, without where it stands.
+class Meaning:
+    """What an entry says, without where it stands.
 
     Attributes:
         key: whom it names; see `identity`.
@@ -32,6 +32,16 @@ class _Grant:
     key: tuple[str, bool]
     condition: tuple[str, float | None]
     grants: tuple[_Words, ...]
+
+
+def meaning(usable: Usable) -> Meaning:
+    """What an entry says."""
+    rule = usable.rule
+    if rule is None:
+        return Meaning(identity(usable), _ALWAYS, ())
+    groups = dict.fromkeys(map(_words, rule.match.groups))
+    grants = (_words(rule.match.username), *groups)
+    return Meaning(identity(usable), (rule.user_id, rule.expires), grants)
 
 
 def differences(before: Sequence[Usable], after: Sequence[Usable]) -> list[str]:
@@ -47,22 +57,21 @@ def differences(before: Sequence[Usable], after: Sequence[Usable]) -> list[str]:
     ]
 
 
-def _asked(usables: Iterable[Usable]) -> Iterator[tuple[_Grant, Usable]]:
+def _asked(usables: Iterable[Usable]) -> Iterator[tuple[Meaning, Usable]]:
     """The entries that can apply, in the order in which they are asked."""
-    rules = [(usable.rule, usable) for usable in usables if usable.rule]
-    rules.sort(key=lambda pair: _rank(pair[0]))
+    rules = [usable for usable in usables if usable.rule]
+    rules.sort(key=_rank)
     seen: set[tuple[tuple[str, bool], tuple[str, float | None]]] = set()
-    for rule, usable in rules:
-        key, condition = identity(usable), (rule.user_id, rule.expires)
+    for usable in rules:
+        found = meaning(usable)
         # After an entry without conditions, or with the same ones, none for the same applies.
-        if not {(key, condition), (key, ("", None))} & seen:
-            seen.add((key, condition))
-            groups = dict.fromkeys(map(_words, rule.match.groups))
-            yield _Grant(key, condition, (_words(rule.match.username), *groups)), usable
+        if not {(found.key, found.condition), (found.key, _ALWAYS)} & seen:
+            seen.add((found.key, found.condition))
+            yield found, usable
 
 
-def _rank(rule: Rule) -> tuple[bool, int]:
-    selector = rule.selector
+def _rank(usable: Usable) -> tuple[bool, int]:
+    selector = usable.selector
     return (selector.is_pattern, -selector.literal) if selector else (False, 0)
 
 
@@ -71,7 +80,7 @@ def _words(template: Template) -> _Words:
     return tuple((isinstance(part, Placeholder), str(part)) for part in template.parts)
 
 
-_Asked = list[tuple[_Grant, Usable]]
+_Asked = list[tuple[Meaning, Usable]]
 
 
 def _principals(before: _Asked, after: _Asked) -> Iterator[str]:

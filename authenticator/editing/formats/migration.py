@@ -1,0 +1,89 @@
+"""Moving mappings between aws-auth and custom resources, so that nobody is told anything else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from authenticator.editing.entry import MappingEntry
+from authenticator.editing.formats.answers import differences, meaning
+from authenticator.editing.formats.checking import Usable, check
+from authenticator.editing.formats.conversion import Note, subject
+from authenticator.editing.formats.identity_mappings import portable
+from authenticator.editing.formats.withholding import identity
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """What is to move.
+
+    Attributes:
+        before: all of the old place that is in force.
+        carried: what of it moves.
+        rest: what of it has to stay.
+        notes: why.
+    """
+
+    before: tuple[Usable, ...]
+    carried: tuple[Usable, ...]
+    rest: tuple[Usable, ...]
+    notes: tuple[Note, ...]
+
+    def to_add(self, present: Iterable[MappingEntry]) -> list[MappingEntry]:
+        """The entries that a new place with those `present` does not have yet."""
+        return unknown([usable.entry for usable in self.carried], present)
+
+    def differences(self, present: Iterable[MappingEntry]) -> list[str]:
+        """What callers are told differently once what is carried is gone from the old place.
+
+        In whichever order the server asks the two places.
+
+        Args:
+            present: the entries of the new place, in order.
+        """
+        new, _ = check(present)
+        found = [
+            *differences(self.before, [*self.rest, *new]),
+            *differences(self.before, [*new, *self.rest]),
+        ]
+        return list(dict.fromkeys(found))
+
+    def moves(self, entry: MappingEntry) -> bool:
+        """Whether an entry of the old place is to be removed: it moved, or never applied."""
+        moved = {identity(usable) for usable in self.carried}
+        return any(identity(usable) in moved for usable in check([entry])[0])
+
+
+def plan(entries: Iterable[MappingEntry], *, to_objects: bool) -> Migration:
+    """What of `entries` can move.
+
+    Args:
+        entries: of the old place, in order.
+        to_objects: whether they are to become custom resources.
+    """
+    all_entries = list(entries)
+    before, problems = check(all_entries)
+    if not to_objects:
+        return Migration(tuple(before), tuple(before), (), tuple(problems))
+    carried, notes = portable(all_entries)
+    moved = {identity(usable) for usable in carried}
+    rest = [usable for usable in before if identity(usable) not in moved]
+    return Migration(tuple(before), tuple(carried), tuple(rest), tuple(notes))
+
+
+def unknown(entries: Iterable[MappingEntry], present: Iterable[MappingEntry]) -> list[MappingEntry]:
+    """Those of `entries` that do not stand among those `present` in other words."""
+    known = {meaning(usable) for usable in check(present)[0]}
+    return [usable.entry for usable in check(entries)[0] if meaning(usable) not in known]
+
+
+def rivals(entries: Sequence[MappingEntry], present: Iterable[MappingEntry]) -> list[Note]:
+    """Notes about entries that would stand behind one for the same, and hardly ever apply."""
+    found = {identity(usable): usable for usable in check(present)[0]}
+    notes: list[Note] = []
+    for usable in check(entries)[0]:
+        other = found.get(identity(usable))
+        if other is not None and meaning(other) != meaning(usable):
+            text = "it is mapped already, and otherwise; update or remove that entry first"
+            notes.append(Note(subject(usable.entry), text, left_out=True))
+    return notes
