@@ -124,7 +124,7 @@ class KubernetesApi:
         client = self._client
         if client is None:
             client = ApiClient(self._configure())
-            # By this name the API server's audit log knows us; of a header the client thinks less.
+            # Our name in the API server's audit log; a request's own header would be replaced.
             client.user_agent = "aws-iam-authenticator"
             self._client = client
         headers = {"Accept": "application/json"}
