@@ -70,7 +70,7 @@ class Elsewhere:
     break_glass: tuple[Section, ...] = ()
 
 
-_NOWHERE = Elsewhere()
+NOWHERE = Elsewhere()
 
 
 def refusals(
@@ -78,7 +78,7 @@ def refusals(
     after: Sequence[Section],
     editor: Editor,
     now: float,
-    elsewhere: Elsewhere = _NOWHERE,
+    elsewhere: Elsewhere = NOWHERE,
 ) -> tuple[Refusal, ...]:
     """What an edit would take away that it must not; empty if it may go ahead.
 
