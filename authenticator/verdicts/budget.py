@@ -20,7 +20,8 @@ from enum import Enum
 # calls left (fewer than none: so many are promised), how many of the promised are strangers', and
 # when that was so
 _STATE = struct.Struct("<ddd")
-_MAX_KEYS = 10_000
+# A key that may have so many a second, and so many at once, has them all again after this.
+_REFILL_SECONDS = 1.0
 
 
 class Standing(str, Enum):
@@ -100,18 +101,27 @@ class KeyLimit:
 
     def take(self, access_key_id: str) -> bool:
         """Take one of a key's; False if it has none left."""
-        now = self._clock()
         with self._lock:
+            now = self._clock()
+            self._forget_refilled(now)
             left, since = self._keys.get(access_key_id, (self._rate, now))
             left = min(self._rate, left + (now - since) * self._rate)
             taken = left >= 1
             self._keys[access_key_id] = (left - 1 if taken else left, now)
-            # Not taken out and put back, which has Python copy the whole dict every few thousand
-            # times: each thread that did would keep half a MiB in its malloc arena ever after.
             self._keys.move_to_end(access_key_id)
-            if len(self._keys) > _MAX_KEYS:
-                self._keys.popitem(last=False)
         return taken
+
+    def _forget_refilled(self, now: float) -> None:
+        """Forget the keys that have all of theirs again, as one has that was never seen.
+
+        Kept, they would be many. A large dict is copied whole each time its keys have changed for a
+        while, and every thread that happened to do that would keep the space in its malloc arena.
+        """
+        while self._keys:
+            _, since = next(iter(self._keys.values()))
+            if now - since < _REFILL_SECONDS:
+                return
+            self._keys.popitem(last=False)
 
 
 class InFlight:
