@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from authenticator.editing.entry import MappingEntry
-from authenticator.editing.formats.answers import differences, meaning
+from authenticator.editing.formats.answers import Meaning, differences, meaning
 from authenticator.editing.formats.checking import Usable, check
 from authenticator.editing.formats.conversion import Note, subject
 from authenticator.editing.formats.identity_mappings import portable
@@ -31,7 +31,8 @@ class Migration:
 
     def to_add(self, present: Iterable[MappingEntry]) -> list[MappingEntry]:
         """The entries that a new place with those `present` does not have yet."""
-        return unknown([usable.entry for usable in self.carried], present)
+        known = {meaning(usable) for usable in check(present)[0]}
+        return [usable.entry for usable in self.carried if meaning(usable) not in known]
 
     def differences(self, present: Iterable[MappingEntry]) -> list[str]:
         """What callers are told differently once what is carried is gone from the old place.
@@ -48,10 +49,12 @@ class Migration:
         ]
         return list(dict.fromkeys(found))
 
-    def moves(self, entry: MappingEntry) -> bool:
-        """Whether an entry of the old place is to be removed: it moved, or never applied."""
-        moved = {identity(usable) for usable in self.carried}
-        return any(identity(usable) in moved for usable in check([entry])[0])
+    def moved(self, entries: Iterable[MappingEntry]) -> list[bool]:
+        """Which of the old place's entries are to go: what is carried, and what never applied."""
+        carried = {identity(usable) for usable in self.carried}
+        return [
+            any(identity(usable) in carried for usable in check([entry])[0]) for entry in entries
+        ]
 
 
 def plan(entries: Iterable[MappingEntry], *, to_objects: bool) -> Migration:
@@ -71,19 +74,24 @@ def plan(entries: Iterable[MappingEntry], *, to_objects: bool) -> Migration:
     return Migration(tuple(before), tuple(carried), tuple(rest), tuple(notes))
 
 
-def unknown(entries: Iterable[MappingEntry], present: Iterable[MappingEntry]) -> list[MappingEntry]:
-    """Those of `entries` that do not stand among those `present` in other words."""
-    known = {meaning(usable) for usable in check(present)[0]}
-    return [usable.entry for usable in check(entries)[0] if meaning(usable) not in known]
+def additions(
+    entries: Iterable[MappingEntry], present: Iterable[MappingEntry]
+) -> tuple[list[MappingEntry], list[Note]]:
+    """What of `entries` is new beside those `present`, and notes about what cannot be added.
 
-
-def rivals(entries: Sequence[MappingEntry], present: Iterable[MappingEntry]) -> list[Note]:
-    """Notes about entries that would stand behind one for the same, and hardly ever apply."""
-    found = {identity(usable): usable for usable in check(present)[0]}
+    An entry for callers who have another one already would stand behind that, and hardly ever
+    apply.
+    """
+    known: dict[tuple[str, bool], set[Meaning]] = {}
+    for usable in check(present)[0]:
+        known.setdefault(identity(usable), set()).add(meaning(usable))
+    new: list[MappingEntry] = []
     notes: list[Note] = []
     for usable in check(entries)[0]:
-        other = found.get(identity(usable))
-        if other is not None and meaning(other) != meaning(usable):
+        meanings = known.get(identity(usable), set())
+        if not meanings:
+            new.append(usable.entry)
+        elif meaning(usable) not in meanings:
             text = "it is mapped already, and otherwise; update or remove that entry first"
             notes.append(Note(subject(usable.entry), text, left_out=True))
-    return notes
+    return new, notes

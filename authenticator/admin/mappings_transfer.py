@@ -1,0 +1,111 @@
+"""The verbs `mappings export` and `import`: mappings in the words of other tools."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import click
+
+from authenticator.admin.mappings_edit import Manner, complaining, edit, manner_options, warn
+from authenticator.admin.mappings_group import group
+from authenticator.admin.mappings_where import OBJECTS, Where, where_options
+from authenticator.editing.documents import Document
+from authenticator.editing.edits import EditError
+from authenticator.editing.entry import MappingEntry
+from authenticator.editing.formats import table
+from authenticator.editing.formats.conversion import Conversion, Note, Options
+from authenticator.editing.formats.identity_mappings import portable
+from authenticator.editing.formats.migration import additions
+from authenticator.errors import ConfigError
+from authenticator.mapping.nodes import DocumentError
+
+_FORMATS = "\n\n".join(f"{known.name}: {known.description}" for known in table.FORMATS)
+_format = click.Choice(table.NAMES)
+
+
+@group.command(
+    "export",
+    help="Print the mappings in another format. What it cannot say is left out, with a warning;"
+    f" nobody gains anything by it.\n\n{_FORMATS}",
+)
+@click.option("--format", "name", type=_format, required=True, help="The format.")
+@click.option("--cluster", default="", metavar="NAME", help="For EKS and eksctl: the cluster.")
+@click.option("--region", default="", metavar="NAME", help="For eksctl: the cluster's Region.")
+@where_options
+@complaining
+def _export(where: Where, *, name: str, cluster: str, region: str) -> int:
+    options = Options(cluster=cluster, region=region)
+    entries = entries_of(where.store().read().document)
+    try:
+        export = table.named(name).write(entries, options)
+    except DocumentError as error:
+        raise ConfigError((str(error),)) from error
+    tell(export.notes)
+    click.echo(export.text, nl=False)
+    return 0
+
+
+@group.command(
+    "import",
+    help="Add the mappings of a file in any of the formats of 'export'; - is standard input."
+    " What cannot be carried over is left out, with a warning.",
+)
+@click.argument("filename", metavar="FILE")
+@click.option("--format", "name", type=_format, default=None, help="Default: found out.")
+@click.option(
+    "--map-admin-policy",
+    is_flag=True,
+    help="From EKS: make the access policy AmazonEKSClusterAdminPolicy the group system:masters.",
+)
+@where_options
+@manner_options
+@complaining
+def _import(
+    where: Where, *, filename: str, name: str | None, map_admin_policy: bool, manner: Manner
+) -> int:
+    found = _read(filename, name or "", Options(map_admin_policy=map_admin_policy))
+    tell(found.notes)
+    told: set[Note] = set(found.notes)
+
+    def change(document: Document) -> Document:
+        new, notes = additions(found.entries, entries_of(document))
+        if where.source == OBJECTS:
+            usables, more = portable(new)
+            new, notes = [usable.entry for usable in usables], [*notes, *more]
+        tell(note for note in notes if note not in told)
+        told.update(notes)
+        return document.added(new) if new else document
+
+    words = f"import {len(found.entries)} entries from {Path(filename).name}"
+    return edit(where.store(), change, words, manner)
+
+
+def entries_of(document: Document) -> list[MappingEntry]:
+    """All entries of a document.
+
+    Raises:
+        EditError: a part of it cannot be read, so that some would be missing.
+    """
+    for section in document.sections():
+        if section.broken:
+            raise EditError(
+                f"{section.name} cannot be read: {section.problems[0].reason}; put that right first"
+            )
+    return [located.entry for located in document.entries()]
+
+
+def tell(notes: Iterable[Note]) -> None:
+    """Print notes, each once."""
+    for note in dict.fromkeys(notes):
+        warn(str(note))
+
+
+def _read(filename: str, name: str, options: Options) -> Conversion:
+    shown = "standard input" if filename == "-" else filename
+    try:
+        content = sys.stdin.buffer.read() if filename == "-" else Path(filename).read_bytes()
+        return table.read(content.decode("utf-8-sig"), options, name)
+    except (OSError, UnicodeError, DocumentError) as error:
+        raise ConfigError((f"{shown}: {error}",)) from error
