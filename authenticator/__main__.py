@@ -35,7 +35,14 @@ _VERBS = {
         "explain",
         "Show why a caller is let in or refused, and as whom",
     ),
+    "mappings": (
+        "authenticator.admin.mappings",
+        "mappings",
+        "List, edit and restore who may enter",
+    ),
+    "add": ("authenticator.admin.add", "add", "Add a role or user to aws-auth"),
     "lint": ("authenticator.admin.lint", "run", "Find what is wrong with mappings"),
+    "access": ("authenticator.admin.access", "access", "Show who can do what, by mappings and RBAC"),
     "version": ("authenticator.admin.version", "version", "Show the version"),
 }
 # The flags that may stand before the verb and are followed by their value.

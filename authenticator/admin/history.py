@@ -46,8 +46,8 @@ class Version:
         value: Any = json.loads(text)
         try:
             texts = {str(name): str(text) for name, text in value["texts"].items()}
-            words = (str(value[key]) for key in ("time", "user", "edit"))
-            return cls(int(value["number"]), *words, texts)
+            time, user, edit = (str(value[key]) for key in ("time", "user", "edit"))
+            return cls(int(value["number"]), time, user, edit, texts)
         except (TypeError, KeyError, AttributeError) as error:
             raise ValueError("it is no version of mappings") from error
 

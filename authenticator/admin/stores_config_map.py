@@ -14,7 +14,7 @@ from authenticator.editing.editor import Editor
 from authenticator.sources.cluster import Cluster, ClusterError, Object
 from authenticator.sources.config_map import NAME, NAMESPACE
 
-_HTTP_NOT_FOUND = 404
+HTTP_NOT_FOUND = 404
 _HTTP_CONFLICT = 409
 FIELD_MANAGER = "aws-iam-authenticator"
 # Twenty editors at once make nineteen conflicts for the last of them.
@@ -83,7 +83,7 @@ class ConfigMap:
         try:
             return asked(self.cluster, "GET", f"{self._collection}/{self.name}")
         except ClusterError as error:
-            if error.status == _HTTP_NOT_FOUND:
+            if error.status == HTTP_NOT_FOUND:
                 return None
             raise StoreError(f"{self.title} cannot be read: {error}") from error
 
@@ -103,7 +103,7 @@ class ConfigMap:
         try:
             asked(self.cluster, "PUT" if found else "POST", path, obj, dry_run=dry_run)
         except ClusterError as error:
-            if found and error.status == _HTTP_NOT_FOUND:
+            if found and error.status == HTTP_NOT_FOUND:
                 raise Conflict from error
             raise StoreError(f"{self.title} cannot be written: {error}") from error
 

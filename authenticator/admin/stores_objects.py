@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from authenticator.admin.stores import Conflict, Snapshot, StoreError
-from authenticator.admin.stores_config_map import ConfigMap, ConfigMapHistory, asked, editor
+from authenticator.admin.stores_config_map import (
+    HTTP_NOT_FOUND,
+    ConfigMap,
+    ConfigMapHistory,
+    asked,
+    editor,
+)
 from authenticator.editing.documents import Document
 from authenticator.editing.editor import Editor
 from authenticator.editing.objects import IdentityMappings
@@ -16,7 +22,6 @@ from authenticator.sources.custom_resources import API_VERSION, KIND
 _PATH = f"/apis/{API_VERSION}/iamidentitymappings"
 _HISTORY = "iamidentitymappings-history"
 _KEPT_METADATA = ("labels", "annotations")
-_HTTP_NOT_FOUND = 404
 
 
 class ObjectsStore:
@@ -41,7 +46,7 @@ class ObjectsStore:
         try:
             found = asked(self._cluster, "GET", _PATH)
         except ClusterError as error:
-            if error.status == _HTTP_NOT_FOUND:
+            if error.status == HTTP_NOT_FOUND:
                 raise StoreError(
                     f"the cluster has no {KIND} resource; install it with"
                     " kubectl apply -f manifests/base/crd.yaml"
@@ -61,18 +66,21 @@ class ObjectsStore:
             if before.get(name) != manifest
         ]
         requests += [_deletion(snapshot.version[name]) for name in before if name not in after]
-        for done, (method, path, body) in enumerate(requests):
-            try:
-                asked(self._cluster, method, path, body, dry_run=dry_run)
-            except ClusterError as error:
-                if error.status == _HTTP_NOT_FOUND and method != "POST":
-                    raise Conflict from error
-                part = f" ({done} of {len(requests)} objects were written before)" if done else ""
-                raise StoreError(f"{self.title} cannot be written{part}: {error}") from error
+        for done, request in enumerate(requests):
+            progress = f" ({done} of {len(requests)} objects were written before)" if done else ""
+            self._send(*request, dry_run=dry_run, progress=progress)
 
     def restored(self, texts: Mapping[str, str]) -> IdentityMappings:
         """See `Store.restored`."""
         return IdentityMappings.from_texts(texts)
+
+    def _send(self, method: str, path: str, body: Object, *, dry_run: bool, progress: str) -> None:
+        try:
+            asked(self._cluster, method, path, body, dry_run=dry_run)
+        except ClusterError as error:
+            if error.status == HTTP_NOT_FOUND and method != "POST":
+                raise Conflict from error
+            raise StoreError(f"{self.title} cannot be written{progress}: {error}") from error
 
 
 def _manifest(obj: Object) -> dict[str, Any]:

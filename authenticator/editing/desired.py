@@ -15,6 +15,21 @@ from authenticator.editing.principals import identity, principal
 _FIELDS = ("username", "groups", "userid", "expires")
 
 
+def added(document: Document, entry: MappingEntry) -> Document:
+    """The document with one more entry.
+
+    Raises:
+        EditError: there is an entry for the same callers already, or it cannot be added.
+    """
+    for located in document.entries():
+        if _key(located.entry) == _key(entry):
+            raise EditError(
+                f"{principal(entry)} is mapped already ({located.id}); change that with"
+                f" 'mappings update'"
+            )
+    return document.added([entry])
+
+
 def applied(document: Document, wanted: Sequence[MappingEntry], *, prune: bool) -> Document:
     """The document with the wanted entries in it; the same one if they are there already.
 

@@ -1,0 +1,83 @@
+"""The verbs `add role` and `add user`, as the reference has them: `mappings add` for aws-auth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+import click
+
+from authenticator.admin.connection import connection_options
+from authenticator.admin.mappings_change import add_entry
+from authenticator.admin.mappings_edit import Manner, complaining
+from authenticator.admin.mappings_fields import fields, role_entry, role_options, user_entry
+from authenticator.admin.mappings_where import CONFIG_MAP, Where
+from authenticator.options import run_verb
+
+_group = click.Group(
+    "add",
+    help="Add an entry to the ConfigMap aws-auth.\n\n'mappings' can do more: other places,"
+    " updates, rollback.",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+
+
+def add(arguments: list[str]) -> int:
+    """Run the verb and return its exit code."""
+    return run_verb(_group, "add", arguments)
+
+
+def _reference_options(function: Callable[..., int]) -> Callable[..., int]:
+    """Give a command the reference's flags, and `where`, `manner` and `given` made of them."""
+
+    @wraps(function)
+    def run(  # click passes by name
+        *,
+        kubeconfig: str | None,
+        context: str | None,
+        master_url: str | None,
+        prompt: bool,
+        username: str | None,
+        groups: str | None,
+        **rest: Any,
+    ) -> int:
+        return function(
+            where=Where(CONFIG_MAP, kubeconfig, context, master_url),
+            manner=Manner(yes=not prompt),
+            given=fields(username, groups, None, None),
+            **rest,
+        )
+
+    decorated: Callable[..., int] = connection_options(run)
+    for option in (
+        click.option(
+            "--prompt",
+            type=bool,
+            is_flag=False,
+            flag_value="true",
+            default=True,
+            metavar="[BOOL]",
+            help="Ask before writing. Default: true.",
+        ),
+        click.option("--groups", metavar="A,B", help="The Kubernetes groups."),
+        click.option("--username", metavar="NAME", help="The Kubernetes username."),
+    ):
+        decorated = option(decorated)
+    return decorated
+
+
+@_group.command("role", help="Add a role, or a permission set of IAM Identity Center.")
+@role_options
+@_reference_options
+@complaining
+def _role(where: Where, manner: Manner, given: Any, rolearn: str | None, sso: str | None) -> int:
+    return add_entry(where.store(), role_entry(rolearn, sso, given), manner)
+
+
+@_group.command("user", help="Add an IAM user or a federated user.")
+@click.option("--userarn", metavar="ARN", required=True, help="The user.")
+@_reference_options
+@complaining
+def _user(where: Where, manner: Manner, given: Any, userarn: str) -> int:
+    return add_entry(where.store(), user_entry(userarn, given), manner)

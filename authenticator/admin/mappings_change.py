@@ -1,0 +1,173 @@
+"""The verbs `mappings add`, `update`, `remove`, `apply` and `rollback`, which write."""
+
+from __future__ import annotations
+
+import click
+
+from authenticator.admin.mappings_edit import Manner, complaining, edit, manner_options
+from authenticator.admin.mappings_fields import (
+    field_options,
+    fields,
+    role_entry,
+    role_options,
+    split,
+    user_entry,
+)
+from authenticator.admin.mappings_group import group
+from authenticator.admin.mappings_wanted import wanted_from, wanted_options
+from authenticator.admin.mappings_where import Where, where_options
+from authenticator.admin.stores import Store
+from authenticator.editing.desired import added, applied
+from authenticator.editing.documents import ACCOUNT, Document, Located
+from authenticator.editing.entry import MappingEntry, Value
+from authenticator.editing.principals import one, principal
+from authenticator.errors import ConfigError
+from authenticator.mapping.sections import MAP_ACCOUNTS
+
+
+def add_entry(store: Store, entry: MappingEntry, manner: Manner) -> int:
+    """Add an entry and return the exit code; `edit` says what it raises."""
+    return edit(store, lambda document: added(document, entry), f"add {principal(entry)}", manner)
+
+
+_add = click.Group("add", help="Add an entry. It is an error if there is one for the same.")
+group.add_command(_add)
+
+
+@_add.command("role", help="Add a role, or a permission set of IAM Identity Center.")
+@role_options
+@field_options
+@where_options
+@manner_options
+@complaining
+def _role(
+    where: Where,
+    *,
+    rolearn: str | None,
+    sso: str | None,
+    manner: Manner,
+    **given: str | None,
+) -> int:
+    entry = role_entry(rolearn, sso, fields(**given))
+    return add_entry(where.store(), entry, manner)
+
+
+@_add.command("user", help="Add an IAM user or a federated user.")
+@click.option("--userarn", metavar="ARN", required=True, help="The user.")
+@field_options
+@where_options
+@manner_options
+@complaining
+def _user(where: Where, *, userarn: str, manner: Manner, **given: str | None) -> int:
+    return add_entry(where.store(), user_entry(userarn, fields(**given)), manner)
+
+
+@_add.command("account", help="Add all of an account, each as their ARN and without groups.")
+@click.argument("account")
+@where_options
+@manner_options
+@complaining
+def _account(where: Where, *, account: str, manner: Manner) -> int:
+    entry = MappingEntry(MAP_ACCOUNTS, {ACCOUNT: account})
+    return add_entry(where.store(), entry, manner)
+
+
+@group.command(
+    "update",
+    help="Change fields of one entry: that for an ARN, or one like mapRoles[2].\n\n"
+    "An empty value takes the field out: --expires ''.",
+)
+@click.argument("entry")
+@field_options
+@click.option("--add-group", multiple=True, metavar="NAME", help="Add a group. Repeatable.")
+@click.option("--remove-group", multiple=True, metavar="NAME", help="Remove one. Repeatable.")
+@where_options
+@manner_options
+@complaining
+def _update(
+    where: Where,
+    *,
+    entry: str,
+    add_group: tuple[str, ...],
+    remove_group: tuple[str, ...],
+    manner: Manner,
+    **given: str | None,
+) -> int:
+    new = fields(**given)
+    if not (new or add_group or remove_group):
+        raise click.UsageError("say what to change: --username, --groups, --add-group, ...")
+    if "groups" in new and (add_group or remove_group):
+        raise click.UsageError("give either --groups or --add-group and --remove-group")
+
+    def change(document: Document) -> Document:
+        located = one(document.entries(), entry)
+        regrouped = _regrouped(located, add_group, remove_group)
+        return document.updated(located, {**new, **regrouped})
+
+    return edit(where.store(), change, f"update {entry}", manner)
+
+
+@group.command("remove", help="Remove entries: those for an ARN or an account, or mapRoles[2].")
+@click.argument("entry", nargs=-1, required=True)
+@where_options
+@manner_options
+@complaining
+def _remove(where: Where, *, entry: tuple[str, ...], manner: Manner) -> int:
+    def change(document: Document) -> Document:
+        entries = document.entries()
+        found = {located.id: located for located in (one(entries, name) for name in entry)}
+        # From the end, so that the places of the others hold.
+        for located in reversed([located for located in entries if located.id in found]):
+            document = document.removed(located)
+        return document
+
+    words = f"remove {', '.join(entry)}"
+    return edit(where.store(), change, words, manner)
+
+
+@group.command(
+    "apply",
+    help="Have the entries of a file: add those that are missing, and change those that differ.",
+)
+@wanted_options
+@where_options
+@manner_options
+@complaining
+def _apply(where: Where, *, filename: str, prune: bool, manner: Manner) -> int:
+    wanted = wanted_from(filename)
+    words = f"apply {len(wanted)} entries{' and prune' if prune else ''}"
+    return edit(
+        where.store(), lambda document: applied(document, wanted, prune=prune), words, manner
+    )
+
+
+@group.command(
+    "rollback",
+    help="Have everything as it was before an edit of 'mappings history'; by default, the last.",
+)
+@click.argument("version", type=int, required=False)
+@where_options
+@manner_options
+@complaining
+def _rollback(where: Where, *, version: int | None, manner: Manner) -> int:
+    store = where.store()
+    versions = store.history().versions
+    wanted = [found for found in versions if version in (None, found.number)]
+    if not wanted:
+        name = "an edit" if version is None else f"version {version}"
+        raise ConfigError((f"{store.title}: {name} is not in the history ('mappings history')",))
+    texts = wanted[-1].texts
+    words = f"roll back to version {wanted[-1].number}"
+    return edit(store, lambda _: store.restored(texts), words, manner, restoring=True)
+
+
+def _regrouped(
+    located: Located, added_groups: tuple[str, ...], removed_groups: tuple[str, ...]
+) -> dict[str, Value | None]:
+    if not (added_groups or removed_groups):
+        return {}
+    old = located.entry.fields.get("groups", [])
+    now = [old] if isinstance(old, str) else list(old)
+    gone = {name for names in removed_groups for name in split(names)}
+    new = [name for names in added_groups for name in split(names)]
+    return {"groups": [name for name in dict.fromkeys([*now, *new]) if name not in gone] or None}

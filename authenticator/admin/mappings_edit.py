@@ -1,0 +1,209 @@
+"""How every verb writes: show the difference, guard, ask, write, try again, remember."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any
+
+import click
+
+from authenticator.admin.access_text import console, shown
+from authenticator.admin.history import History
+from authenticator.admin.stores import Conflict, Snapshot, Store, StoreError
+from authenticator.admin.stores_config_map import ATTEMPTS, pause
+from authenticator.editing.diffs import diff
+from authenticator.editing.documents import Document
+from authenticator.editing.editor import Editor
+from authenticator.editing.edits import EditError
+from authenticator.editing.lockout import NOWHERE, Elsewhere, refusals
+from authenticator.errors import ConfigError
+from authenticator.mapping.problems import Problem
+from authenticator.mapping.sections import Section
+from authenticator.options import COMMAND
+
+# Makes the new document of the present one. It is asked again whenever somebody else was faster.
+Change = Callable[[Document], Document]
+_STYLES = {"+": "green", "-": "red", "@": "cyan"}
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How to write.
+
+    Attributes:
+        dry_run: `none`, `client` (show the difference) or `server` (have it checked as well).
+        yes: whether nobody is to be asked.
+        force: whether the guard is to warn only.
+        elsewhere: what grants access beside the store.
+    """
+
+    dry_run: str = "none"
+    yes: bool = False
+    force: bool = False
+    elsewhere: Elsewhere = NOWHERE
+
+
+def manner_options(function: Callable[..., int]) -> Callable[..., int]:
+    """Give a command `--dry-run`, `--yes` and `--force`, and `manner` made of them."""
+
+    @wraps(function)
+    def run(*, dry_run: str, yes: bool, force: bool, **rest: Any) -> int:
+        return function(manner=Manner(dry_run, yes, force), **rest)
+
+    decorated: Callable[..., int] = run
+    for option in (
+        click.option("--force", is_flag=True, help="Do it though it may lock people out."),
+        click.option("-y", "--yes", is_flag=True, help="Do not ask."),
+        click.option(
+            "--dry-run",
+            type=click.Choice(["none", "client", "server"]),
+            default="none",
+            show_default=True,
+            help="Write nothing: show the difference, or have the API server check it too.",
+        ),
+    ):
+        decorated = option(decorated)
+    return decorated
+
+
+def complaining(function: Callable[..., int]) -> Callable[..., int]:
+    """Have a command's faults shown in a line each, with the exit code 1."""
+
+    @wraps(function)
+    def run(**values: Any) -> int:
+        try:
+            return function(**values)
+        except (EditError, StoreError) as error:
+            raise ConfigError((str(error),)) from error
+
+    return run
+
+
+def edit(
+    store: Store, change: Change, words: str, manner: Manner, *, restoring: bool = False
+) -> int:
+    """Make one edit of a store, whoever else edits it, and return the exit code.
+
+    Args:
+        store: where.
+        change: makes the new document of the present one.
+        words: what is done, for people and the history: "add role ...".
+        manner: how.
+        restoring: whether entries that cannot be used are only warned of, since they stood there.
+
+    Raises:
+        EditError: it cannot be made.
+        StoreError: the store cannot be read or written.
+        ConfigError: it is refused, since it would lock people out.
+    """
+    if manner.dry_run == "server" and not store.has_server:
+        raise click.UsageError(f"{store.title} is a file: use --dry-run=client")
+    editor = _editor(store)
+    agreed: list[str] = []
+    for attempt in range(ATTEMPTS):
+        snapshot = store.read()
+        document = change(snapshot.document)
+        difference = diff(snapshot.document.texts, document.texts)
+        if not difference:
+            click.echo(f"{store.title}: nothing to change")
+            return 0
+        # The lines that move when somebody else edits are not what was agreed to.
+        lines = [line for line in difference if line[:1] in ("+", "-")]
+        if lines != agreed:
+            show_diff(difference)
+        _refuse_lock_out(snapshot.document, document, editor, manner)
+        _refuse_faults(snapshot.document, document, force=manner.force or restoring)
+        if lines != agreed:
+            _ask(store, manner)
+            agreed = lines
+        if manner.dry_run == "client":
+            click.echo(f"{store.title}: nothing has been written (dry run)")
+            return 0
+        try:
+            store.write(snapshot, document, dry_run=manner.dry_run == "server")
+        except Conflict:
+            pause(attempt)
+            continue
+        _finish(store, snapshot, editor, words, manner)
+        return 0
+    raise StoreError(f"{store.title}: others write it all the time; try again later")
+
+
+def warn(text: str) -> None:
+    """Say something beside the result."""
+    click.echo(f"{COMMAND}: warning: {shown(text)}", err=True)
+
+
+def show_diff(lines: Sequence[str]) -> None:
+    """Print a difference, in colour on a terminal."""
+    out = console()
+    for line in lines:
+        out.print(shown(line), style=_STYLES.get(line[:1]), soft_wrap=True)
+
+
+def _editor(store: Store) -> Editor:
+    try:
+        return store.editor()
+    except StoreError as error:
+        warn(f"{error}; whether the edit takes your own access away cannot be checked")
+        return Editor("unknown")
+
+
+def _refuse_lock_out(before: Document, after: Document, editor: Editor, manner: Manner) -> None:
+    found = refusals(before.sections(), after.sections(), editor, time.time())
+    _refuse((f"refused ({r.id}): {r.reason}; {r.advice}" for r in found), force=manner.force)
+
+
+def _refuse_faults(before: Document, after: Document, *, force: bool) -> None:
+    """Warn of what the edit makes wrong, and refuse entries that the server would leave out."""
+    known = Counter(problem.reason for problem in _problems(before.sections()))
+    found: list[str] = []
+    for problem in _problems(after.sections()):
+        known[problem.reason] -= 1
+        if known[problem.reason] >= 0:
+            continue
+        if problem.in_force:
+            warn(f"{problem.origin}: {problem.reason}")
+        else:
+            found.append(f"the server would leave it out: {problem.origin}: {problem.reason}")
+    _refuse(found, force=force)
+
+
+def _refuse(reasons: Iterable[str], *, force: bool) -> None:
+    found = [shown(reason) for reason in reasons]
+    if found and not force:
+        raise ConfigError((*found, "nothing has been written; --force does it anyway"))
+    for text in found:
+        warn(text)
+
+
+def _problems(sections: Sequence[Section]) -> list[Problem]:
+    return [problem for section in sections for problem in section.problems]
+
+
+def _ask(store: Store, manner: Manner) -> None:
+    if manner.yes or manner.dry_run != "none":
+        return
+    if not sys.stdin.isatty():
+        raise ConfigError(("there is nobody to ask; --yes writes this, --dry-run only shows it",))
+    click.confirm(f"Write this to {store.title}?", abort=True)
+
+
+def _finish(store: Store, snapshot: Snapshot, editor: Editor, words: str, manner: Manner) -> None:
+    if manner.dry_run == "server":
+        click.echo(f"{store.title}: the API server would take it; nothing has been written")
+        return
+    click.echo(f"{store.title}: done: {shown(words)}")
+
+    def remembered(history: History) -> History:
+        return history.with_edit(editor.username, words, snapshot.document.texts, time.time())
+
+    try:
+        store.remember(remembered)
+    except (StoreError, ValueError) as error:
+        warn(f"the edit has been made, but could not be kept in the history: {error}")

@@ -1,0 +1,74 @@
+"""The verbs `mappings list`, `get`, `diff` and `history`, which write nothing."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from authenticator.admin.mappings_edit import complaining, show_diff
+from authenticator.admin.mappings_group import group
+from authenticator.admin.mappings_show import output_option, show_history, show_listing, show_rows
+from authenticator.admin.mappings_wanted import wanted_from, wanted_options
+from authenticator.admin.mappings_where import Where, where_options
+from authenticator.editing.desired import applied
+from authenticator.editing.diffs import diff
+from authenticator.editing.listing import listing
+from authenticator.editing.principals import matching
+
+# Neither an error (1) nor a usage error (2).
+_DIFFERENT = 3
+
+
+@group.command("list", help="List all entries as the server reads them.")
+@where_options
+@output_option
+@complaining
+def _list(where: Where, output: str) -> int:
+    store = where.store()
+    show_listing(store.title, listing(store.read().document, time.time()), output)
+    return 0
+
+
+@group.command("get", help="Show the entries for an ARN or an account, or one like mapRoles[2].")
+@click.argument("entry")
+@where_options
+@output_option
+@complaining
+def _get(where: Where, entry: str, output: str) -> int:
+    store = where.store()
+    document = store.read().document
+    ids = {located.id for located in matching(document.entries(), entry)}
+    rows = [row for row in listing(document, time.time()).rows if row.id in ids]
+    show_rows(rows, output)
+    if not rows:
+        click.echo(
+            f"{store.title}: no entry names {entry}; a pattern or an account may cover it all the"
+            f" same: aws-iam-authenticator explain --arn {entry}",
+            err=True,
+        )
+    return 0 if rows else 1
+
+
+@group.command(
+    "diff",
+    help="Show what 'apply' would change.\n\nExit code: 0 if nothing, 3 if something.",
+)
+@wanted_options
+@where_options
+@complaining
+def _diff(where: Where, filename: str, prune: bool) -> int:
+    before = where.store().read().document
+    after = applied(before, wanted_from(filename), prune=prune)
+    difference = diff(before.texts, after.texts)
+    show_diff(difference)
+    return _DIFFERENT if difference else 0
+
+
+@group.command("history", help="List the edits that can be rolled back, newest first.")
+@where_options
+@output_option
+@complaining
+def _history(where: Where, output: str) -> int:
+    show_history(where.store().history().versions, output)
+    return 0
