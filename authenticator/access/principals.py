@@ -1,0 +1,170 @@
+"""The IAM principals that mappings let in, and as whom."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from authenticator.access.names import (
+    Names,
+    Parts,
+    parts_of_account,
+    parts_of_arn,
+    parts_of_selector,
+)
+from authenticator.aws.arns import PrincipalArn, PrincipalKind
+from authenticator.mapping.problems import Origin, Problem
+from authenticator.mapping.rules import Match, Rule
+from authenticator.mapping.sections import Section
+from authenticator.mapping.selectors import Selector
+
+ACCOUNT = "account"
+UNIQUE_ID = "unique id"
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Whom one mapping lets in.
+
+    Attributes:
+        arn: the canonical ARN or the pattern, in lower case; the account id of an account; the
+            unique id of an entry without ARN.
+        kind: "role", "user", ..., `ACCOUNT` or `UNIQUE_ID`.
+        match: what the mapping grants.
+        username: what the principal can be called.
+        groups: what groups it can be in, besides system:authenticated.
+        user_id: the unique id that it must have; "" for any.
+        expires: the Unix time from which it is let in no more; None for never.
+        selector: the callers by ARN; None if there is none.
+    """
+
+    arn: str
+    kind: str
+    match: Match
+    username: Names
+    groups: tuple[Names, ...]
+    user_id: str = ""
+    expires: float | None = None
+    selector: Selector | None = None
+
+    @property
+    def origin(self) -> Origin:
+        """Where the mapping stands."""
+        return self.match.origin
+
+    def includes(self, arn: PrincipalArn) -> bool:
+        """Whether a caller with this ARN may be one of those meant."""
+        if self.kind == ACCOUNT:
+            return arn.account_id == self.arn
+        return self.selector is not None and self.selector.covers(arn.canonical.lower())
+
+    def narrowed(self, arn: PrincipalArn) -> Principal:
+        """The same mapping for one caller, of whose names more is known."""
+        username, groups = _names(self.match, parts_of_arn(arn))
+        return replace(self, username=username, groups=groups)
+
+
+@dataclass(frozen=True, slots=True)
+class Entrants:
+    """The principals of some sections, and the entries that let nobody in.
+
+    Attributes:
+        principals: in the order in which the server asks them.
+        idle: the entries that have expired, or come after another for the same principal.
+        refused: why other entries are not in force.
+    """
+
+    principals: tuple[Principal, ...]
+    idle: tuple[Origin, ...] = ()
+    refused: tuple[Problem, ...] = ()
+
+    def of(self, arn: PrincipalArn) -> tuple[Principal, ...]:
+        """The mappings that may apply to a caller, the likeliest first.
+
+        The first without condition (unique id, end) applies if none before it does, so that those
+        after it never do.
+        """
+        found: list[Principal] = []
+        for principal in self.principals:
+            if principal.includes(arn):
+                found.append(principal.narrowed(arn))
+                if not principal.user_id and principal.expires is None:
+                    break
+        return tuple(found)
+
+
+def entrants(sections: Sequence[Section], now: float) -> Entrants:
+    """Whom `sections` let in.
+
+    Args:
+        sections: what was read of the mappings, in the order of sources.
+        now: Unix time.
+    """
+    rules = [rule for section in sections for rule in section.rules]
+    in_force = list(_in_force(rules, now))
+    kept = {rule.match.origin for rule in in_force}
+    idle = tuple(rule.match.origin for rule in rules if rule.match.origin not in kept)
+    refused = tuple(
+        problem for section in sections for problem in section.problems if not problem.in_force
+    )
+    accounts: dict[str, Match] = {}
+    for section in sections:
+        for account_id, match in section.accounts:
+            accounts.setdefault(account_id, match)
+    ranked = sorted(in_force, key=_rank)
+    of_accounts = (_of_account(account_id, match) for account_id, match in accounts.items())
+    return Entrants((*(_of_rule(rule) for rule in ranked), *of_accounts), idle, refused)
+
+
+def _in_force(rules: Sequence[Rule], now: float) -> Iterator[Rule]:
+    """The rules that can apply, but for patterns behind wider ones."""
+    taken: set[tuple[str, str]] = set()
+    for rule in rules:
+        key = rule.selector.key if rule.selector else ""
+        expired = rule.expires is not None and now >= rule.expires
+        if expired or (key, "") in taken or (key, rule.user_id) in taken:
+            continue
+        # An entry that ends, or is for one recreation of a principal, leaves room for another.
+        if rule.expires is None:
+            taken.add((key, rule.user_id))
+        yield rule
+
+
+def _rank(rule: Rule) -> tuple[bool, int]:
+    """One principal before a pattern, among patterns more literal characters before fewer."""
+    selector = rule.selector
+    is_pattern = selector is not None and selector.is_pattern
+    return is_pattern, -selector.literal if selector and is_pattern else 0
+
+
+def _of_rule(rule: Rule) -> Principal:
+    selector = rule.selector
+    username, groups = _names(rule.match, parts_of_selector(selector))
+    return Principal(
+        arn=selector.key if selector else rule.user_id,
+        kind=_kind(selector),
+        match=rule.match,
+        username=username,
+        groups=groups,
+        user_id=rule.user_id,
+        expires=rule.expires,
+        selector=selector,
+    )
+
+
+def _kind(selector: Selector | None) -> str:
+    if selector is None:
+        return UNIQUE_ID
+    # A mapping for an assumed role is one for the role.
+    is_session = selector.kind is PrincipalKind.ASSUMED_ROLE
+    return (PrincipalKind.ROLE if is_session else selector.kind).value
+
+
+def _of_account(account_id: str, match: Match) -> Principal:
+    username, groups = _names(match, parts_of_account(account_id))
+    return Principal(account_id, ACCOUNT, match, username, groups)
+
+
+def _names(match: Match, parts: Parts) -> tuple[Names, tuple[Names, ...]]:
+    groups = tuple(Names.of(template, parts) for template in match.groups)
+    return Names.of(match.username, parts), groups

@@ -1,0 +1,107 @@
+"""Mappings joined with RBAC: what each principal can do, and who can do what."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from authenticator.access.join import MASTERS_GROUP, UNBOUND, How, Joiner, Link
+from authenticator.access.principals import Entrants, Principal
+from authenticator.access.rbac import Binding, Rbac, Subject
+from authenticator.access.risk_table import CHOSEN_NAME
+from authenticator.access.risks import Risks, risks_of, worst
+from authenticator.access.rules import Request
+from authenticator.aws.arns import PrincipalArn
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What all principals with the same links can do.
+
+    Attributes:
+        links: to subjects that have rights.
+        risks: of all of these rights, the severest first.
+    """
+
+    links: tuple[Link, ...]
+    risks: Risks
+
+    @property
+    def severity(self) -> int:
+        """That of the severest risk; 0 without any."""
+        return max(self.risks.values(), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """By which way a principal may do something; members of system:masters need no binding."""
+
+    link: Link
+    binding: Binding | None
+
+
+class Report:
+    """All principals of a cluster and what they can do; immutable."""
+
+    def __init__(self, rbac: Rbac, entrants: Entrants) -> None:
+        """Join the two.
+
+        Args:
+            rbac: the cluster's.
+            entrants: whom the mappings let in.
+        """
+        self.rbac = rbac
+        self.entrants = entrants
+        self.binding_risks = {binding: risks_of(rbac, binding) for binding in rbac.bindings}
+        self._joiner = Joiner(rbac)
+        self._standings: dict[tuple[Link, ...], Standing] = {}
+        joined = [(principal, self.standing(principal)) for principal in entrants.principals]
+        joined.sort(key=lambda pair: (-pair[1].severity, -len(pair[1].risks), pair[0].arn))
+        self.principals = tuple(joined)
+
+    def subject_risks(self, subject: Subject) -> Risks:
+        """The risks of all that is granted to a subject."""
+        bindings = self.rbac.by_subject.get(subject, ())
+        granted = (self.binding_risks[binding] for binding in bindings)
+        return worst((*granted, UNBOUND.get(subject, {})))
+
+    def standing(self, principal: Principal) -> Standing:
+        """What a principal can do. Equal ones are the same object."""
+        links = self._joiner.links(principal)
+        known = self._standings.get(links)
+        if known is None:
+            risks = [self.subject_risks(link.subject) for link in links]
+            if any(link.how is How.SESSION for link in links):
+                risks.append({CHOSEN_NAME.id: CHOSEN_NAME.severity})
+            known = self._standings[links] = Standing(links, worst(risks))
+        return known
+
+    def who_can(
+        self, request: Request, namespace: str | None
+    ) -> Iterator[tuple[Principal, tuple[Grant, ...]]]:
+        """The principals that may do something, and by which ways.
+
+        Args:
+            request: what.
+            namespace: where; "" for the cluster as a whole, None for anywhere.
+        """
+        granting = frozenset(self.rbac.granting(request, namespace))
+        ways: dict[tuple[Link, ...], tuple[Grant, ...]] = {}
+        for principal, standing in self.principals:
+            grants = ways.get(standing.links)
+            if grants is None:
+                grants = ways[standing.links] = tuple(self._grants(standing.links, granting))
+            if grants:
+                yield principal, grants
+
+    def of(self, arn: PrincipalArn) -> tuple[tuple[Principal, Standing], ...]:
+        """What a caller with this ARN can do, by each mapping that may apply to it."""
+        return tuple((principal, self.standing(principal)) for principal in self.entrants.of(arn))
+
+    def _grants(self, links: Iterable[Link], granting: frozenset[Binding]) -> Iterator[Grant]:
+        for link in links:
+            if link.subject == MASTERS_GROUP:
+                yield Grant(link, None)
+            for binding in self.rbac.by_subject.get(link.subject, ()):
+                if binding in granting:
+                    yield Grant(link, binding)

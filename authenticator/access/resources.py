@@ -1,0 +1,75 @@
+"""The resources that every cluster has: their API groups, and which of them are in no namespace.
+
+Source: `kubectl api-resources` of Kubernetes 1.34, plus what RBAC alone knows (users and groups to
+impersonate, signers) and this project's own resource.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+
+from authenticator.access.rules import Request
+
+_NAMESPACED = {
+    "": "bindings configmaps endpoints events limitranges persistentvolumeclaims pods podtemplates"
+    " replicationcontrollers resourcequotas secrets serviceaccounts services",
+    "apps": "controllerrevisions daemonsets deployments replicasets statefulsets",
+    "authorization.k8s.io": "localsubjectaccessreviews",
+    "autoscaling": "horizontalpodautoscalers",
+    "batch": "cronjobs jobs",
+    "coordination.k8s.io": "leases",
+    "discovery.k8s.io": "endpointslices",
+    "networking.k8s.io": "ingresses networkpolicies",
+    "policy": "poddisruptionbudgets",
+    "rbac.authorization.k8s.io": "rolebindings roles",
+    "resource.k8s.io": "resourceclaims resourceclaimtemplates",
+    "storage.k8s.io": "csistoragecapacities",
+}
+_CLUSTER_SCOPED = {
+    "": "componentstatuses groups namespaces nodes persistentvolumes users",
+    "admissionregistration.k8s.io": "mutatingadmissionpolicies mutatingadmissionpolicybindings"
+    " mutatingwebhookconfigurations validatingadmissionpolicies validatingadmissionpolicybindings"
+    " validatingwebhookconfigurations",
+    "apiextensions.k8s.io": "customresourcedefinitions",
+    "apiregistration.k8s.io": "apiservices",
+    "authentication.k8s.io": "selfsubjectreviews tokenreviews uids userextras",
+    "authorization.k8s.io": "selfsubjectaccessreviews selfsubjectrulesreviews subjectaccessreviews",
+    "certificates.k8s.io": "certificatesigningrequests clustertrustbundles signers",
+    "flowcontrol.apiserver.k8s.io": "flowschemas prioritylevelconfigurations",
+    "iamauthenticator.k8s.aws": "iamidentitymappings",
+    "networking.k8s.io": "ingressclasses ipaddresses servicecidrs",
+    "node.k8s.io": "runtimeclasses",
+    "rbac.authorization.k8s.io": "clusterrolebindings clusterroles",
+    "resource.k8s.io": "deviceclasses resourceslices",
+    "scheduling.k8s.io": "priorityclasses",
+    "storage.k8s.io": "csidrivers csinodes storageclasses volumeattachments"
+    " volumeattributesclasses",
+}
+# By resource, its group. `events` are in two groups, of which the core one is meant here.
+GROUPS = MappingProxyType(
+    {
+        name: group
+        for table in (_NAMESPACED, _CLUSTER_SCOPED)
+        for group, names in table.items()
+        for name in names.split()
+    }
+)
+# Those that only the cluster as a whole has, as `resource.group`. A request for one namespace is
+# made in that namespace.
+CLUSTER_WIDE = frozenset(
+    f"{name}.{group}"
+    for group, names in _CLUSTER_SCOPED.items()
+    for name in names.split()
+    if name != "namespaces"
+)
+
+
+def is_cluster_wide(request: Request) -> bool:
+    """Whether only the cluster as a whole can grant it, so that a RoleBinding of it is idle.
+
+    Whether a role may be bound is asked in the namespace of the binding, a ClusterRole's too
+    (`BindingAuthorized` of Kubernetes).
+    """
+    if request.path:
+        return True
+    return f"{request.resource}.{request.group}" in CLUSTER_WIDE and request.verb != "bind"

@@ -1,0 +1,157 @@
+"""The verb `access`: who can do what, by the mappings and the cluster's RBAC."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import click
+
+from authenticator.access.document import document
+from authenticator.access.page import page
+from authenticator.access.principals import Principal
+from authenticator.access.report import Report, Standing
+from authenticator.access.resources import GROUPS, is_cluster_wide
+from authenticator.access.rules import ALL, Request
+from authenticator.admin import access_text as text
+from authenticator.admin.access_where import Where, read_report, reading_options
+from authenticator.aws.arns import PrincipalArn
+from authenticator.errors import ConfigError
+from authenticator.options import COMMAND, run_verb
+
+
+def access(arguments: list[str]) -> int:
+    """Run the verb and return its exit code."""
+    return run_verb(_access, "access", arguments)
+
+
+@click.group(
+    "access",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    help="Join the IAM mappings with the cluster's RBAC: who can do what.",
+)
+def _access() -> None: ...
+
+
+@_access.command("report", help="Show all principals and what they can do, risky grants first.")
+@reading_options
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["table", "json", "html"]),
+    default="table",
+    show_default=True,
+    help="html is one file to open in a browser.",
+)
+@click.option("--title", metavar="TEXT", help="What the report calls the cluster.")
+def _report(where: Where, *, output: str, title: str | None) -> int:
+    now = time.time()
+    report = read_report(where, now)
+    if output == "table":
+        text.console().print(text.report_table(report))
+        return 0
+    whole = document(report, cluster=title or where.name, now=now)
+    click.echo(page(whole) if output == "html" else json.dumps(whole, indent=2))
+    return 0
+
+
+_output = click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="The form of the output.",
+)
+
+
+@_access.command(
+    "who-can",
+    help="Show which principals may do something.\n\nRESOURCE is RESOURCE[.GROUP][/NAME], or a"
+    " path such as /metrics. Examples: who-can get secrets; who-can delete"
+    " deployments.apps/web -n shop; who-can create pods --subresource exec",
+)
+@reading_options
+@_output
+@click.option("-n", "--namespace", metavar="NAME", help="Where. Default: anywhere.")
+@click.option("--subresource", metavar="NAME", default="", help="log, exec, status, ...")
+@click.argument("verb")
+@click.argument("resource")
+def _who_can(
+    where: Where,
+    *,
+    output: str,
+    namespace: str | None,
+    subresource: str,
+    verb: str,
+    resource: str,
+) -> int:
+    request = _request(verb, resource, subresource)
+    if namespace and is_cluster_wide(request):
+        raise click.UsageError(f"{resource} is in no namespace; leave --namespace away")
+    report = read_report(where, time.time())
+    answers = tuple(report.who_can(request, namespace))
+    if output == "json":
+        click.echo(json.dumps({"principals": text.who_values(answers)}, indent=2))
+    elif answers:
+        text.console().print(text.who_table(answers))
+    else:
+        click.echo("No principal of the mappings may do that.")
+    return 0
+
+
+@_access.command(
+    "what",
+    help="Show all that one principal may do.\n\nPRINCIPAL is an ARN, also one with a session"
+    " (arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION), or a pattern, an account id or a username"
+    " as a mapping has it.",
+)
+@reading_options
+@_output
+@click.argument("principal")
+def _what(where: Where, *, output: str, principal: str) -> int:
+    report = read_report(where, time.time())
+    found = _find(report, principal)
+    if not found:
+        raise ConfigError(
+            (f"no mapping lets {text.shown(principal)} in; {COMMAND} access report lists all",)
+        )
+    if output == "json":
+        click.echo(json.dumps({"principals": list(text.what_values(report.rbac, found))}, indent=2))
+        return 0
+    console = text.console()
+    for one, standing in found:
+        console.print(text.what_table(report.rbac, one, standing))
+    return 0
+
+
+def _find(report: Report, wanted: str) -> tuple[tuple[Principal, Standing], ...]:
+    try:
+        return report.of(PrincipalArn.parse(wanted))
+    except ValueError:
+        return tuple(
+            pair
+            for pair in report.principals
+            if pair[0].arn == wanted.lower() or pair[0].username.text == wanted
+        )
+
+
+def _request(verb: str, target: str, subresource: str) -> Request:
+    """What is asked for.
+
+    Raises:
+        click.UsageError: the API group is missing, and not known.
+    """
+    if target.startswith("/"):
+        return Request(verb, path=target)
+    full, _, name = target.partition("/")
+    resource, _, group = full.lower().partition(".")
+    if not group:
+        known = ALL if resource == ALL else GROUPS.get(resource)
+        if known is None:
+            raise click.UsageError(
+                f"{resource} is not known; write it in the plural, and the resource of a custom"
+                " definition with its group: widgets.example.com"
+            )
+        group = known
+    return Request(verb, resource, group, subresource, name)

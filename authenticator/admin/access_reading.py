@@ -1,0 +1,191 @@
+"""Reads what `access` reports on: RBAC and mappings, of a cluster or of files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from authenticator.access.objects import API_GROUP
+from authenticator.errors import ConfigError
+from authenticator.mapping.documents import read_file
+from authenticator.mapping.guards import Guard
+from authenticator.mapping.sections import Section, SectionReader
+from authenticator.sources.cluster import Cluster, ClusterError, Object
+from authenticator.sources.config_map import NAME, NAMESPACE, AwsAuth
+from authenticator.sources.custom_resources import API_VERSION, KIND, IdentityMappings
+from authenticator.sources.modes import CRD, EKS_CONFIG_MAP
+
+
+@dataclass(frozen=True, slots=True)
+class _Collection:
+    version: str
+    kind: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    optional: bool = False
+
+
+_RBAC = tuple(
+    _Collection(f"{API_GROUP}/v1", kind, f"/apis/{API_GROUP}/v1/{kind.lower()}s")
+    for kind in ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding")
+)
+_MAPPINGS = (
+    _Collection("v1", "ConfigMap", AwsAuth.resource.path, AwsAuth.resource.query),
+    # Without its definition there are no such objects.
+    _Collection(API_VERSION, KIND, IdentityMappings.resource.path, optional=True),
+)
+_PAGE = "500"
+_GONE, _NOT_FOUND = 410, 404
+_SUFFIXES = frozenset({".json", ".yaml", ".yml"})
+Say = Callable[[str], None]
+
+
+def of_cluster(cluster: Cluster, say: Say, *, mappings: bool) -> list[Object]:
+    """Read RBAC, and the mappings if wanted, from the API server.
+
+    Args:
+        cluster: the API server.
+        say: told what is being read.
+        mappings: whether to read aws-auth and the IAMIdentityMapping objects.
+
+    Raises:
+        ConfigError: something cannot be read.
+    """
+    collections = (*_RBAC, *(_MAPPINGS if mappings else ()))
+    return [obj for collection in collections for obj in _all(cluster, collection, say)]
+
+
+def _all(cluster: Cluster, collection: _Collection, say: Say) -> list[Object]:
+    try:
+        try:
+            return list(_pages(cluster, collection, say, {"limit": _PAGE}))
+        except ClusterError as error:
+            if error.status != _GONE:
+                raise
+            # The first page is too old for a next one by now: all at once, as client-go does.
+            return list(_pages(cluster, collection, say, {}))
+    except ClusterError as error:
+        if error.status == _NOT_FOUND and collection.optional:
+            return []
+        remedy = "you need the right to list it, or to give what kubectl printed with --filename"
+        raise ConfigError((f"{collection.path} cannot be read: {error}; {remedy}",)) from error
+
+
+def _pages(
+    cluster: Cluster, collection: _Collection, say: Say, query: dict[str, str]
+) -> Iterator[Object]:
+    count = 0
+    while True:
+        say(f"Reading {collection.kind} objects ({count})")
+        answer = cluster.request("GET", collection.path, {**collection.query, **query})
+        for item in answer.get("items") or ():
+            count += 1
+            # In lists the API server leaves these out.
+            yield {"apiVersion": collection.version, "kind": collection.kind, **item}
+        token = (answer.get("metadata") or {}).get("continue")
+        if not token:
+            return
+        query = {**query, "continue": str(token)}
+
+
+def of_files(names: Sequence[str]) -> list[Object]:
+    """Read Kubernetes objects from files, as kubectl prints them.
+
+    Args:
+        names: JSON or YAML files, directories of them, or "-" for standard input.
+
+    Raises:
+        ConfigError: one cannot be read, or holds something else.
+    """
+    return [obj for name in names for path in _files(name) for obj in _objects(path)]
+
+
+def _files(name: str) -> list[str]:
+    path = Path(name)
+    if name == "-" or not path.is_dir():
+        return [name]
+    found = sorted(str(file) for file in path.rglob("*") if file.suffix in _SUFFIXES)
+    if not found:
+        raise ConfigError((f"{name}: no .json or .yaml file is in it",))
+    return found
+
+
+def _content(name: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise ConfigError((f"{name}: it cannot be read: {error.strerror}",)) from error
+
+
+def _objects(name: str) -> Iterator[Object]:
+    for document in _documents(name, _content(name)):
+        if not isinstance(document, dict) or "kind" not in document:
+            raise ConfigError((f"{name}: it holds something else than Kubernetes objects",))
+        # `kubectl get` prints a List; `kubectl get --raw` a ClusterRoleList of items without kind.
+        if not isinstance(document.get("items"), list):
+            yield document
+            continue
+        kind = str(document["kind"]).removesuffix("List")
+        version = str(document.get("apiVersion", ""))
+        for item in document["items"]:
+            if not isinstance(item, dict):
+                raise ConfigError((f"{name}: an item of its list is no object",))
+            yield {"apiVersion": version, "kind": kind, **item}
+
+
+def _documents(name: str, content: bytes) -> list[Any]:
+    try:
+        return [json.loads(content)]
+    except ValueError:
+        pass
+    try:
+        loaded = yaml.load_all(content, Loader=yaml.CSafeLoader)
+        return [document for document in loaded if document is not None]
+    except yaml.YAMLError as error:
+        raise ConfigError((f"{name}: it is neither JSON nor YAML: {error}",)) from error
+
+
+def sections_of(objects: Sequence[Object], now: float) -> list[Section]:
+    """The mappings among Kubernetes objects: aws-auth first, as the server's default chain.
+
+    Args:
+        objects: any objects.
+        now: Unix time.
+    """
+    aws_auth = AwsAuth(SectionReader(EKS_CONFIG_MAP, Guard()))
+    aws_auth.listed([obj for obj in objects if _is_aws_auth(obj)], now)
+    resources = IdentityMappings(SectionReader(CRD, Guard()))
+    resources.listed([obj for obj in objects if obj.get("kind") == KIND], now)
+    return [*aws_auth.sections(), *resources.sections()]
+
+
+def _is_aws_auth(obj: Object) -> bool:
+    metadata = obj.get("metadata") or {}
+    place = metadata.get("namespace", NAMESPACE), metadata.get("name")
+    return obj.get("kind") == "ConfigMap" and place == (NAMESPACE, NAME)
+
+
+def mappings_of_file(name: str, now: float) -> list[Section]:
+    """The mappings of one file: a mapping file, a server's config file, or Kubernetes objects.
+
+    Args:
+        name: the file, or "-" for standard input.
+        now: Unix time.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    content = _content(name)
+    documents = _documents(name, content)
+    first = documents[0] if documents else {}
+    if isinstance(first, dict) and "kind" in first:
+        return sections_of(list(_objects(name)), now)
+    keys = {str(key).lower() for key in first} if isinstance(first, dict) else set()
+    reader = SectionReader(name, Guard())
+    return list(read_file(content, reader, under="server" if "server" in keys else ""))
