@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,6 +18,7 @@ from tests.e2e.manifests import (
     CLUSTER_ID,
     DEPLOYMENT,
     OVERLAYS,
+    ROOT,
     Object,
     complete,
     only,
@@ -117,10 +119,16 @@ def test_the_state_is_where_the_server_keeps_it_and_can_be_written(kind: str) ->
         mount["mountPath"] for mount in container(made)["volumeMounts"] if not mount.get("readOnly")
     }
     assert container(made)["securityContext"]["readOnlyRootFilesystem"]
-    expected = {str(default("state_dir"))}
-    if kind != "Deployment":
-        expected.add(str(default("generate_kubeconfig").parent))
-    assert writable == expected
+    state, webhook = str(default("state_dir")), str(default("generate_kubeconfig").parent)
+    assert (
+        writable
+        == {
+            "DaemonSet": {state, webhook},
+            "Deployment": {state},
+            # The client of a kubeconfig with certificates in it needs the third.
+            "static pod": {state, webhook, "/tmp"},
+        }[kind]
+    )
 
 
 @every_pod_of_a_host
@@ -129,6 +137,7 @@ def test_the_hosts_directories_have_the_paths_of_the_containers(kind: str) -> No
     for path, name in mounts(made).items():
         host = volumes(made)[name].get("hostPath")
         assert host in (None, {"path": path, "type": "Directory"})
+        assert host or name in ("config", "tmp")
 
 
 @every_pod
@@ -163,9 +172,29 @@ def test_the_pods_differ_only_where_they_must() -> None:
 _SAME_EVERYWHERE = ("name", "image", "ports", "resources", "securityContext")
 _SAME_ON_HOSTS = (
     *("priorityClassName", "hostNetwork", "dnsPolicy", "terminationGracePeriodSeconds"),
-    *("args", "startupProbe", "livenessProbe", "readinessProbe", "volumeMounts"),
+    *("args", "startupProbe", "livenessProbe", "readinessProbe"),
     *_SAME_EVERYWHERE,
 )
+
+
+def test_break_glass_is_where_root_of_a_node_can_put_it(tmp_path: Path) -> None:
+    static = (OVERLAYS / "static-pod" / "config.yaml").read_text()
+    for config in (only(render(BASE), "ConfigMap")["data"]["config.yaml"], static):
+        path = settings(tmp_path, config, [], CLUSTER_ID).settings.break_glass_path
+        assert path.startswith(f"{default('state_dir')}/")
+
+
+def test_a_systemd_unit_runs_the_server_with_what_systemd_lets_it_write(tmp_path: Path) -> None:
+    unit = configparser.RawConfigParser(strict=False)
+    unit.read(ROOT / "systemd" / "aws-iam-authenticator.service")
+    service = unit["Service"]
+    _, verb, file, *further = service["ExecStart"].split()
+    assert (verb, file) == ("server", "--config=/etc/aws-iam-authenticator/config.yaml")
+    assert further == []
+    assert service["ReadWritePaths"].split() == [
+        str(default("state_dir")),
+        str(default("generate_kubeconfig").parent),
+    ]
 
 
 def test_kubeadm_shows_the_api_server_the_file_that_the_server_writes() -> None:
