@@ -42,7 +42,11 @@ _VERBS = {
     ),
     "add": ("authenticator.admin.add", "add", "Add a role or user to aws-auth"),
     "lint": ("authenticator.admin.lint", "run", "Find what is wrong with mappings"),
-    "access": ("authenticator.admin.access", "access", "Show who can do what, by mappings and RBAC"),
+    "access": (
+        "authenticator.admin.access",
+        "access",
+        "Show who can do what, by mappings and RBAC",
+    ),
     "version": ("authenticator.admin.version", "version", "Show the version"),
 }
 # The flags that may stand before the verb and are followed by their value.
