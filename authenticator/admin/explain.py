@@ -70,7 +70,7 @@ def explain(loaded: Loaded, *, output: str, **given: Any) -> int:
     logging.getLogger("authenticator").addHandler(logging.NullHandler())
     record = _record(given) if given["denial_id"] else {}
     if record:
-        given |= {"arn": record.get("arn"), "access_key_id": record.get("access_key_id")}
+        given |= {name: str(record.get(name, "")) for name in ("arn", "access_key_id")}
     explanation = _explanation(loaded, given) if _names_somebody(given) else None
     _show(record, explanation, output)
     return 0 if explanation is not None and explanation.allowed else 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -22,7 +23,7 @@ def as_text(explanation: Explanation) -> str:
     sections = {
         "Checks of the token": _checks(explanation.checks),
         "Caller": _caller(explanation),
-        "Sources, the first wins": _sources(explanation.in_force.status.sources),
+        "Sources, in their order": _sources(explanation.in_force.status.sources),
         "Mappings asked, in order": _mappings(explanation),
         "Nearest": _nearest(explanation),
         "Answer": _answer(explanation),
@@ -83,7 +84,7 @@ def _mappings(explanation: Explanation) -> Iterator[str]:
     elif account_id:
         yield f"{_NO} mapAccounts: {account_id} is not listed"
     others = explanation.in_force.status.size - len(tried) - (match is not None)
-    yield f"{others} others were not asked: they name other principals, or come later."
+    yield f"not asked, since they name other principals or come later: {others}"
 
 
 def _nearest(explanation: Explanation) -> Iterator[str]:
@@ -113,4 +114,6 @@ def _aligned(fields: Mapping[str, Any]) -> Iterator[str]:
         if value in ("", []):
             continue
         text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        if not text.isprintable():  # a log can hold anything, and a terminal obeys it
+            text = json.dumps(text)
         yield f"{name:<{width}}  {text}"

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import pty
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -310,6 +313,31 @@ def test_a_denial_of_nobody_in_particular_is_shown_as_logged(run: Run, file: str
     assert "no mapping was asked" in ran.out
     ran = run(*arguments, "-o", "json", stdin=as_json(record))
     assert ran.data["logged"]["check"] == "expired"
+
+
+def test_a_log_cannot_write_to_the_terminal(run: Run, file: str) -> None:
+    record = denial(reason="\x1b]0;title\x07", check="expired")
+    ran = run("--id", "0123456789", "--log", "-", "--file", file, stdin=as_json(record))
+    assert "\\u001b" in ran.out
+    assert "\x1b" not in ran.out
+
+
+@pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
+def test_a_terminal_gets_colours_unless_it_wants_none(
+    file: str, no_color: str, coloured: bool
+) -> None:
+    terminal, its_other_side = pty.openpty()
+    program = "import sys; from authenticator.admin.explain import explain; explain(sys.argv[1:])"
+    subprocess.run(
+        [sys.executable, "-c", program, "--arn", f"{ROLES}Dev", "--file", file],
+        env={"NO_COLOR": no_color},
+        cwd=Path(__file__).parents[3],
+        stdout=its_other_side,
+        check=True,
+    )
+    os.close(its_other_side)
+    with open(terminal, "rb", buffering=0) as screen:  # noqa: PTH123 (a descriptor)
+        assert (b"\x1b[" in screen.read(65536)) == coloured
 
 
 def test_an_id_that_is_not_in_the_log_is_an_error(run: Run, file: str) -> None:
