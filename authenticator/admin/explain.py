@@ -83,7 +83,8 @@ def _check(loaded: Loaded, given: dict[str, Any]) -> None:
         raise click.UsageError("--id and --log FILE go together: the id is looked up in the log.")
     if given["file"] and given["cluster"]:
         raise click.UsageError("--file and --cluster exclude each other.")
-    if not (given["file"] or given["cluster"] or loaded.file):
+    has_sources = loaded.file or loaded.settings.backend_mode != (MOUNTED_FILE,)
+    if not (given["file"] or given["cluster"] or has_sources):
         raise click.UsageError("Say where the mappings are: --config, --file or --cluster.")
     if [given["token"], given["log"], given["file"]].count("-") > 1:
         raise click.UsageError("Standard input can be one thing only.")

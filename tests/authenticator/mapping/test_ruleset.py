@@ -74,6 +74,36 @@ def test_order_of_entries(entries: list[dict[str, Any]], expected: str | None) -
     assert winner(RuleSet((rules(*entries),)), role("Dev1")) == expected
 
 
+def test_whoever_asks_is_told_of_each_rule_that_is_tried_and_of_no_other() -> None:
+    entries = [
+        entry("D*9", "a"),
+        entry("Dev1", "b", expires=BEFORE),
+        entry("Ops", "c"),
+        entry("Dev1", "d", userid="AROAOTHER"),
+        entry("D*", "e"),
+        entry("*", "f"),
+    ]
+    tried: list[tuple[int, str]] = []
+    ruleset = RuleSet((rules(*entries),))
+    ruleset.find(
+        role("Dev1"), NOW, lambda rule, refusal: tried.append((rule.match.origin.index, refusal))
+    )
+    assert tried == [
+        (1, "it expired at 2027-01-15T07:59:59Z"),
+        (3, "its userid is another principal's (recreated under the same name?)"),
+        (0, "its pattern begins like the caller's ARN and does not cover it"),
+        (4, ""),
+    ]
+
+
+def test_all_rules_and_accounts_can_be_listed() -> None:
+    mapped = read_data({"mapAccounts": "['111122223333']"}, SectionReader("Test", Guard()))[2]
+    tiers = [rules(entry("Dev", "a"), entry("D*", "b")), rules(entry("Dev", "c"))]
+    ruleset = RuleSet(tiers, dict(mapped.accounts))
+    assert {rule.match.username.head for rule in ruleset} == {"a", "b", "c"}
+    assert list(ruleset.accounts) == ["111122223333"]
+
+
 def test_an_entry_expires_at_its_time() -> None:
     ruleset = RuleSet((rules(entry("Dev", "a", expires="2027-01-15T08:00:00Z")),))
     assert winner(ruleset, role("Dev"), NOW - 1) == "a"
