@@ -29,6 +29,8 @@ from authenticator.lint import (
 )
 from authenticator.lint.reports import as_data, as_sarif, counted
 from authenticator.mapping.guards import Guard
+from authenticator.mapping.problems import shortened
+from authenticator.mapping.selectors import by_arn
 from authenticator.options import command
 from authenticator.sources.cluster import Cluster, ClusterError, Object
 from authenticator.sources.config_map import NAME, NAMESPACE
@@ -85,8 +87,9 @@ def run(loaded: Loaded, *, files: Sequence[str], **given: Any) -> int:
         raise click.UsageError("Name a FILE, - for standard input, or --cluster.")
     if files.count(_STDIN) > 1:
         raise click.UsageError("Standard input can be one document only.")
-    known = (*given["known_arn"], *_lines(given["known"]))
-    context = Context(time.time(), known_arns=known)
+    known = [*given["known_arn"], *_lines(given["known"])]
+    _check_known(known)
+    context = Context(time.time(), known_arns=tuple(known))
     documents = [document for file in files for document in _of_file(file, context)]
     if given["cluster"]:
         cluster = connect(given["kubeconfig"], given["context"], given["master_url"])
@@ -103,6 +106,21 @@ def _of_file(file: str, context: Context) -> tuple[Document, ...]:
     if file == _STDIN:
         return documents_of_file(sys.stdin.buffer.read(), "stdin", context)
     return documents_of_file(_content(file), file, context)
+
+
+def _check_known(arns: Sequence[str]) -> None:
+    refused = [(shortened(arn), reason) for arn in arns if (reason := _refusal(arn))]
+    if refused:
+        raise ConfigError(tuple(f"{arn!r} is no ARN of a principal: {why}" for arn, why in refused))
+
+
+def _refusal(arn: str) -> str:
+    """Why this is no ARN that a mapping could name; "" if it is one."""
+    try:
+        by_arn(arn)
+    except ValueError as error:
+        return str(error)
+    return ""
 
 
 def _lines(file: str | None) -> list[str]:

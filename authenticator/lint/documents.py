@@ -15,7 +15,7 @@ from authenticator.lint.rules import RULES
 from authenticator.mapping.documents import read_data, read_file
 from authenticator.mapping.guards import Guard
 from authenticator.mapping.nodes import MAX_NODES, Fields, Items, Node, Text
-from authenticator.mapping.problems import Problem
+from authenticator.mapping.problems import Code, Problem
 from authenticator.mapping.rules import Rule
 from authenticator.mapping.sections import Section, SectionReader
 
@@ -127,12 +127,16 @@ def of_file(content: bytes, name: str, context: Context, under: str = "") -> Doc
     """A file with the sections, under the key `under` (in lower case) if it is given."""
     reader = _Witness(name, context.guard, context.by_user_id)
     sections = read_file(content, reader, under)
-    if len({(p.reason, p.origin.line) for s in sections if s.broken for p in s.problems}) == 1:
+    if not reader.nodes and all(_is_unreadable(section) for section in sections):
         # The file as a whole, which the server reports for each of its sections.
-        (problem, *_) = (problem for section in sections for problem in section.problems)
+        problem = sections[0].problems[0]
         place = Place(name, line=problem.origin.line, column=problem.column)
         return Document(name, (_finding(problem, place),))
     return _document(reader, sections, MappingProxyType({}))
+
+
+def _is_unreadable(section: Section) -> bool:
+    return section.broken and section.problems[0].code is Code.UNREADABLE
 
 
 def of_data(

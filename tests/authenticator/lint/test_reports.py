@@ -1,0 +1,175 @@
+"""Findings for machines: JSON, and SARIF by the rules of its 2.1.0 schema that concern it."""
+
+from __future__ import annotations
+
+import json
+import string
+
+import jsonschema
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from authenticator.lint import RULES, Finding, Place, Severity, lint_file
+from authenticator.lint.reports import as_data, as_sarif
+
+FINDINGS = lint_file(b"mapRoles:\n- a\n- {rolearn: b, username: c}\n", "my aws-auth.yaml")
+
+_MESSAGE = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string"}}}
+_POSITIVE = {"type": "integer", "minimum": 1}
+_LEVEL = {"enum": ["none", "note", "warning", "error"]}
+# Written after OASIS' sarif-schema-2.1.0.json, for the properties that are used; all others are
+# refused.
+SCHEMA = {
+    "$defs": {
+        "rule": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["id"],
+            "properties": {
+                "id": {"type": "string"},
+                "shortDescription": _MESSAGE,
+                "help": _MESSAGE,
+                "defaultConfiguration": {"properties": {"level": _LEVEL}},
+            },
+        },
+        "physicalLocation": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["artifactLocation"],
+            "properties": {
+                "artifactLocation": {
+                    "properties": {"uri": {"type": "string", "pattern": "^[!-~]*$"}}
+                },
+                "region": {
+                    "additionalProperties": False,
+                    "required": ["startLine"],
+                    "properties": {"startLine": _POSITIVE, "startColumn": _POSITIVE},
+                },
+            },
+        },
+        "result": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": ["message"],
+            "properties": {
+                "ruleId": {"type": "string"},
+                "ruleIndex": {"type": "integer", "minimum": 0},
+                "level": _LEVEL,
+                "message": _MESSAGE,
+                "locations": {
+                    "type": "array",
+                    "items": {
+                        "additionalProperties": False,
+                        "properties": {
+                            "physicalLocation": {"$ref": "#/$defs/physicalLocation"},
+                            "logicalLocations": {
+                                "type": "array",
+                                "items": {
+                                    "additionalProperties": False,
+                                    "properties": {"fullyQualifiedName": {"type": "string"}},
+                                },
+                            },
+                        },
+                    },
+                },
+            },
+        },
+    },
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["version", "runs"],
+    "properties": {
+        "$schema": {"type": "string", "format": "uri"},
+        "version": {"const": "2.1.0"},
+        "runs": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": ["tool"],
+                "properties": {
+                    "tool": {
+                        "required": ["driver"],
+                        "additionalProperties": False,
+                        "properties": {
+                            "driver": {
+                                "required": ["name"],
+                                "additionalProperties": False,
+                                "properties": {
+                                    "name": {"type": "string"},
+                                    "version": {"type": "string"},
+                                    "rules": {
+                                        "type": "array",
+                                        "uniqueItems": True,
+                                        "items": {"$ref": "#/$defs/rule"},
+                                    },
+                                },
+                            }
+                        },
+                    },
+                    "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
+                    "results": {"type": "array", "items": {"$ref": "#/$defs/result"}},
+                },
+            },
+        },
+    },
+}
+_documents = st.text(string.printable, min_size=1, max_size=9) | st.text(min_size=1, max_size=9)
+_places = st.builds(
+    Place,
+    _documents,
+    st.sampled_from(["", "mapRoles"]),
+    st.integers(-1, 9),
+    st.integers(0, 9),
+    st.integers(0, 9),
+)
+_findings = st.lists(
+    st.builds(Finding, st.sampled_from([*RULES.values()]), st.text(), _places), max_size=3
+)
+
+
+@settings(deadline=None)
+@given(_findings)
+def test_sarif_is_what_its_schema_allows(findings: list[Finding]) -> None:
+    log = json.loads(json.dumps(as_sarif(findings, "1.2.3")))
+    jsonschema.validate(log, SCHEMA)
+    (run,) = log["runs"]
+    assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == list(RULES)
+    for result, finding in zip(run["results"], findings, strict=True):
+        rule = run["tool"]["driver"]["rules"][result["ruleIndex"]]
+        assert rule["id"] == result["ruleId"] == finding.rule.id
+        assert rule["defaultConfiguration"]["level"] == result["level"] == finding.severity.value
+
+
+def test_a_sarif_result_names_the_place() -> None:
+    result = as_sarif(FINDINGS, "1")["runs"][0]["results"][1]
+    assert result["locations"] == [
+        {
+            "physicalLocation": {
+                "artifactLocation": {"uri": "my%20aws-auth.yaml"},
+                "region": {"startLine": 3, "startColumn": 13},
+            },
+            "logicalLocations": [{"fullyQualifiedName": "mapRoles[1]"}],
+        }
+    ]
+
+
+def test_json() -> None:
+    data = as_data(FINDINGS)
+    assert data["summary"] == {"error": 2, "warning": 0, "note": 0}
+    assert data["findings"][0] == {
+        "rule": "bad-entry",
+        "severity": "error",
+        "message": "it must be a map with keys such as rolearn or sso",
+        "document": "my aws-auth.yaml",
+        "section": "mapRoles",
+        "index": 0,
+        "line": 2,
+        "column": 3,
+        "page": "docs/lint.md#bad-entry",
+    }
+
+
+def test_the_worst_severity_ranks_first() -> None:
+    assert [severity.rank for severity in Severity] == [0, 1, 2]
+    assert Severity.ERROR.rank == 0
