@@ -155,7 +155,8 @@ def _editor(store: Store) -> Editor:
 
 
 def _refuse_lock_out(before: Document, after: Document, editor: Editor, manner: Manner) -> None:
-    found = refusals(before.sections(), after.sections(), editor, time.time())
+    old, new = before.sections(), after.sections()
+    found = refusals(old, new, editor, time.time(), manner.elsewhere)
     _refuse((f"refused ({r.id}): {r.reason}; {r.advice}" for r in found), force=manner.force)
 
 
