@@ -155,6 +155,11 @@ def test_the_image_is_of_this_version(kind: str) -> None:
     assert container(made)["image"] == f"kube-iam-authenticator:{authenticator.__version__}"
 
 
+def test_the_guide_installs_this_version() -> None:
+    guide = (ROOT.parent / "docs" / "install.md").read_text()
+    assert f"export VERSION={authenticator.__version__}\n" in guide
+
+
 def test_the_pods_differ_only_where_they_must() -> None:
     """One source of truth in three files: whoever edits one is told of the others."""
     daemon, static = (
