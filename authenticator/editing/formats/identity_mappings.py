@@ -68,7 +68,7 @@ def write(entries: Iterable[MappingEntry], _: Options) -> Export:
 
 def portable(entries: Iterable[MappingEntry]) -> tuple[list[Usable], list[Note]]:
     """The entries that an object can hold, and notes about the others."""
-    return sift(entries, _refusal)
+    return sift(entries, refusal)
 
 
 def specs(usables: Sequence[Usable]) -> list[tuple[str, dict[str, Value]]]:
@@ -95,7 +95,8 @@ def _spec(usable: Usable) -> dict[str, Value]:
     return spec
 
 
-def _refusal(usable: Usable) -> str:
+def refusal(usable: Usable) -> str:
+    """Why an object cannot hold an entry, and what to do; "" if it can."""
     if usable.account:
         return (
             "a custom resource cannot map a whole account; keep it in mapAccounts, and the source"

@@ -9,8 +9,8 @@ from authenticator.editing.entry import MappingEntry
 from authenticator.editing.formats.answers import Meaning, differences, meaning
 from authenticator.editing.formats.checking import Usable, check
 from authenticator.editing.formats.conversion import Note, subject
-from authenticator.editing.formats.identity_mappings import portable
-from authenticator.editing.formats.withholding import identity
+from authenticator.editing.formats.identity_mappings import refusal
+from authenticator.editing.formats.withholding import applying, identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +64,15 @@ def plan(entries: Iterable[MappingEntry], *, to_objects: bool) -> Migration:
         entries: of the old place, in order.
         to_objects: whether they are to become custom resources.
     """
-    all_entries = list(entries)
-    before, problems = check(all_entries)
-    if not to_objects:
-        return Migration(tuple(before), tuple(before), (), tuple(problems))
-    carried, notes = portable(all_entries)
-    moved = {identity(usable) for usable in carried}
-    rest = [usable for usable in before if identity(usable) not in moved]
-    return Migration(tuple(before), tuple(carried), tuple(rest), tuple(notes))
+    found, notes = applying(entries)
+    carried: list[Usable] = []
+    rest: list[Usable] = []
+    for usable in found:
+        reason = refusal(usable) if to_objects else ""
+        (rest if reason else carried).append(usable)
+        if reason:
+            notes.append(Note(subject(usable.entry), reason, left_out=True))
+    return Migration(tuple(found), tuple(carried), tuple(rest), tuple(notes))
 
 
 def additions(

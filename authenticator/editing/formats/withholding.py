@@ -31,17 +31,11 @@ def sift(
     Returns:
         The entries to write, in their order, and notes about the others.
     """
-    found, notes = check(entries)
+    found, notes = applying(entries)
     withheld = _Withheld()
-    final: set[tuple[str, bool]] = set()
     kept: list[int] = []
     for index in sorted(range(len(found)), key=lambda index: _rank(found[index], index)):
         usable = found[index]
-        if identity(usable) in final:
-            notes.append(Note(subject(usable.entry), _NEVER, left_out=True))
-            continue
-        if unconditional(usable):
-            final.add(identity(usable))
         if reason := refusal(usable) or withheld.uncovers(usable):
             withheld.add(usable)
             notes.append(Note(subject(usable.entry), reason, left_out=True))
@@ -50,13 +44,28 @@ def sift(
     return [found[index] for index in sorted(kept)], notes
 
 
+def applying(entries: Iterable[MappingEntry]) -> tuple[list[Usable], list[Note]]:
+    """Sort out what never applies; as `check`."""
+    found, notes = check(entries)
+    kept: list[Usable] = []
+    final: set[tuple[str, bool]] = set()
+    for usable in found:
+        if identity(usable) in final:
+            notes.append(Note(subject(usable.entry), _NEVER, left_out=True))
+        else:
+            kept.append(usable)
+        if _unconditional(usable):
+            final.add(identity(usable))
+    return kept, notes
+
+
 def identity(usable: Usable) -> tuple[str, bool]:
     """What two entries share if they name the very same callers."""
     selector = usable.selector
     return (selector.key, selector.permission_set) if selector else (usable.account_id, False)
 
 
-def unconditional(usable: Usable) -> bool:
+def _unconditional(usable: Usable) -> bool:
     """Whether no entry for the same callers after it can ever apply."""
     return usable.rule is None or not (usable.rule.user_id or usable.rule.expires is not None)
 
