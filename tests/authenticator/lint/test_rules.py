@@ -195,7 +195,7 @@ ALIKE = {
         4999,
     ),
     "patterns": ([role(f"*{'?' * (n % 50)}A*{n // 50}") for n in range(2000)], "overlap", 1),
-    "names": ([role(f"{'developer' * 6}{n}") for n in range(5000)], "near-miss-name", 0),
+    "names": ([role(f"{'developer' * 6}{n}") for n in range(2000)], "near-miss-name", 0),
 }
 
 
