@@ -97,7 +97,7 @@ def run(loaded: Loaded, *, files: Sequence[str], **given: Any) -> int:
         documents += _of_cluster(cluster, context, guards)
     disabled = set(given["disable"])
     findings = [found for found in lint(documents, context) if found.rule.id not in disabled]
-    _show(findings, given["output"])
+    _show(findings, given["output"], sum(len(document.entries) for document in documents))
     worst = min((finding.severity.rank for finding in findings), default=len(Severity))
     return 1 if worst <= Severity(given["fail_on"]).rank else 0
 
@@ -161,7 +161,7 @@ def _get(cluster: Cluster, path: str) -> Object:
         raise ConfigError((f"{path} cannot be read: {error}",)) from error
 
 
-def _show(findings: Sequence[Finding], output: str) -> None:
+def _show(findings: Sequence[Finding], output: str, entries: int) -> None:
     if output == "json":
         click.echo(json.dumps(as_data(findings), indent=2))
     elif output == "sarif":
@@ -169,7 +169,7 @@ def _show(findings: Sequence[Finding], output: str) -> None:
     else:
         lines = [_line(finding) for finding in findings]
         # None leaves it to click, which colours on a terminal only.
-        click.echo("\n".join([*lines, _summary(findings)]), color=_color())
+        click.echo("\n".join([*lines, _summary(findings, entries)]), color=_color())
 
 
 def _color() -> bool | None:
@@ -184,8 +184,12 @@ def _line(finding: Finding) -> str:
     return f"{place}: {severity}: {entry}{': ' if entry else ''}{finding.message} {rule}"
 
 
-def _summary(findings: Sequence[Finding]) -> str:
-    if not findings:
-        return "nothing found"
-    counts = counted(findings).items()
-    return ", ".join(f"{n} {kind.value}{'' if n == 1 else 's'}" for kind, n in counts if n)
+def _summary(findings: Sequence[Finding], entries: int) -> str:
+    """How much was found, and in how much: a file without entries may be the wrong one."""
+    counts = [_plural(n, kind.value) for kind, n in counted(findings).items() if n]
+    where = "1 entry" if entries == 1 else f"{entries} entries"
+    return f"{', '.join(counts) or 'nothing found'} in {where}"
+
+
+def _plural(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"

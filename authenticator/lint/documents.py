@@ -60,32 +60,26 @@ class Entry:
 
     Attributes:
         place: where it stands.
-        node: what is written there.
+        fields: what is written there, by key in lower case; empty if it is no map.
         frame: see `Frame`.
         rule: what the server makes of it; None if it leaves it out, and for an account.
         account: the account id, for an entry of `mapAccounts` in force.
     """
 
     place: Place
-    node: Node
+    fields: Mapping[str, Node]
     frame: Frame
     rule: Rule | None = None
     account: str = ""
 
-    def written(self, key: str) -> Node | None:
-        """The value of `key`, given in lower case."""
-        if not isinstance(self.node, Fields):
-            return None
-        return next((v for k, v in self.node.values.items() if k.strip().lower() == key), None)
-
     def text(self, *keys: str) -> str:
         """The first of `keys` that has a text, as it is written; "" if none has."""
-        nodes = map(self.written, keys)
+        nodes = map(self.fields.get, keys)
         return next((node.value for node in nodes if isinstance(node, Text) and node.value), "")
 
     def finding(self, rule: str, message: str, key: str = "") -> Finding:
         """A finding at the value of `key`, or at the entry itself."""
-        node = self.written(key) if key else None
+        node = self.fields.get(key)
         if node is None:
             return Finding(RULES[rule], message, self.place)
         line, column = self.frame.place(node.line, node.column)
@@ -165,7 +159,7 @@ def of_identity(node: Node, name: str, resource: str, context: Context) -> Docum
     section = reader.identity_node(resource, node)
     place = Place(name, resource, line=node.line, column=node.column)
     rule = section.rules[0] if section.rules else None
-    entry = Entry(place, node, Frame(), rule)
+    entry = Entry(place, _fields(node), Frame(), rule)
     return Document(
         name, tuple(_of_entry(problem, entry) for problem in section.problems), (entry,)
     )
@@ -198,7 +192,14 @@ def _entries(name: str, section: Section, node: Node | None, frame: Frame) -> It
     accounts = {match.origin.index: account for account, match in section.accounts}
     for index, item in enumerate(node.values):
         place = Place(name, section.name, index, *frame.place(item.line, item.column))
-        yield Entry(place, item, frame, rules.get(index), accounts.get(index, ""))
+        rule, account = rules.get(index), accounts.get(index, "")
+        yield Entry(place, _fields(item), frame, rule, account)
+
+
+def _fields(node: Node) -> dict[str, Node]:
+    if not isinstance(node, Fields):
+        return {}
+    return {key.strip().lower(): value for key, value in node.values.items()}
 
 
 def _of_entry(problem: Problem, entry: Entry) -> Finding:

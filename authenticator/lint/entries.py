@@ -33,7 +33,7 @@ def check_entry(entry: Entry, context: Context) -> Iterator[Finding]:
     if rule is None:
         return
     arn = entry.text(*_NAMING_KEYS)
-    named = next((key for key in _NAMING_KEYS if entry.written(key) is not None), "sso")
+    named = next((key for key in _NAMING_KEYS if key in entry.fields), "sso")
     found = chain(
         *(check(rule) for check in _ON_GRANTS),
         *(check(rule, arn) for check in _ON_PRINCIPALS),

@@ -19,6 +19,8 @@ _WORD = re.compile(r"[a-z]{5,}", re.ASCII)
 _ANY = "\0"
 # Of longer ones (a path of a user may have 512 characters) there would be too many spellings.
 _LONGEST = 128
+# Each account takes 2 KiB while they are compared, and a ConfigMap has room for 60,000.
+_MOST_ACCOUNTS = 5000
 
 
 def near_names(entries: Sequence[Entry]) -> Iterator[Finding]:
@@ -46,6 +48,8 @@ def near_accounts(entries: Sequence[Entry]) -> Iterator[Finding]:
     """An account id that differs from a more frequent one in one digit, or by two swapped."""
     accounts = [(account, entry) for entry in entries if (account := _account(entry))]
     counted = Counter(account for account, _ in accounts)
+    if len(counted) > _MOST_ACCOUNTS:
+        return
     first = {account: (account, entry) for account, entry in reversed(accounts)}
     # The more frequent, and among equals the earlier, is taken for the right one.
     place = {account: (counted[account], -number) for number, account in enumerate(counted)}

@@ -49,7 +49,7 @@ def mixed_partitions(entries: Sequence[Entry]) -> Iterator[Finding]:
                 f"it is of the partition {partition}, and most are of {usual}: a server knows the"
                 " callers of one partition, unless further STS hosts are set"
             )
-            key = "sso" if entry.written("sso") else ""
+            key = "sso" if "sso" in entry.fields else ""
             yield entry.finding("mixed-partitions", message, key)
 
 

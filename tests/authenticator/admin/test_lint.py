@@ -63,14 +63,17 @@ def test_text_is_as_compilers_write_it(document: Path, capsys: pytest.CaptureFix
     lint.run([str(document)])
     assert capsys.readouterr().out == (
         f"{document}:2:13: error: mapRoles[0]: rolearn: its account id is not 12 digits [bad-arn]\n"
-        "1 error\n"
+        "1 error in 1 entry\n"
     )
 
 
-def test_nothing_found_is_said(document: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_how_much_was_looked_at_is_said(document: Path, capsys: pytest.CaptureFixture[str]) -> None:
     document.write_text(SOUND)
+    lint.run([str(document), str(document)])
+    assert capsys.readouterr().out.endswith("1 warning in 2 entries\n")
+    document.write_text("kind: Secret\n")
     lint.run([str(document)])
-    assert capsys.readouterr().out == "nothing found\n"
+    assert capsys.readouterr().out == "nothing found in 0 entries\n"
 
 
 def test_colour_on_a_terminal_only(
@@ -158,7 +161,7 @@ def test_the_cluster_is_one_set(api: dict[str, Any], capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out == (
         "iamidentitymapping/dev: warning: dev: it never applies, since"
         " configmap/kube-system/aws-auth mapRoles[0], line 1 names the same and comes first"
-        " [duplicate-entry]\n1 warning\n"
+        " [duplicate-entry]\n1 warning in 2 entries\n"
     )
 
 
@@ -178,7 +181,7 @@ def test_a_cluster_without_mappings(
 ) -> None:
     assert not api
     assert lint.run(["--cluster"]) == 0
-    assert capsys.readouterr().out == "nothing found\n"
+    assert capsys.readouterr().out == "nothing found in 0 entries\n"
 
 
 def test_a_cluster_that_may_not_be_read(
