@@ -21,7 +21,8 @@ from authenticator.editing.formats.migration import additions
 from authenticator.errors import ConfigError
 from authenticator.mapping.nodes import DocumentError
 
-_FORMATS = "\n\n".join(f"{known.name}: {known.description}" for known in table.FORMATS)
+# \b has click leave the lines as they are.
+_FORMATS = "\b\n" + "\n".join(f"{known.name:<15} {known.description}" for known in table.FORMATS)
 _format = click.Choice(table.NAMES)
 
 
@@ -107,5 +108,9 @@ def _read(filename: str, name: str, options: Options) -> Conversion:
     try:
         content = sys.stdin.buffer.read() if filename == "-" else Path(filename).read_bytes()
         return table.read(content.decode("utf-8-sig"), options, name)
-    except (OSError, UnicodeError, DocumentError) as error:
+    except OSError as error:
+        raise ConfigError((f"{shown}: {error.strerror}",)) from error
+    except UnicodeError as error:
+        raise ConfigError((f"{shown}: it is not UTF-8; save it as UTF-8",)) from error
+    except DocumentError as error:
         raise ConfigError((f"{shown}: {error}",)) from error
