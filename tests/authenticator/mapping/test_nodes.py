@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authenticator.mapping.nodes import MAX_BYTES, DocumentError, Fields, Items, Node, Text, read
+from authenticator.mapping.nodes import (
+    MAX_BYTES,
+    DocumentError,
+    Fields,
+    Items,
+    Node,
+    Text,
+    read,
+    read_all,
+)
 
 BILLION_LAUGHS = "a0: &a0 [x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 12)
@@ -76,6 +85,46 @@ def test_lines_are_counted_from_one() -> None:
     items = node.values["a"]
     assert isinstance(items, Items)
     assert [item.line for item in items.values] == [2, 3]
+
+
+def test_columns_are_counted_from_one() -> None:
+    node = read('a:\n  - "b"\n  - c: d\n')
+    assert isinstance(node, Fields)
+    items = node.values["a"]
+    assert isinstance(items, Items)
+    assert [(item.line, item.column) for item in items.values] == [(2, 5), (3, 5)]
+    assert (node.column, items.column) == (1, 3)
+
+
+def test_lines_of_a_text_in_a_larger_one() -> None:
+    node = read("a:\n- b\n", first_line=10)
+    assert isinstance(node, Fields)
+    assert [node.line, node.values["a"].line] == [10, 11]
+    with pytest.raises(DocumentError) as refusal:
+        read("a:\n- [\n", first_line=10)
+    assert (refusal.value.line, refusal.value.column) == (12, 1)
+
+
+def test_a_stream_of_documents() -> None:
+    assert [plain(node) for node in read_all("a: 1\n---\n---\n- b\n...\n")] == [
+        {"a": "1"},
+        None,
+        ["b"],
+    ]
+    assert read_all("# nothing\n") == ()
+
+
+def test_anchors_end_with_their_document() -> None:
+    with pytest.raises(DocumentError, match=r"line 3: the alias \*x names nothing before it"):
+        read_all("a: &x 1\n---\na: *x\n")
+
+
+def test_the_bound_on_values_is_one_for_all_documents(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("authenticator.mapping.nodes.MAX_NODES", 10)
+    documents = "- a\n---\n" * 4
+    assert len(read_all(documents)) == 5
+    with pytest.raises(DocumentError, match="more than 10 values"):
+        read_all(documents * 2)
 
 
 def test_a_repeated_key_is_remembered_with_its_line() -> None:

@@ -216,6 +216,46 @@ def test_strict_user_ids_need_an_id_may_lack_an_arn_and_still_check_a_bad_one() 
     assert [problem.origin.index for problem in section.problems] == [1, 2]
 
 
+CODES = {
+    "- x": ("bad-entry", ""),
+    "- rolearn: x": ("bad-arn", "rolearn"),
+    "- sso: {permissionSetName: A}": ("bad-permission-set", "sso"),
+    HEAD + "username: '{{'": ("bad-username", "username"),
+    HEAD + "groups: [a, '']": ("bad-groups", "groups"),
+    HEAD + "userid: x": ("bad-userid", "userid"),
+    HEAD + "expires: x": ("bad-expires", "expires"),
+    "- username: x": ("no-principal", ""),
+    HEAD + "sso: {permissionSetName: A, accountID: '111122223333'}": ("two-principals", ""),
+    HEAD + "Rolearn: x": ("duplicate-key", "rolearn"),
+    HEAD + "expire: x": ("mistyped-limit", "expire"),
+    HEAD + "username: aws:x": ("reserved-name", ""),
+    HEAD + "username: x\n  groups: a": ("single-group", "groups"),
+    HEAD + "groups: [a]": ("missing-username", ""),
+    HEAD + "username: x\n  groups: [a - b]": ("run-on-group", "groups"),
+    "- {rolearn: 'arn:aws:iam::111122223333:root', username: x}": ("wrong-section", ""),
+    "- {rolearn: 'arn:aws:sts::111122223333:assumed-role/a/bob', username: x}": (
+        "assumed-role",
+        "",
+    ),
+    HEAD + "username: x\n  Note: a": ("unknown-key", "note"),
+    HEAD + "username: x\n  groups: [a, ~]": ("empty-item", ""),
+    "a": ("unreadable", ""),
+    "a: [": ("unreadable", ""),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), CODES.items(), ids=CODES)
+def test_each_problem_has_a_code_and_its_key(text: str, expected: tuple[str, str]) -> None:
+    (problem,) = roles(text).problems
+    assert problem.code is not None
+    assert (problem.code.value, problem.key) == expected
+
+
+def test_a_reader_can_be_told_to_list_all_problems() -> None:
+    reader = SectionReader("Test", Guard(), most_problems=1000)
+    assert len(roles("- x\n" * 200, reader).problems) == 200
+
+
 def test_a_mistyped_section_is_reported() -> None:
     sections = read_data({"mapRole": HEAD, "unrelated": "x"}, READER)
     (problem,) = (problem for section in sections for problem in section.problems)
