@@ -31,7 +31,7 @@ _VERBS = {
     ),
     "verify": ("authenticator.admin.verify", "verify", "Check a token and show whose it is"),
     "explain": (
-        "authenticator.admin.explain",
+        "authenticator.admin.explain.command",
         "explain",
         "Show why a caller is let in or refused, and as whom",
     ),

@@ -1,0 +1,1 @@
+"""The verb `explain`: what the server makes of a caller, and why."""

@@ -1,0 +1,196 @@
+"""The verb `explain`: what the server makes of a token, an ARN or a denial, and why.
+
+Everything is decided by the server's own parts (`authenticator.admin.explain.trace`); this puts them
+together.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from authenticator.admin.connection import connect, connection_options
+from authenticator.admin.explain.given import Instances, as_node, caller
+from authenticator.admin.explain.log import Record, find
+from authenticator.admin.explain.report import Explanation, as_data
+from authenticator.admin.explain.sources import InForce, of_cluster, of_file, of_server
+from authenticator.admin.explain.text import as_text, logged_as_text
+from authenticator.admin.explain.trace import Given, trace
+from authenticator.admin.verify_steps import asking, prover, steps, token_in
+from authenticator.config import Loaded
+from authenticator.errors import ConfigError
+from authenticator.options import command
+from authenticator.sources.modes import MOUNTED_FILE
+from authenticator.sources.options import source_options
+
+# What stands in for the cluster id where no token is checked.
+_NO_CLUSTER = "none"
+_CONNECTION = click.command()(connection_options(lambda: None)).params
+_WHO = ("token", "token_file", "arn", "denial_id")
+
+
+@command(
+    "explain",
+    "Show what the server makes of a caller, check by check and mapping by mapping.\n\n"
+    "Give one of --token, --token-file, --arn and --id, and where the mappings are: the server's"
+    " config file (--config), --file or --cluster. Exit code: 0 if the caller may enter, 1 if not.",
+    frozenset({"backend_mode", "partition", "state_dir"}),
+    click.Option(["-t", "--token"], help="A token; - reads it from standard input."),
+    click.Option(["--token-file"], metavar="FILE", help="A file that holds a token."),
+    click.Option(["--arn"], help="An ARN as STS reports it, or as mappings name it."),
+    click.Option(["--id", "denial_id"], metavar="ID", help="A denial's id in the audit log."),
+    click.Option(["--log"], metavar="FILE", help="The server's log, for --id; - for stdin."),
+    click.Option(["--session"], metavar="NAME", help="The session name, for a role's ARN."),
+    click.Option(["--user-id"], metavar="ID", help="The unique id (AROA..., AIDA...), for an ARN."),
+    click.Option(["--access-key-id"], metavar="ID", help="The access key's id, for an ARN."),
+    click.Option(["--instance-name"], metavar="NAME", help="The private DNS name of a node."),
+    click.Option(["--file"], metavar="FILE", help="Mappings from a file; - for stdin."),
+    click.Option(["--cluster"], is_flag=True, help="Mappings as they stand in the cluster."),
+    *_CONNECTION,
+    click.Option(
+        ["-o", "--output"],
+        type=click.Choice(["text", "json", "yaml"]),
+        default="text",
+        show_default=True,
+        help="The form of the output.",
+    ),
+    otherwise={"cluster_id": _NO_CLUSTER},
+)
+def explain(loaded: Loaded, *, output: str, **given: Any) -> int:
+    """Explain one caller, and return 0 if they may enter."""
+    _check(loaded, given)
+    # What the sources log stands in the explanation.
+    logging.getLogger("authenticator").addHandler(logging.NullHandler())
+    record = _record(given) if given["denial_id"] else {}
+    if record:
+        given |= {name: str(record.get(name, "")) for name in ("arn", "access_key_id")}
+    explanation = _explanation(loaded, given) if _names_somebody(given) else None
+    _show(record, explanation, output)
+    return 0 if explanation is not None and explanation.allowed else 1
+
+
+def _check(loaded: Loaded, given: dict[str, Any]) -> None:
+    if sum(bool(given[name]) for name in _WHO) != 1:
+        raise click.UsageError("Give one of --token, --token-file, --arn and --id.")
+    if bool(given["denial_id"]) != bool(given["log"]):
+        raise click.UsageError("--id and --log FILE go together: the id is looked up in the log.")
+    if given["file"] and given["cluster"]:
+        raise click.UsageError("--file and --cluster exclude each other.")
+    has_sources = loaded.file or loaded.settings.backend_mode != (MOUNTED_FILE,)
+    if not (given["file"] or given["cluster"] or has_sources):
+        raise click.UsageError("Say where the mappings are: --config, --file or --cluster.")
+    if [given["token"], given["log"], given["file"]].count("-") > 1:
+        raise click.UsageError("Standard input can be one thing only.")
+    has_token = given["token"] or given["token_file"]
+    if has_token and loaded.settings.cluster_id == _NO_CLUSTER:
+        raise click.UsageError("Give --cluster-id: tokens are signed for one cluster.")
+
+
+def _names_somebody(given: dict[str, Any]) -> bool:
+    return bool(given["token"] or given["token_file"] or given["arn"])
+
+
+def _record(given: dict[str, Any]) -> Record:
+    log = given["log"]
+    try:
+        with sys.stdin if log == "-" else Path(log).open(errors="replace") as lines:
+            record = find(lines, given["denial_id"])
+    except OSError as error:
+        raise ConfigError((f"{log}: cannot be read: {error.strerror}",)) from error
+    if record is None:
+        missing = f"{log}: there is no denial {given['denial_id']}"
+        hint = "it is in the log of the server that was asked: on another host, or rotated away?"
+        raise ConfigError((f"{missing}; {hint}",))
+    return record
+
+
+def _explanation(loaded: Loaded, given: dict[str, Any]) -> Explanation:
+    explained = _of_arn if given["arn"] else _of_token
+    return explained(loaded, given, _in_force(loaded, given))
+
+
+def _in_force(loaded: Loaded, given: dict[str, Any]) -> InForce:
+    options = source_options(loaded.settings, loaded.file)
+    if given["file"]:
+        return of_file(given["file"], options.guards[MOUNTED_FILE])
+    place = (given["kubeconfig"], given["context"], given["master_url"])
+    if given["cluster"]:
+        return of_cluster(options, connect(*place))
+    return of_server(options, connect(*place) if any(place) else None)
+
+
+def _of_arn(loaded: Loaded, given: dict[str, Any], in_force: InForce) -> Explanation:
+    now = time.time()
+    try:
+        made_up = caller(
+            given["arn"],
+            session=given["session"] or "",
+            user_id=given["user_id"] or "",
+            access_key_id=given["access_key_id"] or "",
+        )
+    except ValueError as error:
+        raise click.UsageError(f"--arn {given['arn']}: {error}") from error
+    made_up = as_node(made_up, in_force.rules, now)
+    instances = Instances(given["instance_name"] or "")
+    made = trace(
+        "",
+        prover=Given(made_up.identity),
+        rules=in_force.rules,
+        name_instance=instances,
+        clock=lambda: now,
+    )
+    return Explanation(
+        trace=made,
+        in_force=in_force,
+        now=now,
+        placeholders=made_up.placeholders | instances.placeholders,
+        scrubbed_accounts=frozenset(loaded.settings.scrubbed_accounts),
+    )
+
+
+def _of_token(loaded: Loaded, given: dict[str, Any], in_force: InForce) -> Explanation:
+    now = time.time()
+    ask = asking(loaded.settings)
+    instances = Instances(given["instance_name"] or "")
+    made = trace(
+        token_in(given["token"], given["token_file"]),
+        prover=prover(loaded.settings, ask, lambda: now),
+        rules=in_force.rules,
+        name_instance=instances,
+        clock=lambda: now,
+    )
+    return Explanation(
+        trace=made,
+        in_force=in_force,
+        now=now,
+        checks=steps(made.proof_error, ask.host),
+        placeholders=instances.placeholders,
+        scrubbed_accounts=frozenset(loaded.settings.scrubbed_accounts),
+    )
+
+
+def _show(record: Record, explanation: Explanation | None, output: str) -> None:
+    if output == "text":
+        parts = [logged_as_text(record)] if record else []
+        if explanation is not None:
+            parts += [click.style("With the mappings as they are now", bold=True)] if record else []
+            parts.append(as_text(explanation))
+        else:
+            parts.append("Nobody was proven, or the log leaves out whom: no mapping was asked.")
+        # None leaves it to click, which colours on a terminal only.
+        color = False if os.environ.get("NO_COLOR") else None
+        click.echo("\n\n".join(parts), color=color)
+        return
+    data: dict[str, Any] = {"logged": record} if record else {}
+    if explanation is not None:
+        data |= as_data(explanation)
+    dump = json.dumps(data, indent=2) if output == "json" else yaml.safe_dump(data, sort_keys=False)
+    click.echo(dump.rstrip())

@@ -1,0 +1,79 @@
+"""The mappings that `explain` asks are the server's, and asking changes nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from authenticator.admin.explain.sources import of_cluster, of_server
+from authenticator.config import load
+from authenticator.sources.cluster import ClusterError
+from authenticator.sources.mappings import Mappings, SourceOptions
+from authenticator.sources.options import source_options
+from tests.authenticator.mapping.callers import role
+from tests.authenticator.sources.doubles import FakeCluster
+
+ENTRY = {"rolearn": "arn:aws:iam::111122223333:role/Dev", "username": "dev"}
+CONFIG = {"clusterID": "c", "server": {"mapRoles": [{**ENTRY, "username": "mounted"}]}}
+
+
+@pytest.fixture
+def options(tmp_path: Path) -> SourceOptions:
+    (tmp_path / "state").mkdir()
+    config = tmp_path / "config.yaml"
+    config.write_text(json.dumps(CONFIG))
+    flags = {"backend_mode": "EKSConfigMap,MountedFile", "state_dir": str(tmp_path / "state")}
+    return source_options(load(flags, {}, config).settings, config)
+
+
+def cluster_with(*entries: object) -> FakeCluster:
+    cluster = FakeCluster()
+    cluster.put("aws-auth", data={"mapRoles": json.dumps(entries)})
+    return cluster
+
+
+def kept(options: SourceOptions) -> dict[str, tuple[bytes, int]]:
+    files = options.state_dir.iterdir()
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in files}
+
+
+def test_it_is_what_a_server_has_in_force(options: SourceOptions) -> None:
+    found = of_server(options, cluster_with(ENTRY))
+    assert [(s.name, s.synced) for s in found.status.sources] == [
+        ("EKSConfigMap", True),
+        ("MountedFile", True),
+    ]
+    match = found.rules.find(role("Dev"), 0)
+    assert match is not None
+    assert match.origin.source == "EKSConfigMap"
+
+
+def test_nothing_is_written_to_the_state_directory_or_the_cluster(options: SourceOptions) -> None:
+    cluster = cluster_with(ENTRY, {"rolearn": "a mistake"})
+    found = of_server(options, cluster)
+    assert found.status.sources[0].faults
+    assert kept(options) == {}
+    assert cluster.written == []
+
+
+def test_while_the_api_server_is_away_it_is_what_the_server_kept(options: SourceOptions) -> None:
+    server = Mappings(options, cluster=cluster_with(ENTRY))
+    server.start()
+    server.stop()
+    before = kept(options)
+    away = FakeCluster()
+    away.refuse = ClusterError(0, "it cannot be reached")
+    found = of_server(options, away)
+    state = found.status.sources[0]
+    assert (state.synced, state.stale_since is not None) == (False, True)
+    assert "it cannot be reached" in str(state.problems)
+    assert found.rules.find(role("Dev"), 0) is not None
+    assert kept(options) == before
+
+
+def test_a_cluster_is_read_without_the_servers_files(options: SourceOptions) -> None:
+    found = of_cluster(options, FakeCluster())
+    assert [state.name for state in found.status.sources] == ["EKSConfigMap", "CRD"]
+    assert found.rules.find(role("Dev"), 0) is None
