@@ -1,7 +1,7 @@
 """The verb `explain`: what the server makes of a token, an ARN or a denial, and why.
 
-Everything is decided by the server's own parts (`authenticator.admin.explain.trace`); this puts them
-together.
+Everything is decided by the server's own parts (`authenticator.admin.explain.trace`); this puts
+them together.
 """
 
 from __future__ import annotations
