@@ -5,6 +5,7 @@ The server's own reader does the reading, so that lint cannot disagree with it.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -14,7 +15,7 @@ from authenticator.lint.hints import hint
 from authenticator.lint.rules import RULES
 from authenticator.mapping.documents import read_data, read_file
 from authenticator.mapping.guards import Guard
-from authenticator.mapping.nodes import MAX_NODES, Fields, Items, Node, Text
+from authenticator.mapping.nodes import Fields, Items, Node, Text
 from authenticator.mapping.problems import Code, Problem
 from authenticator.mapping.rules import Rule
 from authenticator.mapping.sections import Section, SectionReader
@@ -108,7 +109,7 @@ class Document:
 class _Witness(SectionReader):
     """The server's reader, which also keeps what it was given to read."""
 
-    most_problems: int = MAX_NODES
+    most_problems: int = sys.maxsize
     nodes: dict[str, Node] = field(default_factory=dict)
 
     def section(self, name: str, node: Node | None) -> Section:
@@ -155,7 +156,7 @@ def of_data(
 
 def of_identity(node: Node, name: str, resource: str, context: Context) -> Document:
     """The `spec` of the IAMIdentityMapping called `resource`; `name` is the file or the object."""
-    reader = SectionReader(name, context.guard, context.by_user_id, MAX_NODES)
+    reader = SectionReader(name, context.guard, context.by_user_id, sys.maxsize)
     section = reader.identity_node(resource, node)
     place = Place(name, resource, line=node.line, column=node.column)
     rule = section.rules[0] if section.rules else None
@@ -208,5 +209,6 @@ def _of_entry(problem: Problem, entry: Entry) -> Finding:
 
 
 def _finding(problem: Problem, place: Place) -> Finding:
-    assert problem.code is not None, problem  # noqa: S101 (readers give every problem a code)
-    return Finding(RULES[problem.code.value], problem.reason, place)
+    # Without a code are problems of a source itself, which keep it from being read.
+    code = problem.code or Code.UNREADABLE
+    return Finding(RULES[code.value], problem.reason, place)
