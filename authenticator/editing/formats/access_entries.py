@@ -84,9 +84,12 @@ def _objects(node: Node) -> Iterator[Fields]:
 def _take(found: Fields, principals: dict[str, _Found]) -> None:
     inner = found.values.get(_ENTRY)
     entry = as_fields(inner, _ENTRY) if inner else found
-    arn = as_text(entry.values.get(_ARN) or found.values.get(_ARN), _ARN)
-    if not arn:
-        raise DocumentError(f"an access entry has no {_ARN}", found.line)
+    arns = {as_text(part.values.get(_ARN), _ARN) for part in (found, entry)} - {""}
+    if len(arns) != 1:
+        raise DocumentError(
+            f"an access entry must have one {_ARN}, and has {len(arns)}", found.line
+        )
+    arn = arns.pop()
     principal = principals.setdefault(arn, _Found())
     policies = found.values.get(_POLICIES) or entry.values.get(_POLICIES)
     principal.policies += [Policy.of(item) for item in as_items(policies, _POLICIES)]
@@ -125,6 +128,8 @@ def _entry(arn: str, found: _Found, options: Options, notes: list[Note]) -> Mapp
     if kind != eks_types.STANDARD:
         return _node_entry(arn, kind, notes)
     groups = as_texts(fields.values.get("kubernetesGroups"), "kubernetesGroups")
+    if any("{{" in group for group in groups):
+        raise ValueError("a group with {{ is only a name in EKS, and would be filled in here")
     for policy in found.policies:
         group, remark = granted(policy, options)
         groups += [group] if group else []

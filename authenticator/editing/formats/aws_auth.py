@@ -22,6 +22,7 @@ from authenticator.mapping.nodes import DocumentError, Fields, Items, Node, Text
 from authenticator.mapping.nodes import read as read_tree
 from authenticator.mapping.sections import MAP_ACCOUNTS, SECTIONS
 
+_HOLDERS = frozenset({"data", "server"})
 _SECTIONS = {name.lower(): name for name in SECTIONS}
 
 
@@ -31,19 +32,18 @@ def recognises(nodes: tuple[Node, ...]) -> bool:
     if not isinstance(first, Fields):
         return False
     kind = first.values.get("kind")
-    return (isinstance(kind, Text) and kind.value == "ConfigMap") or _has_section(first)
+    return (isinstance(kind, Text) and kind.value == "ConfigMap") or _has_section(_holder(first))
 
 
 def read(nodes: tuple[Node, ...], _: Options) -> Conversion:
-    """Read a ConfigMap, or a file with the sections as lists.
+    """Read a ConfigMap, or a file with the sections as lists, under `server` or not.
 
     Raises:
         DocumentError: it has none of the sections, or one of them is no list.
     """
     entries: list[MappingEntry] = []
     for found in objects(nodes, "ConfigMap"):
-        data = found.values.get("data")
-        holder = as_fields(data, "data") if data else found
+        holder = _holder(found)
         if not _has_section(holder):
             raise DocumentError(f"it has none of the keys {', '.join(SECTIONS)}", found.line)
         entries += _entries(holder)
@@ -102,6 +102,12 @@ def _value(key: str, node: Node) -> Value | None:
     if isinstance(node, Items):
         return [as_text(item, f"an item of {key}") for item in node.values]
     return {name: as_text(part, f"{key}.{name}") for name, part in node.values.items()}
+
+
+def _holder(fields: Fields) -> Fields:
+    """What holds the sections: `data` of a ConfigMap, `server` of a config file, or all of it."""
+    inner = (v for k, v in fields.values.items() if k.lower() in _HOLDERS)
+    return next((node for node in inner if isinstance(node, Fields)), fields)
 
 
 def _has_section(fields: Fields) -> bool:

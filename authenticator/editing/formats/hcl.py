@@ -52,7 +52,7 @@ def read(text: str) -> Fields:
 
 
 def written(value: object, indent: int = 0) -> str:
-    """A text, or a list or dict of such, as HCL."""
+    """A text, or a list or dict of such, as HCL; the keys of a dict must be identifiers."""
     inner = " " * (indent + 2)
     if isinstance(value, dict):
         items = [f"{inner}{key} = {written(item, indent + 2)}\n" for key, item in value.items()]

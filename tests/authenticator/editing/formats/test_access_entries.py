@@ -159,6 +159,10 @@ LEFT_OUT = {
     "policies alone": (associated(), "describe-access-entry"),
     "no ARN of a principal": (described("arn:aws:s3:::bucket"), "not"),
     "groups that are no list": (described(kubernetesGroups="a"), "list"),
+    "a group that would be filled in": (
+        described(kubernetesGroups=["{{SessionName}}"]),
+        "filled in",
+    ),
     "a placeholder that we do not know": (described(username="{{Nope}}"), "placeholder"),
 }
 
@@ -175,6 +179,7 @@ def test_what_cannot_be_used_is_left_out_and_noted(value: dict[str, Any], words:
 REFUSED = {
     "the ARNs alone": ({"accessEntries": [ROLE]}, "describe-access-entry"),
     "two entries for one principal": ([ONE, ONE], "two access entries"),
+    "merged with the policies of another": ({**ONE, **associated(arn=USER)}, "has 2"),
     "no principal": ({"accessEntry": {"username": "x"}}, "principalArn"),
 }
 

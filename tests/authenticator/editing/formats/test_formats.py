@@ -39,6 +39,10 @@ DOCUMENTS: dict[str, tuple[str, list[MappingEntry]]] = {
         [BOB],
     ),
     "a mapping file": (f"mapusers:\n- {{UserARN: '{USER}', username: bob}}", [BOB]),
+    "a config file of the server": (
+        f"clusterID: x\nserver:\n  port: 1\n  mapUsers:\n  - {{userarn: '{USER}', username: bob}}",
+        [BOB],
+    ),
     "a dynamic file": (json.dumps({"mapAccounts": ["012345678901"]}), [ACCOUNT]),
     "a custom resource": (f"kind: IAMIdentityMapping\nmetadata: {{name: x}}\n{SPEC}", [DEV]),
     "custom resources in documents": (
