@@ -16,6 +16,7 @@ from authenticator.admin.mappings_where import CONFIG_MAP, OBJECTS, Where
 from authenticator.admin.stores import Snapshot, Store
 from authenticator.editing.documents import Document
 from authenticator.editing.edits import EditError
+from authenticator.editing.formats.checking import check
 from authenticator.editing.formats.migration import Migration, plan
 from authenticator.editing.lockout import Elsewhere
 
@@ -109,18 +110,19 @@ def _wait_until_read(store: Store) -> None:
     while unread := list(_unread(store.read())):
         if time.monotonic() > end:
             raise EditError(
-                f"no server has said of {unread[0]} that it is in force (its condition Valid):"
-                " add CRD to backendMode first; nothing has been removed. If the server may not"
-                " write the status, --force removes what was copied all the same"
+                f"{unread[0]}. Nothing has been removed. Is CRD in the server's backendMode? If the"
+                " server may not write the status, --force removes what was copied all the same"
             )
         time.sleep(0.5)
 
 
 def _unread(snapshot: Snapshot) -> Iterator[str]:
-    """The objects that no server has called valid since they were written."""
-    for name, obj in snapshot.version.items():
+    """What speaks against each object being in force, as it stands now, in a server."""
+    for located in snapshot.document.entries():
+        obj = snapshot.version[located.id]
         conditions = (obj.get("status") or {}).get("conditions") or ()
         seen = {found.get("type"): found for found in conditions}.get("Valid", {})
-        generation = obj["metadata"].get("generation")
-        if (seen.get("status"), seen.get("observedGeneration")) != ("True", generation):
-            yield name
+        if seen.get("observedGeneration") != obj["metadata"].get("generation"):
+            yield f"no server has said of {located.id} that it is in force (its condition Valid)"
+        elif seen.get("status") != "True" and check([located.entry])[0]:
+            yield f"the server does not take {located.id}: {seen.get('message', '')}"
