@@ -333,7 +333,7 @@ def test_a_terminal_gets_colours_unless_it_wants_none(
     subprocess.run(
         [sys.executable, "-c", program, "--arn", f"{ROLES}Dev", "--file", file],
         env={"NO_COLOR": no_color},
-        cwd=Path(__file__).parents[3],
+        cwd=Path(__file__).parents[4],
         stdout=its_other_side,
         check=True,
     )
