@@ -191,3 +191,16 @@ def test_an_import_never_goes_behind_another_entry_for_the_same(
     assert run("import", str(file), "--yes") == 0
     assert "mapped already, and otherwise" in capsys.readouterr().err
     assert sections(administrator)["mapRoles"] == ENTRIES
+
+
+def test_kubectl_takes_the_manifests_that_are_exported(
+    administrator: Administrator, run: Run, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ends = {"rolearn": f"{ROLES}Ends", "username": "x", "expires": "2030-01-31 18:00:00z"}
+    administrator.write([*ENTRIES, ends], USERS)
+    for name, count in (("crd", len(ENTRIES) + 1 + len(USERS)), ("aws-auth", 1)):
+        assert run("export", "--format", name) == 0
+        manifest = capsys.readouterr().out
+        strict = ("--validate=strict", "--dry-run=server", "--output=name")
+        taken = administrator.plane.kubectl("apply", *strict, "-f", "-", stdin=manifest)
+        assert len(taken.stdout.splitlines()) == count
