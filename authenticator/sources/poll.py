@@ -17,6 +17,7 @@ from authenticator.mapping.nodes import MAX_BYTES
 _LOG = logging.getLogger(__name__)
 # Two looks see an edit (below), so that it is in force within half a second.
 INTERVAL = 0.25
+_PIECE = 64 * 1024
 
 
 class FilePoll:
@@ -84,8 +85,12 @@ class FilePoll:
 
     def _read(self) -> bytes | OSError:
         try:
-            with self._path.open("rb") as file:
-                return file.read(MAX_BYTES + 1)
+            with self._path.open("rb", buffering=0) as file:
+                content = bytearray()
+                # In pieces: asked for all of it, Python sets aside as much as there may be.
+                while piece := file.read(min(_PIECE, MAX_BYTES + 1 - len(content))):
+                    content += piece
+                return bytes(content)
         except OSError as error:
             return error
 
