@@ -220,11 +220,20 @@
     );
   }
   function rule(given) {
+    const words = (values, all) => (values ?? []).map((value) => (value === "*" ? all : value)).join(", ");
     const groups = given.apiGroups ?? [];
-    const of = groups.length === 1 && groups[0] === "" ? "" : ` of ${groups.map((group) => group || "core").join(", ")}`;
+    const core = groups.length === 1 && groups[0] === "";
+    const of = core ? "" : ` of ${words(groups.map((group) => group || "core"), "any group")}`;
     const named = given.resourceNames ? `, only ${given.resourceNames.join(", ")}` : "";
-    const what = given.resources ? `${given.resources.join(", ")}${of}${named}` : (given.nonResourceURLs ?? []).join(", ");
-    return make("div", { className: "rule" }, make("span", { className: "verbs mono" }, shown(given.verbs?.join(", ") ?? "")), mono(what));
+    const what = given.resources
+      ? `${words(given.resources, "any resource")}${of}${named}`
+      : `path ${words(given.nonResourceURLs, "*")}`;
+    return make(
+      "div",
+      { className: "rule" },
+      make("span", { className: "verbs mono" }, shown(words(given.verbs, "any verb"))),
+      mono(what),
+    );
   }
 
   // --- filters --------------------------------------------------------------------------------
@@ -242,14 +251,15 @@
     const wanted = verb && resource ? request(verb, resource) : undefined;
     byId("can-problem").textContent =
       wanted === null ? "This resource is not known: write it in the plural, with its group (widgets.example.com)." : "";
+    // The question is about the namespace, if there is one; else that is a filter of its own.
     const able = wanted && granting(wanted, namespace);
+    const has = (own, one) => own.has(one) || own.has("");
     const fits = new Set(
       data.standings.filter(
         (standing) =>
           (!severity || standing.severity === severity) &&
           (!risk || risk in standing.risks) &&
-          (!namespace || standing.namespaces.has(namespace) || standing.namespaces.has("")) &&
-          (!able || able.has(standing)),
+          (able ? able.has(standing) : !namespace || has(standing.namespaces, namespace)),
       ),
     );
     return principals.filter(
@@ -348,6 +358,8 @@
   fill();
   update();
   byId("filters").addEventListener("input", update);
+  // Some tools that choose for their users tell of a choice by this event only.
+  for (const select of document.querySelectorAll("select")) select.addEventListener("change", update);
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
   byId("filters").addEventListener("reset", () => {
     severity = "";

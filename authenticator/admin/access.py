@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 
 import click
 
@@ -15,7 +16,7 @@ from authenticator.access.resources import GROUPS, is_cluster_wide
 from authenticator.access.rules import ALL, Request
 from authenticator.admin import access_text as text
 from authenticator.admin.access_where import Where, read_report, reading_options
-from authenticator.aws.arns import PrincipalArn
+from authenticator.aws.arns import PrincipalArn, PrincipalKind
 from authenticator.errors import ConfigError
 from authenticator.options import COMMAND, run_verb
 
@@ -86,7 +87,7 @@ def _who_can(
     verb: str,
     resource: str,
 ) -> int:
-    request = _request(verb, resource, subresource)
+    request = request_for(verb, resource, subresource)
     if namespace and is_cluster_wide(request):
         raise click.UsageError(f"{resource} is in no namespace; leave --namespace away")
     report = read_report(where, time.time())
@@ -127,17 +128,24 @@ def _what(where: Where, *, output: str, principal: str) -> int:
 
 def _find(report: Report, wanted: str) -> tuple[tuple[Principal, Standing], ...]:
     try:
-        return report.of(PrincipalArn.parse(wanted))
+        arn = PrincipalArn.parse(wanted)
     except ValueError:
         return tuple(
             pair
             for pair in report.principals
             if pair[0].arn == wanted.lower() or pair[0].username.text == wanted
         )
+    # IAM shows a role with its path, which STS leaves out.
+    return report.of(replace(arn, path="") if arn.kind is PrincipalKind.ROLE else arn)
 
 
-def _request(verb: str, target: str, subresource: str) -> Request:
+def request_for(verb: str, target: str, subresource: str) -> Request:
     """What is asked for.
+
+    Args:
+        verb: the verb.
+        target: RESOURCE[.GROUP][/NAME], or a path.
+        subresource: of the resource; "" for none.
 
     Raises:
         click.UsageError: the API group is missing, and not known.

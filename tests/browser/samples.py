@@ -6,6 +6,7 @@ import random
 from typing import Any
 
 from authenticator.access.document import document
+from authenticator.access.report import Report
 from tests.authenticator.access.clusters import binding, mapped, report, role, rule, sections
 
 NOW = 1_800_000_000.0
@@ -82,11 +83,14 @@ _USERS = [
 _TEAMS, _NAMESPACES = 60, 40
 
 
-def small() -> dict[str, Any]:
+def small_report() -> Report:
     """A cluster with something of everything, hostile names included."""
-    mappings = sections(_MAPPED, _USERS, ["444455556666"])
-    joined = report(_ROLES + _BINDINGS, mappings)
-    return document(joined, cluster="prod-eu-1", now=NOW)
+    return report(_ROLES + _BINDINGS, sections(_MAPPED, _USERS, ["444455556666"]))
+
+
+def small() -> dict[str, Any]:
+    """The document of `small_report`."""
+    return document(small_report(), cluster="prod-eu-1", now=NOW)
 
 
 def large(principals: int = 5000) -> dict[str, Any]:
