@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
@@ -21,6 +22,8 @@ from authenticator.mapping.nodes import (
 from authenticator.mapping.sections import SECTIONS
 
 _SERVER = "server"
+# YAML 1.1, "Line Break Characters": what the parser counts as lines.
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _KEYS = frozenset(name.lower() for name in SECTIONS)
 
 
@@ -35,7 +38,7 @@ def documents_of_file(content: bytes, name: str, context: Context) -> tuple[Docu
     except DocumentError:
         return (of_file(content, name, context),)
     if any(map(_kind, roots)):
-        manifest = _Manifest(name, text.split("\n"), context)
+        manifest = _Manifest(name, _LINE_BREAK.split(text), context)
         return tuple(document for root in roots for document in manifest.documents(root))
     under = _SERVER if roots and _get(roots[0], _SERVER) is not None else ""
     return (of_file(content, name, context, under),)
@@ -68,7 +71,7 @@ class _Manifest:
         if kind == "ConfigMap":
             yield self._config_map(root)
         elif kind == "IAMIdentityMapping":
-            spec = _get(root, "spec") or root
+            spec = _get(root, "spec") or Fields(root.line, column=root.column)
             resource = _text(_get(_get(root, "metadata"), "name")) or "unnamed"
             yield of_identity(spec, self._name, resource, self._context)
         elif kind.endswith("List"):

@@ -106,6 +106,16 @@ def test_text_that_is_not_utf_8() -> None:
     assert str(finding) == "x.yaml:2: error: it is not UTF-8; save it as UTF-8 [unreadable]"
 
 
+@pytest.mark.parametrize("line_break", ["\n", "\r\n", "\r", "\x85", "\u2028"])
+def test_lines_end_as_yaml_has_them(line_break: str) -> None:
+    lines = ["kind: ConfigMap", "# a", "data:", "  mapRoles: |", "    - a", ""]
+    assert places(line_break.join(lines)) == [("mapRoles", 0, 5, 7)]
+
+
+def test_a_custom_resource_without_spec() -> None:
+    assert places("\nkind: IAMIdentityMapping\nmetadata: {name: a}\n") == [("a", -1, 2, 1)]
+
+
 def test_a_list_as_kubectl_prints_it() -> None:
     spec = {"arn": "x", "username": "a"}
     items: list[dict[str, Any]] = [
