@@ -249,6 +249,9 @@ class Settings(BaseModel):
         description="ARNs that are `system:masters` whatever the sources say:"
         " the cluster's creator.",
     )
+    allow_aws_auth_deletion: Annotated[bool, Place("allowAwsAuthDeletion")] = Field(
+        False, description="The admission webhook lets the ConfigMap aws-auth be deleted."
+    )
     break_glass_path: Annotated[str, Place("breakGlassPath")] = Field(
         "", description="A file of mappings that apply after all others, and may be absent."
     )

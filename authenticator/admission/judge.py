@@ -190,12 +190,13 @@ def _verdict(
     if not objections:
         return Verdict("allowed", AdmissionAnswer(True, warnings=tuple(warnings)))
     ids = tuple(dict.fromkeys(found.id for found in objections))
-    texts = [printable(found.text, _TEXT_LENGTH) for found in objections]
+    texts = tuple(found.text for found in objections)
     if forced_by := _force(request):
-        forced = [f"stored all the same: {text}" for text in texts]
+        forced = tuple(f"stored all the same: {text}" for text in texts)
         return Verdict(
             "forced", AdmissionAnswer(True, warnings=(*forced, *warnings)), ids, forced_by
         )
+    said = frozenset(texts)
     forbidden = any(found.status is HTTPStatus.FORBIDDEN for found in objections)
     answer = AdmissionAnswer(
         False,
@@ -203,14 +204,15 @@ def _verdict(
         reason="Forbidden" if forbidden else "Invalid",
         message=_message(request, texts),
         # What is in the message need not be said twice.
-        warnings=tuple(text for text in warnings if printable(text, _TEXT_LENGTH) not in texts),
+        warnings=tuple(text for text in warnings if text not in said),
     )
     return Verdict("rejected", answer, ids)
 
 
-def _message(request: AdmissionRequest, texts: list[str]) -> str:
-    more = len(texts) - _MAX_ERRORS
-    told = [*texts[:_MAX_ERRORS], f"and {more} more"] if more > 0 else texts
+def _message(request: AdmissionRequest, texts: tuple[str, ...]) -> str:
+    told = [printable(text, _TEXT_LENGTH) for text in texts[:_MAX_ERRORS]]
+    if more := len(texts) - len(told):
+        told.append(f"and {more} more")
     way = (
         f"to delete it all the same, give the annotation {FORCE_DELETE} a reason first"
         if request.new is None

@@ -174,14 +174,15 @@ def render(request: AdmissionRequest, answer: AdmissionAnswer) -> bytes:
 
 def bounded(warnings: Iterable[str]) -> list[str]:
     """As many of `warnings` as the API server passes on whole, each once."""
-    given = list(dict.fromkeys(printable(text, _WARNING_LENGTH) for text in warnings))
+    given = tuple(dict.fromkeys(warnings))
     kept: list[str] = []
     room = _WARNINGS_LENGTH - _WARNING_LENGTH
     for text in given[:_MAX_WARNINGS]:
-        room -= len(text)
+        shown = printable(text, _WARNING_LENGTH)
+        room -= len(shown)
         if room < 0:
             break
-        kept.append(text)
+        kept.append(shown)
     if more := len(given) - len(kept):
         kept.append(f"and {more} more; `aws-iam-authenticator lint` shows all of them")
     return kept

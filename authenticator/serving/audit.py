@@ -1,4 +1,4 @@
-"""The audit log: one line for each decision."""
+"""The audit log: one line for each login decided, and for each edit refused or forced."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import re
 from dataclasses import dataclass, fields
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +38,8 @@ class AuditRecord:
         source: how it was known who the caller is: `sts`, `cache`, or `degraded` while STS is away.
     """
 
+    event: ClassVar[str] = "review"
+
     time: float
     decision: str
     result: str
@@ -58,25 +60,62 @@ class AuditRecord:
     source: str = ""
 
 
-def as_json(record: AuditRecord) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmissionRecord:
+    """What is written about an edit of the mappings that was refused, or forced.
+
+    Attributes:
+        time: seconds since the epoch.
+        decision: `rejected` or `forced`.
+        remote: the address of the API server that asked.
+        operation: CREATE, UPDATE or DELETE.
+        object: the kind and the name of what was edited.
+        username: whose edit it was.
+        findings: the ids of what spoke against it.
+        forced_by: the reason that they gave.
+        dry_run: `yes` if nothing was to be stored in any case.
+        uid: the API server's name of the request.
+    """
+
+    event: ClassVar[str] = "admission"
+
+    time: float
+    decision: str
+    remote: str
+    operation: str
+    object: str
+    username: str
+    findings: tuple[str, ...]
+    forced_by: str = ""
+    dry_run: str = ""
+    uid: str = ""
+
+
+Record: TypeAlias = "AuditRecord | AdmissionRecord"
+
+
+def as_json(record: Record) -> str:
     """Give one line of JSON in ASCII, without the fields that are empty."""
     return _encode(dict(_fields(record)))
 
 
-def as_text(record: AuditRecord) -> str:
+def as_text(record: Record) -> str:
     """Give one line of `name=value`, without the fields that are empty."""
     return " ".join(f"{name}={_quoted(value)}" for name, value in _fields(record))
 
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
-_NAMES = tuple(field.name for field in fields(AuditRecord) if field.name != "time")
+_NAMES: dict[type[Record], tuple[str, ...]] = {
+    kind: tuple(field.name for field in fields(kind) if field.name != "time")
+    for kind in (AuditRecord, AdmissionRecord)
+}
 
 
-def _fields(record: AuditRecord) -> Iterator[tuple[str, object]]:
+def _fields(record: Record) -> Iterator[tuple[str, object]]:
     when = datetime.fromtimestamp(record.time, timezone.utc)
     yield "time", when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    yield "event", "review"
-    for name in _NAMES:
+    yield "event", record.event
+    for name in _NAMES[type(record)]:
         value = getattr(record, name)
         if value not in ("", ()):
             yield name, value

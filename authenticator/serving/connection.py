@@ -57,6 +57,7 @@ class Connection:
         deadline: by `time.monotonic()`, when it is given up in this state.
         served: whether it has had an answer already.
         keep: whether it goes on after the answer that is being written.
+        large: whether it has a request whose body is larger than that of a login can be.
         reader: what has arrived on it.
         parked: the poller does not watch it.
         lock: held where `state` passes between the poller and a thread that answers.
@@ -66,6 +67,7 @@ class Connection:
         "_outgoing",
         "deadline",
         "keep",
+        "large",
         "listener",
         "local",
         "lock",
@@ -95,6 +97,7 @@ class Connection:
         self.served = False
         self.parked = False
         self.keep = True
+        self.large = False
         self.lock = threading.Lock()
         self._outgoing = memoryview(b"")
 

@@ -20,7 +20,7 @@ from gunicorn.http.errors import (
 from gunicorn.http.message import Request
 from gunicorn.http.unreader import IterUnreader
 
-from authenticator.serving.app import MAX_BODY_BYTES
+from authenticator.serving.app import body_limit
 
 if TYPE_CHECKING:
     from gunicorn.config import Config
@@ -93,6 +93,11 @@ class RequestReader:
     def in_body(self) -> bool:
         """Whether a head is complete and its body is not."""
         return self._head is not None
+
+    @property
+    def awaits(self) -> int:
+        """How many bytes the body has whose head is here; 0 if there is none."""
+        return self._head.body_length if self._head else 0
 
     def feed(self, data: bytes) -> None:
         """Take what was received."""
@@ -172,6 +177,6 @@ def _body_length(request: Request) -> int:
     if "EXPECT" in headers:
         raise RefusedRequestError(HTTPStatus.EXPECTATION_FAILED)
     length = int(headers.get("CONTENT-LENGTH", "0"))
-    if length > MAX_BODY_BYTES:
+    if length > body_limit(request.method or "", request.path or ""):
         raise RefusedRequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     return length

@@ -22,6 +22,7 @@ from functools import partial
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
 
+from authenticator.serving.app import MAX_BODY_BYTES
 from authenticator.serving.connection import (
     BODY_SECONDS,
     DRAIN_SECONDS,
@@ -57,6 +58,8 @@ _LEAVE_SECONDS = 0.005
 _LINGER_SECONDS = 2.0
 # What to give up at once when there are too many connections, as a part of the limit.
 _SHED = 16
+# How many connections may have a large request at once: their bodies are all in memory.
+_LARGE = 4
 _WAIT = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -249,6 +252,7 @@ class Loop:
         was_in_body = reader.in_body
         try:
             request = reader.next()
+            self._check_room(connection)
         except RefusedRequestError as error:
             connection.enter(State.ANSWERING, float("inf"))
             self._send(connection, refusal(error.status), keep=False)
@@ -260,6 +264,18 @@ class Loop:
             connection.enter(State.READING, BODY_SECONDS)
         elif connection.state is State.IDLE:
             connection.enter(State.READING, HEAD_SECONDS)
+
+    def _check_room(self, connection: Connection) -> None:
+        """Let few connections have large requests at once.
+
+        Raises:
+            RefusedRequestError: there are enough of them.
+        """
+        if connection.large or connection.reader.awaits <= MAX_BODY_BYTES:
+            return
+        if sum(other.large for other in self._connections) >= _LARGE:
+            raise RefusedRequestError(HTTPStatus.SERVICE_UNAVAILABLE)
+        connection.large = True
 
     def _begin(self, connection: Connection, request: ReceivedRequest) -> None:
         """Answer now if nothing has to be waited for; have a thread do it otherwise."""
@@ -306,6 +322,7 @@ class Loop:
             self._defer(partial(self._shut, connection))
             return
         connection.served = True
+        connection.large = False
         with connection.lock:
             more = connection.parked or connection.reader.started
             connection.enter(State.IDLE, self._idle_seconds)

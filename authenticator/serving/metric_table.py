@@ -21,6 +21,16 @@ RESULTS = (
     "overloaded",
     "internal_error",
 )
+# Of AdmissionReviews.
+ADMISSIONS = (
+    "allowed",
+    "rejected",
+    "forced",
+    "ignored",
+    "malformed",
+    "overloaded",
+    "internal_error",
+)
 _REGIONS = "the region of the STS host"
 _SOURCES = "the source of mappings"
 
@@ -136,6 +146,12 @@ METRICS = (
         "gauge",
         "When the certificate in use ends (Unix time)",
         reduced="livemin",
+    ),
+    Metric(
+        "admission_reviews_total",
+        "counter",
+        "Edits of mappings that the API server asked about",
+        (("result", ", ".join(ADMISSIONS)),),
     ),
     Metric("audit_dropped_total", "counter", "Audit lines that could not be kept"),
 )

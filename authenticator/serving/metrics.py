@@ -139,6 +139,10 @@ class Metrics:
         """Say how many STS hosts do not answer."""
         self._gauges["sts_circuits_open"].set(number)
 
+    def admission(self, result: str) -> None:
+        """Count an AdmissionReview; `result` is one of `ADMISSIONS`."""
+        self._counters["admission_reviews_total"].labels(result).inc()
+
     def reviews_waiting(self, number: int) -> None:
         """Say how many reviews wait for a thread."""
         self._gauges["reviews_waiting"].set(number)

@@ -35,7 +35,7 @@ from authenticator.serving.audit import AuditRecord
 T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
-_SCRUBBED = "(scrubbed)"
+SCRUBBED = "(scrubbed)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,8 +173,8 @@ class Reviews:
         record.groups = decision.groups
         if scrubbed:
             account = identity.arn.account_id
-            record.username = record.username.replace(account, _SCRUBBED)
-            record.groups = tuple(name.replace(account, _SCRUBBED) for name in record.groups)
+            record.username = record.username.replace(account, SCRUBBED)
+            record.groups = tuple(name.replace(account, SCRUBBED) for name in record.groups)
         record.mapping = str(decision.match.origin)
         record.source = decision.source.value
         if not scrubbed:

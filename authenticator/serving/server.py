@@ -83,6 +83,10 @@ class Service(Protocol):
         """Answer a review; see `Reviews.begin`."""
         ...
 
+    def validate(self, body: bytes, remote: str, /) -> Answer:
+        """Answer an AdmissionReview; see `Admissions.answer`."""
+        ...
+
     def readiness(self) -> Readiness:
         """Tell whether the server is ready."""
         ...
@@ -187,6 +191,7 @@ class _Application(BaseApplication):
         self._listeners = listeners
         self._service = service
         self.begin_review = service.begin_review
+        self.validate = service.validate
         self.readiness = service.readiness
         self.reviews_waiting = service.reviews_waiting
         super().__init__()

@@ -12,6 +12,7 @@ from authenticator.aws.https import HttpsPool, Proxy, verifying_context
 from authenticator.aws.sts import Sts
 from authenticator.aws.sts_hosts import sts_hosts
 from authenticator.login import Login
+from authenticator.serving.admissions import Admissions, judge_of
 from authenticator.serving.app import build_app
 from authenticator.serving.audit import as_json, as_text
 from authenticator.serving.certificates import ServerCertificate
@@ -58,9 +59,8 @@ class ReviewService:
         metrics = Metrics()
         pool = HttpsPool(context=verifying_context(), proxy=Proxy.from_environment())
         self._metrics = metrics
-        self._mappings = Mappings(
-            source_options(settings, config), metrics=metrics, on_change=self._report
-        )
+        options = source_options(settings, config)
+        self._mappings = Mappings(options, metrics=metrics, on_change=self._report)
         self._names = NodeNames(settings, metrics)
         self._prover = Prover(
             ask=Sts(settings.cluster_id, pool, metrics).prove,
@@ -91,7 +91,13 @@ class ReviewService:
         )
         self.begin_review = reviews.begin
         self.reviews_waiting = metrics.reviews_waiting
-        self.wsgi = build_app(reviews.begin, metrics.render, self.readiness)
+        self.validate = Admissions(
+            judge=judge_of(settings, options.guards, self._mappings.status),
+            metrics=metrics,
+            audit=self._audit.add,
+            scrubbed_accounts=self._scrubbed,
+        ).answer
+        self.wsgi = build_app(reviews.begin, metrics.render, self.readiness, self.validate)
 
     def readiness(self) -> Readiness:
         """Whether this worker can do its work, and what is wrong."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 from gunicorn.workers.base import Worker
 
+from authenticator.serving.app import VALIDATE
 from authenticator.serving.health import Health
 from authenticator.serving.listening import Listener
 from authenticator.serving.loop import Loop
@@ -33,6 +34,10 @@ class Application(Protocol):
 
     def begin_review(self, body: bytes, remote: str, /) -> Answer | Callable[[], Answer]:
         """Answer a review; see `Reviews.begin`."""
+        ...
+
+    def validate(self, body: bytes, remote: str, /) -> Answer:
+        """Answer an AdmissionReview; see `Admissions.answer`."""
         ...
 
     def readiness(self) -> Readiness:
@@ -77,9 +82,12 @@ class ReviewWorker(Worker):
     ) -> Response | Callable[[], Response]:
         """Answer a review without the way through WSGI and Flask, which costs more than it does."""
         head = request.head
+        app = cast("Application", self.app)
+        if (head.method, head.path) == ("POST", VALIDATE):
+            body, peer = request.body, connection.peer[0]
+            return lambda: self._response(app.validate(body, peer), head)
         if (head.method, head.path) != ("POST", "/authenticate"):
             return partial(self._respond, self.wsgi, request, connection)
-        app = cast("Application", self.app)
         answer = app.begin_review(request.body, connection.peer[0])
         if isinstance(answer, Answer):
             return self._response(answer, head)

@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authenticator.admission.judge import FORCE, FORCE_DELETE, Judge, Policy, Surroundings, Verdict
@@ -32,6 +32,9 @@ from tests.authenticator.admission.reviews import (
     review,
     roles,
 )
+
+# Other tests may keep the machine busy.
+patient = settings(deadline=None)
 
 NOW = 1_800_000_000.0
 ROLES = "arn:aws:iam::111122223333:role/"
@@ -369,16 +372,19 @@ _DATA = st.dictionaries(st.sampled_from(["mapRoles", "mapUsers", "mapAccounts"])
 _USERS = st.sampled_from([ALICE, CERTIFICATE])
 
 
+@patient
 @given(_DATA, _USERS)
 def test_an_edit_that_changes_nothing_passes(data: dict[str, str], user: Object) -> None:
     assert edit(config_map(data), config_map(data, {"note": "x"}), user).answer.allowed
 
 
+@patient
 @given(_DATA, _DATA, _USERS)
 def test_every_edit_can_be_forced(old: dict[str, str], new: dict[str, str], user: Object) -> None:
     assert edit(config_map(old), config_map(new, {FORCE: "because"}), user).answer.allowed
 
 
+@patient
 @given(_DATA, _DATA, _USERS)
 def test_no_answer_names_what_the_request_does_not(
     old: dict[str, str], new: dict[str, str], user: Object

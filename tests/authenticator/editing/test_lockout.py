@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authenticator.aws.arns import CallerIdentity
@@ -22,6 +22,9 @@ from authenticator.mapping.sections import Section, SectionReader
 from authenticator.review import Decision, ReviewRequest, allow
 from authenticator.verdicts.verdict import Source
 from tests.authenticator.mapping.callers import ACCOUNT, ROLE_ID, USER_ID, role, user
+
+# Other tests may keep the machine busy.
+patient = settings(deadline=None)
 
 NOW = 1_800_000_000.0
 PAST, FUTURE = "2027-01-15T07:59:59Z", "2027-01-15T08:00:01Z"
@@ -348,6 +351,7 @@ def _editor(identity: CallerIdentity) -> Editor:
     return Editor("?", (), str(identity.arn), identity.user_id)
 
 
+@patient
 @given(_DOCUMENT, _EDITOR)
 def test_an_edit_that_changes_nothing_passes(
     found: tuple[Section, ...], identity: CallerIdentity
@@ -355,6 +359,7 @@ def test_an_edit_that_changes_nothing_passes(
     assert ids(found, found, _editor(identity)) == []
 
 
+@patient
 @given(_DOCUMENT, _DOCUMENT, _EDITOR)
 def test_nobody_who_passes_has_lost_masters(
     before: tuple[Section, ...], after: tuple[Section, ...], identity: CallerIdentity
@@ -364,6 +369,7 @@ def test_nobody_who_passes_has_lost_masters(
     assert (OWN in refused) == (not set(had) <= set(has) and MASTERS not in has)
 
 
+@patient
 @given(_DOCUMENT, _DOCUMENT)
 def test_somebody_stays_administrator_of_what_passes(
     before: tuple[Section, ...], after: tuple[Section, ...]
@@ -377,6 +383,7 @@ def test_somebody_stays_administrator_of_what_passes(
         assert LAST in ids(before, after, CERTIFICATE)
 
 
+@patient
 @given(_DOCUMENT, _DOCUMENT)
 def test_a_bootstrap_administrator_is_never_locked_out(
     before: tuple[Section, ...], after: tuple[Section, ...]

@@ -13,12 +13,13 @@ import pytest
 from flask.testing import FlaskClient
 
 from authenticator import errors
+from authenticator.admission.review import MAX_BYTES
 from authenticator.aws.arns import CallerIdentity, PrincipalArn
 from authenticator.review import Decision
 from authenticator.serving.app import MAX_BODY_BYTES, build_app
 from authenticator.serving.audit import AuditRecord
 from authenticator.serving.readiness import Readiness
-from authenticator.serving.reviews import Reviews
+from authenticator.serving.reviews import Answer, Reviews
 
 TOKEN = "k8s-aws-v1.secret"
 V1 = "authentication.k8s.io/v1"
@@ -77,7 +78,10 @@ class Server:
             scrubbed_accounts=scrubbed,
         )
         self.client: FlaskClient = build_app(
-            reviews.begin, lambda: b"metric 1\n", lambda: Readiness(self.ready, b"{}")
+            reviews.begin,
+            lambda: b"metric 1\n",
+            lambda: Readiness(self.ready, b"{}"),
+            lambda posted, remote: Answer(200, f"{len(posted)} {remote}".encode()),
         ).test_client()
         self.ready = True
 
@@ -261,3 +265,15 @@ def test_readiness_comes_with_its_detail() -> None:
         answer = server.client.get("/readyz")
         answers.append((answer.status_code, answer.data, answer.content_type))
     assert answers == [(200, b"{}", "application/json"), (503, b"{}", "application/json")]
+
+
+def test_an_edit_is_validated() -> None:
+    client = serving(DECISION).client
+    assert client.post("/validate?timeout=5s", data=b"x" * MAX_BYTES).data == b"4194304 127.0.0.1"
+
+
+@pytest.mark.parametrize(
+    ("path", "size"), [("/validate", MAX_BYTES + 1), ("/authenticate", MAX_BODY_BYTES + 1)]
+)
+def test_a_body_has_the_limit_of_its_path(path: str, size: int) -> None:
+    assert serving(DECISION).client.post(path, data=b"x" * size).status_code == 413

@@ -10,6 +10,7 @@ from gunicorn.config import Config
 from hypothesis import given
 from hypothesis import strategies as st
 
+from authenticator.admission.review import MAX_BYTES
 from authenticator.serving.app import MAX_BODY_BYTES
 from authenticator.serving.framing import (
     MAX_HEAD_BYTES,
@@ -69,6 +70,10 @@ def head(*lines: str) -> bytes:
     return "\r\n".join(("POST /authenticate HTTP/1.1", "Host: x", *lines, "", "")).encode()
 
 
+def validate(*lines: str) -> bytes:
+    return head(*lines).replace(b"/authenticate", b"/validate")
+
+
 @pytest.mark.parametrize(
     ("data", "status"),
     [
@@ -83,6 +88,8 @@ def head(*lines: str) -> bytes:
         (head("Content-Length: \xb2"), 400),
         (head("Content-Length: " + "9" * 5000), 400),
         (head(f"Content-Length: {MAX_BODY_BYTES + 1}"), 413),
+        (validate(f"Content-Length: {MAX_BYTES + 1}"), 413),
+        (validate("Transfer-Encoding: chunked"), 411),
         (head("Expect: 100-continue", "Content-Length: 5"), 417),
         (head("Content-Length : 5"), 400),
         (head("X: a", " folded"), 400),
@@ -105,3 +112,15 @@ def test_what_is_not_read_is_refused(data: bytes, status: int) -> None:
     with pytest.raises(RefusedRequestError) as raised:
         reading.next()
     assert raised.value.status == HTTPStatus(status)
+
+
+def test_only_what_validates_may_be_large() -> None:
+    reading = reader()
+    reading.feed(validate(f"Content-Length: {MAX_BYTES}"))
+    assert reading.next() is None
+    assert reading.awaits == MAX_BYTES
+    reading.feed(b"x" * MAX_BYTES)
+    request = reading.next()
+    assert request is not None
+    assert len(request.body) == MAX_BYTES
+    assert reading.awaits == 0

@@ -25,6 +25,7 @@ def run(code: str) -> str:
 EVERYTHING = """
 from authenticator.serving.metrics import Metrics
 metrics = Metrics()
+metrics.admission("allowed")
 metrics.observe_review("success", 0.02)
 metrics.sts_response(200, "eu-west-1", 0.02)
 metrics.sts_connection_failed("eu-west-1")

@@ -444,3 +444,47 @@ def test_a_certificate_without_its_key_leaves_the_one_in_use(own: Server) -> Non
     other.certificate.replace(own.directory / "cert.pem")
     until(lambda: own.said().count("keeping the certificate in use") == 2)
     assert own.served() == before
+
+
+# AdmissionReviews: larger than logins, and never in their way.
+
+LARGE = 2 * 1024 * 1024
+
+
+def head_of(path: str, size: int) -> bytes:
+    return f"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {size}\r\n\r\n".encode()
+
+
+def test_an_object_of_several_mebibytes_can_be_validated(shared: Server) -> None:
+    client = shared.client()
+    for size in (10, LARGE, 10, LARGE):
+        client.request("POST", "/validate?timeout=5s", body=b"x" * size)
+        assert client.getresponse().read() == str(size).encode()
+    client.close()
+
+
+def test_few_large_objects_are_in_memory_at_once(shared: Server) -> None:
+    """Two workers hold four each; logins go on beside them, and so do those who come later."""
+    with ExitStack() as stack:
+        socks = [stack.enter_context(shared.connect()) for _ in range(20)]
+        for sock in socks:
+            sock.sendall(head_of("/validate", LARGE) + b"x")
+        refused = 0
+        while refused < 12:
+            ready, _, _ = select.select(socks, [], [])
+            for sock in ready:
+                socks.remove(sock)
+                # Those that are held come to their deadline on a machine that is slow.
+                refused += sock.recv(4096).startswith(b"HTTP/1.1 503 ")
+        client = shared.client()
+        client.request("POST", "/authenticate", body=REVIEW % "fast")
+        assert client.getresponse().status == 200
+        client.close()
+
+    def has_room() -> bool:
+        with shared.connect() as sock, suppress(OSError):
+            sock.sendall(head_of("/validate", LARGE) + b"x" * LARGE)
+            return sock.recv(4096).startswith(b"HTTP/1.1 200 ")
+        return False
+
+    until(has_room)
