@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -45,27 +44,32 @@ def shown(text: str) -> str:
 
 
 def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
 
 
-def _row(table: Table, *cells: str | Text) -> None:
-    table.add_row(*(cell if isinstance(cell, Text) else Text(shown(cell)) for cell in cells))
+def _row(table: Table, *cells: str | Text | Sequence[str]) -> None:
+    """Add a row; a cell may have several lines."""
+    table.add_row(*(cell if isinstance(cell, Text) else Text(_lines(cell)) for cell in cells))
+
+
+def _lines(cell: str | Sequence[str]) -> str:
+    return "\n".join(shown(line) for line in ([cell] if isinstance(cell, str) else cell))
 
 
 def report_table(report: Report) -> Table:
     """All principals, those with the severest risks first."""
     table = _table("", "RISK", "PRINCIPAL", "USERNAME", "GROUPS", "WHAT IT CAN DO")
     for principal, standing in report.principals:
-        titles = "\n".join(BY_ID[name].title for name in headlines(standing.risks))
+        titles = [BY_ID[name].title for name in headlines(standing.risks)]
         _row(
             table,
             _severity(standing),
             principal.arn,
             principal.username.text,
-            "\n".join(group.text for group in principal.groups) or "-",
+            [group.text for group in principal.groups] or "-",
             titles or ("nothing risky" if standing.links else "nothing"),
         )
     return table

@@ -29,7 +29,7 @@ OBJECTS: list[Object] = [
     binding("readers", "reader", "Group/readers", f"Group/{ESCAPE}"),
     binding("ops", "ops", "User/ops:alice", namespace="shop"),
 ]
-MAPPED = [mapped("Reader", "reader", "readers"), mapped("Ops", "ops:{{SessionName}}")]
+MAPPED = [mapped("Reader", "reader", "readers", "others"), mapped("Ops", "ops:{{SessionName}}")]
 AWS_AUTH = {
     "apiVersion": "v1",
     "kind": "ConfigMap",
@@ -65,6 +65,7 @@ def test_a_report_is_a_table(dump: str, capsys: pytest.CaptureFixture[str]) -> N
     lines = capsys.readouterr().out.splitlines()
     (reader,) = (line for line in lines if "role/reader" in line)
     assert [word in reader for word in ("high", "readers", "Read secrets")] == [True] * 3
+    assert not any(r"\n" in line for line in lines)
     assert next(n for n, line in enumerate(lines) if "role/reader" in line) < next(
         n for n, line in enumerate(lines) if "user/auditor" in line
     )
