@@ -83,13 +83,17 @@ class FilePlace:
         self.path.unlink()
 
     def cut_off(self) -> None:
-        self.path = self.path.rename(self.path.with_name("elsewhere"))
-        self.path.with_name("document").mkdir()
-        self.path = self.path.with_name("document")
+        """Put a directory in the file's place, at once: for a moment without it, it is removed."""
+        self._sibling("kept").hardlink_to(self.path)
+        self._sibling("directory").mkdir()
+        self._sibling("link").symlink_to(self._sibling("directory"))
+        self._sibling("link").replace(self.path)
 
     def reconnect(self) -> None:
-        self.path.rmdir()
-        self.path.with_name("elsewhere").rename(self.path)
+        self._sibling("kept").replace(self.path)
+
+    def _sibling(self, name: str) -> Path:
+        return self.path.with_name(name)
 
 
 class ClusterPlace:
