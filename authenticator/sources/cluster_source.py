@@ -20,7 +20,7 @@ _NOT_FOUND = 404
 _NOT_FOUND_SECONDS = 60.0
 _REMEDIES = {
     401: "check the credentials in the kubeconfig, or the service account",
-    403: "grant get, list and watch on it",
+    403: "grant list and watch on it",
     404: "apply the CustomResourceDefinition; it is waited for",
 }
 _ANY_REMEDY = "it is tried again, and what was last read stays in force"
