@@ -12,6 +12,9 @@ from typing import Any, Literal
 
 import yaml
 
+_BYTE_ORDER_MARK = "\ufeff"
+_BLOCK_STYLES = frozenset({"|", ">"})
+
 
 @dataclass(slots=True)
 class Place:
@@ -68,13 +71,12 @@ class Layout:
         return position - self.line_start(position)
 
     def line_start(self, position: int) -> int:
-        """Where the line of `position` begins."""
-        return self.text.rfind("\n", 0, position) + 1
+        """Where the line of `position` begins, behind a byte order mark."""
+        start = self.text.rfind("\n", 0, position) + 1
+        return start if start or not self.text.startswith(_BYTE_ORDER_MARK) else 1
 
     def line_end(self, position: int) -> int:
-        """Where the line that ends at or after `position` is over, its line break included."""
-        if position and self.text[position - 1] == "\n":  # the end of a block scalar
-            return position
+        """Where the line of `position` is over, its line break included."""
         found = self.text.find("\n", position)
         return len(self.text) if found < 0 else found + 1
 
@@ -91,8 +93,8 @@ class Layout:
 def layout(text: str) -> Layout:
     """Find the places in a text that `authenticator.mapping.nodes.read` accepts."""
     # The parser does not count a byte order mark, which stays at the text's beginning.
-    shift = 1 if text.startswith("\ufeff") else 0
-    builder = _Builder(shift)
+    shift = 1 if text.startswith(_BYTE_ORDER_MARK) else 0
+    builder = _Builder(text, shift)
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
         builder.take(event)
     dashes = tuple(
@@ -106,14 +108,17 @@ def layout(text: str) -> Layout:
 class _Builder:
     """Makes places of the events of one document."""
 
-    def __init__(self, shift: int) -> None:
+    def __init__(self, text: str, shift: int) -> None:
         self.root: Place | None = None
+        self._text = text
         self._shift = shift
         self._open: list[Place] = []
 
     def take(self, event: Any) -> None:
         start, end = event.start_mark.index + self._shift, event.end_mark.index + self._shift
         if isinstance(event, yaml.ScalarEvent):
+            if event.style in _BLOCK_STYLES:  # they end where the next thing begins
+                end = start + len(self._text[start:end].rstrip())
             self._close(Place("text", start, end, value=event.value))
         elif isinstance(event, yaml.AliasEvent):
             self._close(Place("alias", start, end))

@@ -72,8 +72,6 @@ def set_field(text: str, path: Sequence[str | int], key: str, value: Value) -> s
     if old is None:
         return _insert_lines(found, _end(found, place, column), column, lines)
     start, end = old[0].start, old[1].end
-    if found.text[end - 1] == "\n":  # a block scalar
-        end -= 1
     return text[:start] + f"{_break(text)}{' ' * column}".join(lines) + text[end:]
 
 

@@ -1,0 +1,259 @@
+"""One entry is edited, and nothing beside it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from authenticator.editing import edits
+from authenticator.editing.edits import EditError
+from tests.authenticator.editing.written import Document, Entry, documents
+
+NEW = {
+    "rolearn": "arn:aws:iam::111122223333:role/New",
+    "username": "new:{{SessionName}}",
+    "groups": ["dev", "system:masters"],
+}
+# Documents are drawn in many small steps.
+SLOWLY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+LINE_BREAKS = st.sampled_from(["\n", "\r\n"])
+CHANGES = st.fixed_dictionaries(
+    {},
+    optional={
+        "username": st.sampled_from(["no", "{{SessionName}}", "a # b", "é: 𝄞", "012345678901"]),
+        "groups": st.lists(st.sampled_from(["a", "b", "system:masters", "[x"]), unique=True),
+        "userid": st.none() | st.just("AIDAEXAMPLE"),
+        "unknown-key": st.none(),
+    },
+)
+
+
+def loaded(text: str) -> Any:
+    """What another reader of YAML sees, with every scalar as a text."""
+    return yaml.load(text, Loader=yaml.BaseLoader)
+
+
+def broken(text: str, line_break: str) -> str:
+    return text.replace("\n", line_break)
+
+
+class TestWhateverTheDocument:
+    @SLOWLY
+    @given(documents(), LINE_BREAKS)
+    def test_an_entry_is_added_after_the_others(self, document: Document, line_break: str) -> None:
+        text = broken(document.text, line_break)
+        result = edits.append(text, (), [NEW])
+        end = len(text) - len(broken(document.tail, line_break))
+        assert result[:end] == text[:end]
+        assert result.endswith(text[end:])
+        assert loaded(result) == [*loaded(text), NEW]
+        assert result.count("\n") == result.count(line_break)
+
+    @SLOWLY
+    @given(documents(), LINE_BREAKS, st.data())
+    def test_an_entry_is_removed_with_its_own_comments(
+        self, document: Document, line_break: str, data: st.DataObject
+    ) -> None:
+        entries = list(document.entries)
+        index = data.draw(st.integers(0, len(entries) - 1))
+        result = edits.remove(broken(document.text, line_break), (), index)
+        del entries[index]
+        # What stands above the entry that is first now stays above it.
+        wanted = Document(document.head, tuple(entries), document.tail).text
+        assert result == broken(wanted, line_break)
+
+    @SLOWLY
+    @given(documents(), LINE_BREAKS, CHANGES, st.data())
+    def test_an_entry_is_changed_and_all_others_stay(
+        self,
+        document: Document,
+        line_break: str,
+        changes: dict[str, Any],
+        data: st.DataObject,
+    ) -> None:
+        index = data.draw(st.integers(0, len(document.entries) - 1))
+        text = broken(document.text, line_break)
+        result = edits.update(text, (), index, changes)
+        before, after = document.entries[:index], document.entries[index + 1 :]
+        head = Document(document.head, before, document.entries[index].above).text
+        tail = Document("", after, document.tail).text
+        assert result.startswith(broken(head, line_break))
+        assert result.endswith(broken(tail, line_break))
+        assert loaded(result) == [
+            *(entry.fields for entry in before),
+            changed(document.entries[index], changes),
+            *(entry.fields for entry in after),
+        ]
+
+    @SLOWLY
+    @given(documents(), CHANGES, st.data())
+    def test_the_comments_of_a_changed_entry_stay(
+        self, document: Document, changes: dict[str, Any], data: st.DataObject
+    ) -> None:
+        index = data.draw(st.integers(0, len(document.entries) - 1))
+        changes = {key: value for key, value in changes.items() if key == "userid" and value}
+        result = edits.update(document.text, (), index, changes)
+        for line in document.text.splitlines():
+            assert line in result.splitlines() or "userid" in line or line.endswith("}")
+
+
+def changed(entry: Entry, changes: dict[str, Any]) -> dict[str, Any]:
+    fields: dict[str, Any] = dict(entry.fields)
+    spelled = {key.lower(): key for key in fields}
+    for key, value in changes.items():
+        if value is None:
+            fields.pop(spelled.get(key, key), None)
+        else:
+            fields[spelled.get(key, key)] = value
+    return fields
+
+
+YAMLISH = st.text("ab:-[]{}&*#|>'\"\n\t ?!%,~", max_size=30)
+
+
+@SLOWLY
+@given(YAMLISH)
+def test_of_any_text_nothing_but_the_new_entry_differs_or_it_is_refused(text: str) -> None:
+    try:
+        result = edits.append(text, (), [NEW])
+    except EditError:
+        return
+    before = loaded(text)
+    assert loaded(result) == [*(before if isinstance(before, list) else []), NEW]
+
+
+@SLOWLY
+@given(st.lists(st.dictionaries(st.sampled_from("abc"), st.sampled_from("xyz"))), st.data())
+def test_json_stays_json(entries: list[dict[str, str]], data: st.DataObject) -> None:
+    indent = data.draw(st.sampled_from([None, 2, 4]))
+    text = json.dumps({"mapRoles": entries, "other": [1]}, indent=indent)
+    added = edits.append(text, ["mapRoles"], [NEW])
+    assert json.loads(added) == {"mapRoles": [*entries, NEW], "other": [1]}
+    last = edits.remove(added, ["mapRoles"], len(entries))
+    assert json.loads(last) == json.loads(text)
+    users = edits.append(text, ["mapUsers"], [NEW])
+    assert json.loads(users)["mapUsers"] == [NEW]
+    renamed = edits.update(added, ["mapRoles"], len(entries), {"username": "x", "userid": "A"})
+    assert json.loads(renamed)["mapRoles"][-1] == {**NEW, "username": "x", "userid": "A"}
+
+
+ITEM = '- "111122223333"\n'
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param("", ITEM, id="nothing"),
+        pytest.param("[]", ITEM, id="an empty list"),
+        pytest.param("[]\n", ITEM, id="an empty list and a line break"),
+        pytest.param("null\n", ITEM, id="null"),
+        pytest.param("---\n", "---\n" + ITEM, id="a header"),
+        pytest.param("--- []\n", "---\n" + ITEM, id="a header and an empty list"),
+        pytest.param("# none yet\n", "# none yet\n" + ITEM, id="a comment"),
+        pytest.param("[] # none\n", " # none\n" + ITEM, id="an empty list and a comment"),
+        pytest.param("- 'x'", "- 'x'\n- \"111122223333\"", id="no last line break"),
+        pytest.param("\ufeff- x\n", "\ufeff- x\n" + ITEM, id="a byte order mark"),
+        pytest.param("[a, b]", '[a, b, "111122223333"]', id="brackets"),
+        pytest.param("[a,b,]", '[a,b,"111122223333",]', id="brackets with a comma at the end"),
+    ],
+)
+def test_the_first_entry_of_a_list(before: str, after: str) -> None:
+    assert edits.append(before, (), ["111122223333"]) == after
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param("", "mapRoles:\n  - x\n", id="nothing"),
+        pytest.param("{}", '{"mapRoles": ["x"]}', id="an empty map"),
+        pytest.param("a: 1", "a: 1\nmapRoles:\n  - x", id="no last line break"),
+        pytest.param("mapRoles:\nb: 1\n", "mapRoles:\n  - x\nb: 1\n", id="null"),
+        pytest.param("mapRoles: ~ # n\n", "mapRoles: # n\n  - x\n", id="null and a comment"),
+        pytest.param("MAPROLES: []\n", "MAPROLES:\n  - x\n", id="another case"),
+        pytest.param("mapRoles:\n- y\n\n", "mapRoles:\n- y\n- x\n\n", id="dashes below the key"),
+        pytest.param(
+            "mapUsers:\n- y\n", "mapUsers:\n- y\nmapRoles:\n- x\n", id="as the section beside it"
+        ),
+        pytest.param('{"mapRoles": null}', '{"mapRoles": ["x"]}', id="null in braces"),
+    ],
+)
+def test_a_section_of_a_file(before: str, after: str) -> None:
+    assert edits.append(before, ["mapRoles"], ["x"]) == after
+
+
+def test_a_section_of_the_server_in_a_config_file() -> None:
+    text = "clusterID: c\nserver:\n  port: 1  # taken\n\n# the end\n"
+    assert edits.append(text, ["server", "mapAccounts"], ["012345678901"]) == (
+        "clusterID: c\nserver:\n  port: 1  # taken\n  mapAccounts:\n"
+        '    - "012345678901"\n\n# the end\n'
+    )
+
+
+ALIASES = """\
+- &dev
+  rolearn: arn:dev  # the first
+  groups: &groups [a]
+- *dev
+- rolearn: arn:ops
+  groups: *groups
+"""
+
+
+class TestAliases:
+    def test_an_entry_that_others_repeat_can_be_removed(self) -> None:
+        result = edits.remove(ALIASES, (), 0)
+        assert loaded(result) == loaded(ALIASES)[1:]
+        assert "# the first" in result
+
+    def test_an_entry_that_is_a_repetition_can_be_removed(self) -> None:
+        assert edits.remove(ALIASES, (), 1) == ALIASES.replace("- *dev\n", "")
+
+    @pytest.mark.parametrize("index", [0, 1, 2])
+    def test_a_change_of_one_does_not_change_the_other(self, index: int) -> None:
+        result = loaded(edits.update(ALIASES, (), index, {"groups": ["b"], "userid": "A"}))
+        wanted = loaded(ALIASES)
+        wanted[index] = {**wanted[index], "groups": ["b"], "userid": "A"}
+        assert result == wanted
+
+    def test_what_would_lose_a_comment_is_refused(self) -> None:
+        text = ALIASES.replace("- *dev", "# again\n- *dev")
+        with pytest.raises(EditError, match="by hand"):
+            edits.remove(text, (), 0)
+
+    def test_a_value_that_others_repeat_is_changed_for_one(self) -> None:
+        text = "- rolearn: &arn x\n- userarn: *arn\n"
+        assert loaded(edits.update(text, (), 0, {"rolearn": "y"})) == [
+            {"rolearn": "y"},
+            {"userarn": "x"},
+        ]
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            pytest.param("a: [", id="what does not parse"),
+            pytest.param("- a\n---\n- b\n", id="two documents"),
+            pytest.param("- !!python/object x\n", id="a tag"),
+            pytest.param("- " * 40, id="a deep nest"),
+        ],
+    )
+    def test_what_the_server_cannot_read_is_not_edited(self, text: str) -> None:
+        with pytest.raises(EditError, match="does not parse"):
+            edits.append(text, (), ["x"])
+
+    def test_an_entry_with_a_key_twice_is_not_changed(self) -> None:
+        with pytest.raises(EditError, match="a key twice"):
+            edits.update("- rolearn: a\n  rolearn: b\n", (), 0, {"username": "x"})
+
+    def test_an_entry_with_a_key_twice_can_be_removed(self) -> None:
+        assert edits.remove("- rolearn: a\n  rolearn: b\n- c: d\n", (), 0) == "- c: d\n"
+
+    def test_a_scalar_is_no_list(self) -> None:
+        with pytest.raises(EditError):
+            edits.append("mapRoles: some text\n", ["mapRoles"], ["x"])
