@@ -155,11 +155,27 @@ def _plugin(flags: Any) -> dict[str, Any]:
 def merged(
     content: Mapping[str, Any], new: Mapping[str, tuple[str, dict[str, Any]]]
 ) -> dict[str, Any]:
-    """Return a kubeconfig with the entries added, or put in place of those of the same name."""
+    """Return a kubeconfig with the entries added, or put in place of those of the same name.
+
+    Extensions of what is replaced are kept: other programs leave their notes there.
+
+    Raises:
+        ClientError: another cluster has the name; accounts and regions know nothing of each
+            other's names.
+    """
     result = dict(content or _EMPTY)
     for kind, (name, entry) in new.items():
-        kept = [old for old in result.get(kind) or [] if old["name"] != name]
-        result[kind] = [*kept, {"name": name, **entry}]
+        ((inner, value),) = entry.items()
+        old = [each for each in result.get(kind) or [] if each["name"] == name]
+        kept = [each for each in result.get(kind) or [] if each["name"] != name]
+        before = (old[-1].get(inner) if old else None) or {}
+        if before.get("server", value.get("server")) != value.get("server"):
+            raise ClientError(
+                f"the kubeconfig has another cluster {name!r}, at {before['server']}; give this one"
+                f" a name with --alias, or remove that: kubectl config delete-cluster {name}"
+            )
+        extensions = {"extensions": before["extensions"]} if before.get("extensions") else {}
+        result[kind] = [*kept, {"name": name, inner: {**value, **extensions}}]
     result["current-context"] = new["contexts"][0]
     return result
 

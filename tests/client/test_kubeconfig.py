@@ -149,6 +149,29 @@ def test_an_alias_keeps_clusters_of_one_id_apart(write: Run, config: Path) -> No
     }
 
 
+def test_another_cluster_of_the_same_name_is_not_overwritten(write: Run, config: Path) -> None:
+    write("-i main --server https://dublin.example")
+    before = config.read_bytes()
+
+    refusal = write("-i main --server https://ohio.example").refusal()
+
+    assert "another cluster 'main', at https://dublin.example" in refusal
+    assert "--alias" in refusal
+    assert config.read_bytes() == before
+
+
+def test_the_notes_of_other_programs_on_an_entry_stay(write: Run, config: Path) -> None:
+    write()
+    content = loaded(config)
+    notes = [{"name": "client.authentication.k8s.io/exec", "extension": {"clusterID": "x"}}]
+    content["clusters"][0]["cluster"]["extensions"] = notes
+    config.write_text(yaml.safe_dump(content))
+
+    write("-i my-cluster --role arn:aws:iam::111122223333:role/Admin")
+
+    assert loaded(config)["clusters"][0]["cluster"]["extensions"] == notes
+
+
 OTHERS = """\
 # Somebody's own
 apiVersion: v1
