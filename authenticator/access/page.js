@@ -30,7 +30,8 @@
     element.append(...children);
     return element;
   }
-  const name = (text, tag = "bdi") => make(tag, {}, shown(text));
+  // Isolated, so that a name in another script does not turn what stands beside it around.
+  const name = (text) => make("bdi", {}, shown(text));
   const mono = (text) => make("bdi", { className: "mono" }, shown(text));
 
   const risks = new Map(data.risks.map((risk) => [risk.id, risk]));

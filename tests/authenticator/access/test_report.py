@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from authenticator.access.document import document
 from authenticator.access.names import Names, parts_of_arn, parts_of_selector
 from authenticator.access.principals import entrants
+from authenticator.access.risk_table import RISKS, Risk
 from authenticator.access.rules import Request
 from authenticator.aws.arns import PrincipalArn
 from authenticator.mapping.selectors import by_arn
@@ -28,6 +30,7 @@ from tests.authenticator.access.clusters import (
 )
 from tests.authenticator.mapping.callers import caller
 
+_DOCS = Path(__file__).parents[3] / "docs" / "access.md"
 READ = Request("get", "pods")
 READER = role("reader", rule("get", "pods"))
 DEV = "arn:aws:sts::111122223333:assumed-role/Dev/"
@@ -276,6 +279,13 @@ def test_everything_is_every_risk_and_the_first_of_them() -> None:
 
 def test_members_of_system_masters_are_named_first() -> None:
     assert next(iter(risks(group="system:masters"))) == "masters"
+
+
+@pytest.mark.parametrize("risk", RISKS, ids=lambda risk: risk.id)
+def test_every_risk_is_in_the_docs(risk: Risk) -> None:
+    within = risk.within.word if risk.within else "-"
+    cells = (f"`{risk.id}`", risk.title, risk.severity.word, within, risk.why)
+    assert f"| {' | '.join(cells)} |" in _DOCS.read_text("utf-8").splitlines()
 
 
 def test_a_name_that_may_be_chosen_is_a_risk_where_it_has_rights() -> None:
