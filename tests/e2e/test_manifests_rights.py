@@ -8,6 +8,7 @@ besides, by taking it away.
 from __future__ import annotations
 
 import json
+import signal
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -96,6 +97,8 @@ def _validity(administrator: Administrator, name: str) -> list[str]:
 def _the_last_good_mappings_survive_a_restart(server: WebhookServer, kubeconfig: Path) -> None:
     document = json.loads(kubeconfig.read_text())
     document["clusters"][0]["cluster"]["server"] = f"https://127.0.0.1:{free_port()}"
+    server.signal(signal.SIGTERM)
+    server.wait_until_ended()
     kubeconfig.write_text(json.dumps(document))
     server.start()
     assert _is_known_as(server, "fourth")
