@@ -20,7 +20,7 @@ from authenticator.admin.stores import Store
 from authenticator.editing.desired import added, applied
 from authenticator.editing.documents import ACCOUNT, Document, Located
 from authenticator.editing.entry import MappingEntry, Value
-from authenticator.editing.principals import one, principal
+from authenticator.editing.principals import Chosen, principal
 from authenticator.errors import ConfigError
 from authenticator.mapping.sections import MAP_ACCOUNTS
 
@@ -99,8 +99,10 @@ def _update(
     if "groups" in new and (add_group or remove_group):
         raise click.UsageError("give either --groups or --add-group and --remove-group")
 
+    chosen = Chosen([entry])
+
     def change(document: Document) -> Document:
-        located = one(document.entries(), entry)
+        (located,) = chosen.find(document.entries())
         regrouped = _regrouped(located, add_group, remove_group)
         return document.updated(located, {**new, **regrouped})
 
@@ -113,11 +115,11 @@ def _update(
 @manner_options
 @complaining
 def _remove(where: Where, *, entry: tuple[str, ...], manner: Manner) -> int:
+    chosen = Chosen(entry)
+
     def change(document: Document) -> Document:
-        entries = document.entries()
-        found = {located.id: located for located in (one(entries, name) for name in entry)}
         # From the end, so that the places of the others hold.
-        for located in reversed([located for located in entries if located.id in found]):
+        for located in reversed(chosen.find(document.entries())):
             document = document.removed(located)
         return document
 

@@ -115,6 +115,8 @@ def edit(
         # The lines that move when somebody else edits are not what was agreed to.
         lines = [line for line in difference if line[:1] in ("+", "-")]
         if lines != agreed:
+            if attempt:
+                warn("somebody else has written meanwhile; this would be the difference now")
             show_diff(difference)
         _refuse_lock_out(snapshot.document, document, editor, manner)
         _refuse_faults(snapshot.document, document, force=manner.force or restoring)

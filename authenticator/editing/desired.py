@@ -47,16 +47,19 @@ def applied(document: Document, wanted: Sequence[MappingEntry], *, prune: bool) 
         by_identity.setdefault(identity(located.entry), []).append(located)
     new: list[MappingEntry] = []
     for entry in wanted:
-        found = _standing_for(entry, by_identity.get(identity(entry), []), keys)
+        candidates = by_identity.get(identity(entry), [])
+        found = _standing_for(entry, candidates, keys)
         if found is None:
             new.append(entry)
-        elif fields := changes(found, entry):
+            continue
+        candidates.remove(found)
+        if fields := _changes(found, entry):
             document = document.updated(found, fields)
     document = document.added(new) if new else document
     return _pruned(document, wanted) if prune else document
 
 
-def changes(located: Located, wanted: MappingEntry) -> dict[str, Value | None]:
+def _changes(located: Located, wanted: MappingEntry) -> dict[str, Value | None]:
     """The fields to set or to take out for an entry to say what is wanted."""
     now = located.entry.fields
     new = {key.lower(): value for key, value in wanted.fields.items()}

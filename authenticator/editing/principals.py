@@ -60,6 +60,33 @@ def one(entries: Sequence[Located], wanted: str) -> Located:
     return found[0]
 
 
+class Chosen:
+    """The entries that somebody chose, found again in each newer version of the document."""
+
+    def __init__(self, wanted: Sequence[str]) -> None:
+        """Choose by ARN, account id, or the id of an entry."""
+        self._wanted = wanted
+        self._identities: dict[str, str] = {}
+
+    def find(self, entries: Sequence[Located]) -> list[Located]:
+        """The entries chosen, in the order of the document.
+
+        Raises:
+            EditError: one is missing or not the only one, or its id is now that of another entry.
+        """
+        found: dict[str, Located] = {}
+        for name in self._wanted:
+            located = one(entries, name)
+            now = identity(located.entry)
+            if self._identities.setdefault(name, now) != now:
+                raise EditError(
+                    f"somebody else has edited meanwhile, and {name} is another entry now;"
+                    " look again with 'mappings list'"
+                )
+            found[located.id] = located
+        return [located for located in entries if located.id in found]
+
+
 def _arn(text: str) -> str:
     try:
         return by_arn(text).key

@@ -1,0 +1,243 @@
+"""The verbs `mappings` on files, as somebody at a shell uses them."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from authenticator.admin.history import History
+from authenticator.admin.mappings import mappings
+from authenticator.admin.stores import Conflict, StoreError
+from authenticator.admin.stores_file import FileStore
+
+ADMIN = "arn:aws:iam::111122223333:role/Admin"
+DEV = "arn:aws:iam::111122223333:role/Dev"
+TEXT = f"""\
+# who may enter
+mapRoles:
+  - rolearn: {ADMIN}  # ann
+    username: admin
+    groups: [system:masters]
+"""
+ADDED = f"  - rolearn: {DEV}\n    username: dev\n    groups:\n      - a\n      - b\n"
+ADD = ["add", "role", f"--rolearn={DEV}", "--username=dev", "--groups=a,b"]
+Run = Callable[..., tuple[int, str]]
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "mappings.yaml"
+    path.write_text(TEXT)
+    path.chmod(0o640)
+    return path
+
+
+@pytest.fixture
+def run(file: Path, capsys: pytest.CaptureFixture[str]) -> Run:
+    """Run a verb on the file; gives the exit code, and what it says on both of its outputs."""
+
+    def run_verb(*arguments: str) -> tuple[int, str]:
+        code = mappings([*arguments, f"--source=file={file}"])
+        said = capsys.readouterr()
+        return code, said.out + said.err
+
+    return run_verb
+
+
+@pytest.fixture
+def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Sit at a terminal, and answer questions."""
+
+    def sit_down(word: str) -> None:
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+        monkeypatch.setattr("click.termui.visible_prompt_func", lambda _: word)
+
+    return sit_down
+
+
+class TestAsking:
+    def test_a_yes_writes(self, run: Run, file: Path, answer: Callable[[str], None]) -> None:
+        answer("y")
+        assert run(*ADD)[0] == 0
+        assert file.read_text() == TEXT + ADDED
+
+    def test_a_no_writes_nothing(self, run: Run, file: Path, answer: Callable[[str], None]) -> None:
+        answer("n")
+        assert run(*ADD)[0] == 130
+        assert file.read_text() == TEXT
+
+    def test_nobody_to_ask_writes_nothing(self, run: Run, file: Path) -> None:
+        code, said = run(*ADD)
+        assert (code, "--yes" in said) == (1, True)
+        assert file.read_text() == TEXT
+
+    def test_the_difference_is_shown(self, run: Run) -> None:
+        _, said = run(*ADD, "--yes")
+        assert f"\n+  - rolearn: {DEV}\n" in said
+        assert "\n-" not in said.removeprefix("-")
+
+
+class TestFiles:
+    def test_mode_stays_and_the_history_is_as_private(self, run: Run, file: Path) -> None:
+        run(*ADD, "--yes")
+        history = file.with_name("mappings.yaml.history.jsonl")
+        assert [path.stat().st_mode & 0o777 for path in (file, history)] == [0o640, 0o640]
+
+    def test_a_rollback_restores_every_byte(self, run: Run, file: Path) -> None:
+        file.write_bytes(TEXT.replace("\n", "\r\n").encode())
+        before = file.read_bytes()
+        run(*ADD, "--yes")
+        assert run("rollback", "--yes")[0] == 0
+        assert file.read_bytes() == before
+
+    def test_no_server_checks_it(self, run: Run) -> None:
+        assert run(*ADD, "--dry-run=server")[0] == 2
+
+    def test_who_is_faster_is_not_written_over(self, file: Path) -> None:
+        store = FileStore(file)
+        snapshot = store.read()
+        file.write_text(TEXT + "# faster\n")
+        with pytest.raises(Conflict):
+            store.write(snapshot, snapshot.document)
+        assert file.read_text().endswith("# faster\n")
+
+    def test_a_history_that_cannot_be_written_does_not_undo_the_edit(
+        self, run: Run, file: Path
+    ) -> None:
+        file.with_name("mappings.yaml.history.jsonl").mkdir()
+        code, said = run(*ADD, "--yes")
+        assert (code, "could not be kept in the history" in said) == (0, True)
+        assert file.read_text() == TEXT + ADDED
+
+    def test_a_link_is_not_replaced(self, file: Path, tmp_path: Path) -> None:
+        link = tmp_path / "link.yaml"
+        link.symlink_to(file)
+        assert mappings([*ADD, "--yes", f"--source=file={link}"]) == 1
+        assert link.is_symlink()
+        assert file.read_text() == TEXT
+
+    def test_a_file_that_is_absent_is_not_made(self, tmp_path: Path) -> None:
+        path = tmp_path / "none.yaml"
+        assert mappings(["list", f"--source=file={path}"]) == 1
+        assert mappings([*ADD, "--yes", f"--source=file={path}"]) == 1
+        assert not path.exists()
+
+    def test_an_empty_dynamic_file_becomes_json(self, tmp_path: Path) -> None:
+        path = tmp_path / "dynamic.json"
+        path.touch()
+        assert mappings([*ADD, "--yes", f"--source=file={path}"]) == 0
+        assert json.loads(path.read_text())["mapRoles"][0]["rolearn"] == DEV
+
+    def test_two_histories_at_once_keep_both_edits(self, file: Path) -> None:
+        stores = [FileStore(file), FileStore(file)]
+        for store in stores:
+            store.history()
+        for number, store in enumerate(stores):
+
+            def remembered(history: History, name: str = str(number)) -> History:
+                return history.with_edit(name, "edit", {}, 0.0)
+
+            store.remember(remembered)
+        assert [version.user for version in stores[0].history().versions] == ["0", "1"]
+
+    def test_bytes_that_are_no_text_are_told_of(self, file: Path) -> None:
+        file.write_bytes(b"\xff\xfe")
+        with pytest.raises(StoreError, match="cannot be read"):
+            FileStore(file).read()
+
+
+class TestGuards:
+    def test_an_entry_that_would_not_be_in_force_is_refused(self, run: Run, file: Path) -> None:
+        code, said = run("add", "account", "12345", "--yes")
+        assert (code, "a leading zero may have been lost" in said) == (1, True)
+        assert file.read_text() == TEXT
+
+    def test_a_fault_that_was_there_before_is_in_nobody_s_way(self, run: Run, file: Path) -> None:
+        file.write_text(f"{TEXT}mapAccounts: [12345]\n")
+        assert run(*ADD, "--yes")[0] == 0
+
+    def test_the_last_administrator_stays(self, run: Run, file: Path) -> None:
+        code, said = run("update", ADMIN, "--groups=dev", "--yes")
+        assert (code, "last-administrator" in said) == (1, True)
+        assert run("update", ADMIN, "--groups=dev", "--yes", "--force")[0] == 0
+        assert "groups:\n      - dev\n" in file.read_text()
+
+    def test_a_rollback_to_a_version_with_faults_is_made(self, run: Run, file: Path) -> None:
+        file.write_text(f"{TEXT}mapAccounts: [12345]\n")
+        run("remove", "12345", "--yes")
+        code, said = run("rollback", "--yes")
+        assert (code, "warning: the server would leave it out" in said) == (0, True)
+
+
+class TestWhatIsShown:
+    def test_a_table(self, run: Run) -> None:
+        _, said = run("list")
+        assert [line.split() for line in said.splitlines() if ADMIN in line] == [
+            ["mapRoles[0]", ADMIN, "admin", "system:masters", "yes"]
+        ]
+
+    def test_machines_get_every_key(self, run: Run, file: Path) -> None:
+        found = json.loads(run("list", "--output=json")[1])
+        assert found == {
+            "source": str(file),
+            "entries": [
+                {
+                    "id": "mapRoles[0]",
+                    "section": "mapRoles",
+                    "principal": ADMIN,
+                    "username": "admin",
+                    "groups": ["system:masters"],
+                    "userid": "",
+                    "expires": "",
+                    "line": 3,
+                    "inForce": True,
+                    "problems": [],
+                }
+            ],
+            "problems": [],
+        }
+
+    def test_yaml_keeps_the_zero_of_an_account(self, run: Run) -> None:
+        run("add", "account", "012345678901", "--yes")
+        assert 'principal: "012345678901"\n' in run("get", "012345678901", "--output=yaml")[1]
+
+    def test_what_moves_the_cursor_is_shown_as_an_escape(self, run: Run, file: Path) -> None:
+        file.write_text('mapRoles: [{"rolearn": "\\e[2J"}]\n')
+        assert "\x1b" not in run("list")[1]
+
+    @pytest.mark.parametrize(
+        ("arguments", "code"),
+        [
+            pytest.param(["list"], 0, id="entries"),
+            pytest.param(["get", ADMIN], 0, id="found"),
+            pytest.param(["get", DEV], 1, id="not found"),
+            pytest.param(["remove", DEV, "--yes"], 1, id="nothing to remove"),
+            pytest.param(["rollback", "--yes"], 1, id="nothing to roll back to"),
+            pytest.param(["history"], 0, id="no history"),
+            pytest.param(["update", ADMIN], 2, id="nothing to update"),
+            pytest.param(["add", "role", "--username=x"], 2, id="nobody to add"),
+            pytest.param(["add", "role", "--sso=name=x"], 2, id="a permission set of another form"),
+            pytest.param(["diff", "--filename=/dev/null"], 1, id="a file without entries"),
+        ],
+    )
+    def test_exit_codes(self, run: Run, arguments: list[str], code: int) -> None:
+        assert run(*arguments)[0] == code
+
+    def test_a_source_that_is_none(self) -> None:
+        assert mappings(["list", "--source=secret"]) == 2
+
+
+def test_groups_are_added_and_removed_one_by_one(run: Run, file: Path) -> None:
+    run("update", ADMIN, "--add-group=a,b", "--remove-group=c", "--yes")
+    run("update", ADMIN, "--remove-group=a", "--expires=2099-01-01T00:00:00Z", "--force", "--yes")
+    assert file.read_text() == TEXT.replace(
+        "[system:masters]", '["system:masters", "b"]\n    expires: "2099-01-01T00:00:00Z"'
+    ) or file.read_text() == TEXT.replace(
+        "[system:masters]", '[system:masters, "b"]\n    expires: "2099-01-01T00:00:00Z"'
+    )
+    run("update", ADMIN, "--expires=", "--yes")
+    assert "expires" not in file.read_text()

@@ -1,0 +1,160 @@
+"""aws-auth, files and custom resources are edited alike."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from authenticator.editing.documents import AwsAuth, Document, MappingFile
+from authenticator.editing.edits import EditError
+from authenticator.editing.entry import MappingEntry
+from authenticator.editing.objects import IdentityMappings
+from authenticator.editing.principals import Chosen, identity, matching, one, principal
+
+DEV = "arn:aws:iam::111122223333:role/team/Dev"
+BOB = "arn:aws:iam::111122223333:user/bob"
+ROLE = MappingEntry("mapRoles", {"rolearn": DEV, "username": "dev", "groups": ["a", "b"]})
+USER = MappingEntry("mapUsers", {"userarn": BOB, "username": "bob"})
+ACCOUNT = MappingEntry("mapAccounts", {"account": "012345678901"})
+SSO = MappingEntry(
+    "mapRoles", {"sso": {"permissionSetName": "Ops", "accountID": "111122223333"}, "username": "o"}
+)
+
+EMPTY = [
+    pytest.param(AwsAuth({}), id="aws-auth"),
+    pytest.param(MappingFile("m.yaml", ""), id="a file"),
+    pytest.param(MappingFile("m.json", "{}\n"), id="a JSON file"),
+    pytest.param(MappingFile("c.yaml", "server:\n  port: 1\n"), id="a config file"),
+    pytest.param(IdentityMappings({}), id="custom resources"),
+]
+
+
+@pytest.mark.parametrize("document", EMPTY)
+class TestEveryDocument:
+    def test_has_what_was_added(self, document: Document) -> None:
+        found = document.added([ROLE, USER]).entries()
+        assert [located.entry for located in found] == [ROLE, USER]
+
+    def test_puts_in_force_what_was_added(self, document: Document) -> None:
+        sections = document.added([ROLE, USER]).sections()
+        assert sum(len(section.rules) for section in sections) == 2
+        assert [problem for section in sections for problem in section.problems] == []
+
+    def test_changes_one_entry(self, document: Document) -> None:
+        document = document.added([ROLE, USER])
+        located = one(document.entries(), DEV)
+        changed = document.updated(located, {"groups": None, "username": "ops", "userid": "AROA"})
+        assert [found.entry for found in changed.entries()] == [
+            MappingEntry("mapRoles", {"rolearn": DEV, "username": "ops", "userid": "AROA"}),
+            USER,
+        ]
+
+    def test_removes_one_entry(self, document: Document) -> None:
+        document = document.added([ROLE, USER])
+        gone = document.removed(one(document.entries(), DEV))
+        assert [found.entry for found in gone.entries()] == [USER]
+
+    def test_is_not_changed_by_its_own_edits(self, document: Document) -> None:
+        before = dict(document.texts)
+        document.added([ROLE])
+        assert document.texts == before
+
+
+@pytest.mark.parametrize("document", EMPTY[:-1])
+def test_texts_hold_accounts_and_permission_sets(document: Document) -> None:
+    found = document.added([SSO, ACCOUNT])
+    assert [located.entry for located in found.entries()] == [SSO, ACCOUNT]
+    assert sum(len(section.accounts) for section in found.sections()) == 1
+
+
+@pytest.mark.parametrize(("entry", "why"), [(SSO, "permission set"), (ACCOUNT, "whole account")])
+def test_objects_hold_neither(entry: MappingEntry, why: str) -> None:
+    with pytest.raises(EditError, match=why):
+        IdentityMappings({}).added([entry])
+
+
+class TestAwsAuth:
+    def test_keys_in_another_case_are_the_sections_too(self) -> None:
+        document = AwsAuth({"maproles": "- rolearn: x\n", "other": "kept"}).added([ROLE])
+        assert set(document.texts) == {"maproles", "other"}
+        assert len(document.entries()) == 2
+
+    @pytest.mark.parametrize(
+        "texts",
+        [
+            pytest.param({"mapRoles": "- ["}, id="it does not parse"),
+            pytest.param({"mapRoles": "a text"}, id="it is no list"),
+            pytest.param({"mapRoles": "", "maproles": ""}, id="it stands there twice"),
+        ],
+    )
+    def test_a_broken_section_is_not_edited_but_the_others_are(self, texts: dict[str, str]) -> None:
+        with pytest.raises(EditError, match=r"mapRoles.*cannot be read.*by hand"):
+            AwsAuth(texts).added([ROLE])
+        assert [found.entry for found in AwsAuth(texts).added([USER]).entries()] == [USER]
+
+    def test_entries_that_cannot_be_used_have_a_place_too(self) -> None:
+        document = AwsAuth({"mapRoles": "- a text\n- rolearn: {a: b}\n- \n- [x]\n"})
+        assert [found.id for found in document.entries()] == [
+            f"mapRoles[{index}]" for index in range(4)
+        ]
+        assert document.removed(document.entries()[2]).texts["mapRoles"].count("- ") == 3
+
+
+class TestObjects:
+    def test_a_name_that_is_taken_gets_a_number(self) -> None:
+        document = IdentityMappings({}).added([ROLE])
+        ((name, _),) = document.objects.items()
+        taken = IdentityMappings({name: {"spec": {"arn": BOB, "username": "x"}}}).added([ROLE])
+        assert sorted(taken.objects) == [name, f"{name}.00002"]
+
+    def test_texts_bring_it_back(self) -> None:
+        document = IdentityMappings(
+            {"a": {"metadata": {"labels": {"é": "1"}}, "spec": {"arn": BOB}}}
+        )
+        assert IdentityMappings.from_texts(document.texts) == document
+        assert json.loads(document.texts["a"])["metadata"] == {"labels": {"é": "1"}}
+
+    def test_a_username_cannot_be_taken_out(self) -> None:
+        document = IdentityMappings({}).added([ROLE])
+        with pytest.raises(EditError, match="must have a username"):
+            document.updated(document.entries()[0], {"username": None})
+
+
+class TestPrincipals:
+    @pytest.mark.parametrize(
+        ("wanted", "found"),
+        [
+            pytest.param("arn:aws:iam::111122223333:role/dev", ["mapRoles[0]"], id="without path"),
+            pytest.param(
+                DEV.upper().replace("ARN:AWS:IAM", "arn:aws:iam"), ["mapRoles[0]"], id="case"
+            ),
+            pytest.param("mapaccounts[0]", ["mapAccounts[0]"], id="the id"),
+            pytest.param(" 012345678901 ", ["mapAccounts[0]"], id="an account"),
+            pytest.param("arn:aws:iam::111122223333:role/De*", [], id="a pattern of nobody"),
+        ],
+    )
+    def test_what_a_word_means(self, wanted: str, found: list[str]) -> None:
+        entries = AwsAuth({}).added([ROLE, USER, ACCOUNT, SSO]).entries()
+        assert [located.id for located in matching(entries, wanted)] == found
+
+    def test_of_several_none_is_taken(self) -> None:
+        entries = AwsAuth({}).added([ROLE, ROLE]).entries()
+        with pytest.raises(EditError, match=r"mapRoles\[0\], mapRoles\[1\]"):
+            one(entries, DEV)
+
+    def test_a_place_that_another_entry_has_taken_is_not_edited(self) -> None:
+        document = AwsAuth({}).added([ROLE, SSO])
+        chosen = Chosen(["mapRoles[0]"])
+        chosen.find(document.entries())
+        with pytest.raises(EditError, match="another entry now"):
+            chosen.find(document.removed(document.entries()[0]).entries())
+
+    def test_a_name_for_people(self) -> None:
+        assert [principal(e) for e in (ROLE, USER, ACCOUNT, SSO)] == [
+            DEV,
+            BOB,
+            "012345678901",
+            "sso Ops in 111122223333",
+        ]
+        assert identity(SSO) == "arn:aws:iam::111122223333:role/awsreservedsso_ops_*"
