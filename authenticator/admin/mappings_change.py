@@ -118,10 +118,7 @@ def _remove(where: Where, *, entry: tuple[str, ...], manner: Manner) -> int:
     chosen = Chosen(entry)
 
     def change(document: Document) -> Document:
-        # From the end, so that the places of the others hold.
-        for located in reversed(chosen.find(document.entries())):
-            document = document.removed(located)
-        return document
+        return document.removed(chosen.find(document.entries()))
 
     words = f"remove {', '.join(entry)}"
     return edit(where.store(), change, words, manner)

@@ -92,10 +92,7 @@ def _remove(old: Store, new: Store, manner: Manner, *, to_objects: bool) -> int:
         migration = plan(entries, to_objects=to_objects)
         _check(migration, new.read().document)
         moved = zip(document.entries(), migration.moved(entries), strict=True)
-        # From the end, so that the places of the others hold.
-        for located, gone in reversed(list(moved)):
-            document = document.removed(located) if gone else document
-        return document
+        return document.removed([located for located, gone in moved if gone])
 
     return edit(old, change, f"remove what is in {new.title}", replace(manner, elsewhere=beside))
 

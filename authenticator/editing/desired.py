@@ -85,10 +85,12 @@ def _standing_for(
 def _pruned(document: Document, wanted: Sequence[MappingEntry]) -> Document:
     keys = {_key(entry) for entry in wanted}
     sections = {entry.section for entry in wanted}
-    for located in reversed(document.entries()):  # from the end, so that the others' places hold
-        if located.entry.section in sections and _key(located.entry) not in keys:
-            document = document.removed(located)
-    return document
+    gone = [
+        located
+        for located in document.entries()
+        if located.entry.section in sections and _key(located.entry) not in keys
+    ]
+    return document.removed(gone) if gone else document
 
 
 def _refuse_repeated(wanted: Sequence[MappingEntry]) -> None:

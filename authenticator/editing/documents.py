@@ -65,8 +65,8 @@ class Document(Protocol):
         """The document with fields of an entry set, or taken out where the value is None."""
         ...
 
-    def removed(self, located: Located) -> Document:
-        """The document without an entry."""
+    def removed(self, located: Sequence[Located]) -> Document:
+        """The document without some of its entries."""
         ...
 
 
@@ -98,10 +98,12 @@ class AwsAuth:
         name, index = located.origin
         return self._with(name, edits.update(self._text(name), (), index, fields))
 
-    def removed(self, located: Located) -> AwsAuth:
+    def removed(self, located: Sequence[Located]) -> AwsAuth:
         """See `Document.removed`."""
-        name, index = located.origin
-        return self._with(name, edits.remove(self._text(name), (), index))
+        result = self
+        for name, indexes in _places(located):
+            result = result._with(name, edits.remove(self._text(name), (), indexes))
+        return result
 
     def _text(self, section: str) -> str:
         return self.texts.get(self._key(section), "")
@@ -150,10 +152,12 @@ class MappingFile:
         name, index = located.origin
         return replace(self, text=edits.update(self.text, (*self._under, name), index, fields))
 
-    def removed(self, located: Located) -> MappingFile:
+    def removed(self, located: Sequence[Located]) -> MappingFile:
         """See `Document.removed`."""
-        name, index = located.origin
-        return replace(self, text=edits.remove(self.text, (*self._under, name), index))
+        text = self.text
+        for name, indexes in _places(located):
+            text = edits.remove(text, (*self._under, name), indexes)
+        return replace(self, text=text)
 
     @property
     def _under(self) -> tuple[str, ...]:
@@ -178,6 +182,13 @@ def _by_section(
         if items:
             _refuse_broken(document, name)
             yield name, items
+
+
+def _places(located: Sequence[Located]) -> Iterator[tuple[str, set[int]]]:
+    for name in SECTIONS:
+        indexes = {found.origin[1] for found in located if found.origin[0] == name}
+        if indexes:
+            yield name, indexes
 
 
 def _refuse_broken(document: AwsAuth | MappingFile, name: str) -> None:

@@ -7,7 +7,7 @@ away if anything beside the entry differs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
 
@@ -50,13 +50,17 @@ def append(text: str, path: Sequence[str], items: Sequence[Item]) -> str:
     return _checked(text, path, ways, lambda old: [*old, *new])
 
 
-def remove(text: str, path: Sequence[str], index: int) -> str:
-    """Take the item `index` out of the list at `path`; see `append`."""
+def remove(text: str, path: Sequence[str], indexes: Collection[int]) -> str:
+    """Take the items at `indexes` out of the list at `path`; see `append`."""
     ways = (
-        lambda: splicing.remove(text, path, index),
-        lambda: roundtrip.remove(text, path, index),
+        lambda: splicing.remove(text, path, indexes),
+        lambda: roundtrip.remove(text, path, indexes),
     )
-    return _checked(text, path, ways, lambda items: [*items[:index], *items[index + 1 :]])
+
+    def rest(items: list[_Plain]) -> list[_Plain]:
+        return [item for index, item in enumerate(items) if index not in indexes]
+
+    return _checked(text, path, ways, rest)
 
 
 def update(text: str, path: Sequence[str], index: int, fields: Mapping[str, Value | None]) -> str:
@@ -99,8 +103,8 @@ def _spliced_list(text: str, path: Sequence[str | int], old: list[_Plain], new: 
     kept = [item for item in old if item in new]
     if not kept or kept != new[: len(kept)] or len(set(new)) != len(new):
         return splicing.set_field(text, path[:-1], str(path[-1]), new)
-    for index in reversed([number for number, item in enumerate(old) if item not in new]):
-        text = splicing.remove(text, path, index)
+    gone = [number for number, item in enumerate(old) if item not in new]
+    text = splicing.remove(text, path, gone) if gone else text
     added = new[len(kept) :]
     return splicing.append(text, path, added) if added else text
 

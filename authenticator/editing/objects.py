@@ -84,9 +84,10 @@ class IdentityMappings:
             {**self.objects, located.id: {**self.objects[located.id], "spec": spec}}
         )
 
-    def removed(self, located: Located) -> IdentityMappings:
+    def removed(self, located: Sequence[Located]) -> IdentityMappings:
         """See `Document.removed`."""
-        return IdentityMappings({k: v for k, v in self.objects.items() if k != located.id})
+        gone = {found.id for found in located}
+        return IdentityMappings({k: v for k, v in self.objects.items() if k not in gone})
 
     def _spec(self, name: str) -> dict[str, Any]:
         return dict(self.objects[name].get("spec") or {})

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -35,9 +35,14 @@ def append(text: str, path: Sequence[str], items: Sequence[Item]) -> str:
     return _changed(text, path, lambda old: old.extend(map(_new, items)))
 
 
-def remove(text: str, path: Sequence[str], index: int) -> str:
+def remove(text: str, path: Sequence[str], indexes: Iterable[int]) -> str:
     """See `authenticator.editing.splicing.remove`."""
-    return _changed(text, path, lambda items: items.pop(index))
+
+    def change(items: CommentedSeq) -> None:
+        for index in sorted(indexes, reverse=True):
+            del items[index]
+
+    return _changed(text, path, change)
 
 
 def update(text: str, path: Sequence[str], index: int, fields: Mapping[str, Value | None]) -> str:

@@ -8,7 +8,7 @@ an item of a list those directly above it, unless it is the first.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 from authenticator.editing.entry import Value
@@ -41,23 +41,18 @@ def append(text: str, path: Sequence[str | int], items: Sequence[Item]) -> str:
     return _insert_lines(found, _end(found, last, found.column(dash)), found.column(dash), lines)
 
 
-def remove(text: str, path: Sequence[str | int], index: int) -> str:
-    """Take an item out of a list."""
+def remove(text: str, path: Sequence[str | int], indexes: Iterable[int]) -> str:
+    """Take items out of a list."""
     found = layout(text)
     place = _existing(found, path)
-    item = place.children[index]
-    if place.flow:
-        return _remove_flow(text, place, index)
-    dash = found.dash(item)
-    column = found.column(dash)
-    start = found.line_start(dash)
-    if text[start:dash].strip():
-        raise Unspliceable("the item does not begin its line")
-    end = _end(found, item, column)
-    if index:  # what stands above the first item may be about the whole list
-        floor = _end(found, place.children[index - 1], column)
-        start = _comments_above(found, start, floor, column)
-    return text[:start] + text[end:]
+    last_first = sorted(indexes, reverse=True)
+    if not place.flow:
+        for start, end in [_item_lines(found, place, index) for index in last_first]:
+            text = text[:start] + text[end:]
+        return text
+    for index in last_first:
+        text = _remove_flow(text, _existing(layout(text), path), index)
+    return text
 
 
 def set_field(text: str, path: Sequence[str | int], key: str, value: Value) -> str:
@@ -129,6 +124,19 @@ def _existing(found: Layout, path: Sequence[str | int]) -> Place:
 
 def _same(key: Place, name: str) -> bool:
     return key.value.strip().lower() == name.lower()
+
+
+def _item_lines(found: Layout, place: Place, index: int) -> tuple[int, int]:
+    """Where the lines of an item of a block list begin and are over, its comments included."""
+    item = place.children[index]
+    dash = found.dash(item)
+    column, start = found.column(dash), found.line_start(dash)
+    if found.text[start:dash].strip():
+        raise Unspliceable("the item does not begin its line")
+    if index:  # what stands above the first item may be about the whole list
+        floor = _end(found, place.children[index - 1], column)
+        start = _comments_above(found, start, floor, column)
+    return start, _end(found, item, column)
 
 
 def _end(found: Layout, place: Place, column: int) -> int:

@@ -52,7 +52,7 @@ class TestEveryDocument:
 
     def test_removes_one_entry(self, document: Document) -> None:
         document = document.added([ROLE, USER])
-        gone = document.removed(one(document.entries(), DEV))
+        gone = document.removed([one(document.entries(), DEV)])
         assert [found.entry for found in gone.entries()] == [USER]
 
     def test_is_not_changed_by_its_own_edits(self, document: Document) -> None:
@@ -98,7 +98,7 @@ class TestAwsAuth:
         assert [found.id for found in document.entries()] == [
             f"mapRoles[{index}]" for index in range(4)
         ]
-        assert document.removed(document.entries()[2]).texts["mapRoles"].count("- ") == 3
+        assert document.removed(document.entries()[2:3]).texts["mapRoles"].count("- ") == 3
 
 
 class TestObjects:
@@ -148,7 +148,7 @@ class TestPrincipals:
         chosen = Chosen(["mapRoles[0]"])
         chosen.find(document.entries())
         with pytest.raises(EditError, match="another entry now"):
-            chosen.find(document.removed(document.entries()[0]).entries())
+            chosen.find(document.removed(document.entries()[:1]).entries())
 
     def test_a_name_for_people(self) -> None:
         assert [principal(e) for e in (ROLE, USER, ACCOUNT, SSO)] == [

@@ -35,7 +35,7 @@ CHANGES = st.fixed_dictionaries(
 
 def loaded(text: str) -> Any:
     """What another reader of YAML sees, with every scalar as a text."""
-    return yaml.load(text, Loader=yaml.BaseLoader)
+    return yaml.load(text, Loader=yaml.CBaseLoader)
 
 
 def broken(text: str, line_break: str) -> str:
@@ -61,7 +61,7 @@ class TestWhateverTheDocument:
     ) -> None:
         entries = list(document.entries)
         index = data.draw(st.integers(0, len(entries) - 1))
-        result = edits.remove(broken(document.text, line_break), (), index)
+        result = edits.remove(broken(document.text, line_break), (), [index])
         del entries[index]
         # What stands above the entry that is first now stays above it.
         wanted = Document(document.head, tuple(entries), document.tail).text
@@ -101,6 +101,17 @@ class TestWhateverTheDocument:
         for line in document.text.splitlines():
             assert line in result.splitlines() or "userid" in line or line.endswith("}")
 
+    @SLOWLY
+    @given(documents(), st.data())
+    def test_several_are_removed_as_one_by_one(
+        self, document: Document, data: st.DataObject
+    ) -> None:
+        indexes = data.draw(st.sets(st.integers(0, len(document.entries) - 1), min_size=1))
+        one_by_one = document.text
+        for index in sorted(indexes, reverse=True):
+            one_by_one = edits.remove(one_by_one, (), [index])
+        assert edits.remove(document.text, (), indexes) == one_by_one
+
 
 def changed(entry: Entry, changes: dict[str, Any]) -> dict[str, Any]:
     fields: dict[str, Any] = dict(entry.fields)
@@ -134,7 +145,7 @@ def test_json_stays_json(entries: list[dict[str, str]], data: st.DataObject) -> 
     text = json.dumps({"mapRoles": entries, "other": [1]}, indent=indent)
     added = edits.append(text, ["mapRoles"], [NEW])
     assert json.loads(added) == {"mapRoles": [*entries, NEW], "other": [1]}
-    last = edits.remove(added, ["mapRoles"], len(entries))
+    last = edits.remove(added, ["mapRoles"], [len(entries)])
     assert json.loads(last) == json.loads(text)
     users = edits.append(text, ["mapUsers"], [NEW])
     assert json.loads(users)["mapUsers"] == [NEW]
@@ -206,12 +217,12 @@ ALIASES = """\
 
 class TestAliases:
     def test_an_entry_that_others_repeat_can_be_removed(self) -> None:
-        result = edits.remove(ALIASES, (), 0)
+        result = edits.remove(ALIASES, (), [0])
         assert loaded(result) == loaded(ALIASES)[1:]
         assert "# the first" in result
 
     def test_an_entry_that_is_a_repetition_can_be_removed(self) -> None:
-        assert edits.remove(ALIASES, (), 1) == ALIASES.replace("- *dev\n", "")
+        assert edits.remove(ALIASES, (), [1]) == ALIASES.replace("- *dev\n", "")
 
     @pytest.mark.parametrize("index", [0, 1, 2])
     def test_a_change_of_one_does_not_change_the_other(self, index: int) -> None:
@@ -223,7 +234,7 @@ class TestAliases:
     def test_what_would_lose_a_comment_is_refused(self) -> None:
         text = ALIASES.replace("- *dev", "# again\n- *dev")
         with pytest.raises(EditError, match="by hand"):
-            edits.remove(text, (), 0)
+            edits.remove(text, (), [0])
 
     def test_a_value_that_others_repeat_is_changed_for_one(self) -> None:
         text = "- rolearn: &arn x\n- userarn: *arn\n"
@@ -252,7 +263,7 @@ class TestRefusals:
             edits.update("- rolearn: a\n  rolearn: b\n", (), 0, {"username": "x"})
 
     def test_an_entry_with_a_key_twice_can_be_removed(self) -> None:
-        assert edits.remove("- rolearn: a\n  rolearn: b\n- c: d\n", (), 0) == "- c: d\n"
+        assert edits.remove("- rolearn: a\n  rolearn: b\n- c: d\n", (), [0]) == "- c: d\n"
 
     def test_a_scalar_is_no_list(self) -> None:
         with pytest.raises(EditError):
