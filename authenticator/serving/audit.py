@@ -1,4 +1,7 @@
-"""The audit log: one line for each login decided, and for each edit refused or forced."""
+"""The audit log: one line for each login decided, and for each edit refused or forced.
+
+docs/audit.schema.json describes the lines, and docs/audit.md what they promise.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,9 @@ from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+# Of the lines' form. Fields are added within a version, never removed or given another meaning.
+VERSION = 1
 
 # What may stand unquoted in the text format; anything else is quoted and escaped, so that no value
 # can end a line or begin another field.
@@ -24,7 +30,8 @@ class AuditRecord:
 
     Attributes:
         time: seconds since the epoch.
-        decision: `allow`, `deny`, or `fault` when it could not be decided.
+        decision: `allow`, `deny`, `malformed` if it is no review that we read, or `fault` when it
+            could not be decided.
         result: the label `result` of the metrics.
         remote: the address of the API server that asked.
         api_version: the TokenReview's.
@@ -115,6 +122,7 @@ def _fields(record: Record) -> Iterator[tuple[str, object]]:
     when = datetime.fromtimestamp(record.time, timezone.utc)
     yield "time", when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     yield "event", record.event
+    yield "version", VERSION
     for name in _NAMES[type(record)]:
         value = getattr(record, name)
         if value not in ("", ()):

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jsonschema
 import pytest
 
 from dev.server import now
@@ -22,6 +25,7 @@ if TYPE_CHECKING:
 TOKENS = forge.cases("tokens")
 REQUESTS = forge.cases("requests")
 HALF_OPEN = 200
+AUDIT = json.loads((Path(__file__).parents[2] / "docs" / "audit.schema.json").read_text())
 
 
 @pytest.fixture
@@ -43,6 +47,7 @@ def test_token(server: WebhookServer, poster: Poster, case: dict[str, Any]) -> N
     answer = poster.review(token)
     assert answer.status == 200
     record = server.audited(since)
+    jsonschema.validate(record, AUDIT)
     if case.get("granted"):
         assert answer.user is not None, server.log.tail
         return

@@ -40,7 +40,9 @@ def as_text(explanation: Explanation) -> str:
 def logged_as_text(record: Mapping[str, Any]) -> str:
     """What the audit log says of a denial."""
     title = click.style(f"In the log of {record.get('time', '?')}", bold=True)
-    shown = {name: value for name, value in record.items() if name not in ("time", "event")}
+    shown = {
+        name: value for name, value in record.items() if name not in ("time", "event", "version")
+    }
     return "\n".join((title, *(f"  {line}" for line in _aligned(shown))))
 
 

@@ -88,6 +88,7 @@ def test_the_audit_line_says_who_forced_what_and_why() -> None:
     assert line == {
         "time": "1970-01-01T00:00:01.000Z",
         "event": "admission",
+        "version": 1,
         "decision": "forced",
         "remote": "127.0.0.1",
         "operation": "UPDATE",
