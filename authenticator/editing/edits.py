@@ -188,6 +188,8 @@ def _with(
     value: _Plain, path: Sequence[str], change: Callable[[list[_Plain]], list[_Plain]]
 ) -> _Plain:
     if not path:
+        if value and not isinstance(value, list):
+            raise EditError("there is something other than a list of entries; put that right first")
         return change(value or [])
     fields = value or {}
     name = path[0].lower()
