@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 
 from authenticator.admission.comparing import compared, shown
 from authenticator.admission.objects import Kind, is_too_large, kind_of
@@ -81,12 +80,9 @@ class _Objection:
 
     id: str
     text: str
-    status: HTTPStatus
 
 
-_TOO_LARGE = _Objection(
-    "too-large", "it has too many values to be looked at here", HTTPStatus.FORBIDDEN
-)
+_TOO_LARGE = _Objection("too-large", "it has too many values to be looked at here")
 _IGNORED = Verdict("ignored", AdmissionAnswer(True))
 
 
@@ -130,7 +126,7 @@ class Judge:
     ) -> Iterable[_Objection]:
         if kind.whole and request.new is None and not self._policy.allow_deletion:
             text = "aws-auth would be deleted, and with it every mapping in it"
-            yield _Objection("deletion", text, HTTPStatus.FORBIDDEN)
+            yield _Objection("deletion", text)
         around = self._surroundings(kind.source)
         if around is None:
             return
@@ -138,7 +134,7 @@ class Judge:
         now = self._clock()
         for found in refusals(before, after, request.editor, now, around.elsewhere):
             text = f"{found.reason}; {found.advice}"
-            yield _Objection(found.id, text, HTTPStatus.FORBIDDEN)
+            yield _Objection(found.id, text)
 
 
 def _sections(
@@ -161,7 +157,7 @@ def _by_name(*sections: Section) -> tuple[Section, ...]:
 
 def _errors(findings: Iterable[Finding]) -> list[_Objection]:
     return [
-        _Objection(found.rule.id, shown(found), HTTPStatus.UNPROCESSABLE_ENTITY)
+        _Objection(found.rule.id, shown(found))
         for found in findings
         if found.severity is Severity.ERROR
     ]
@@ -197,11 +193,8 @@ def _verdict(
             "forced", AdmissionAnswer(True, warnings=(*forced, *warnings)), ids, forced_by
         )
     said = frozenset(texts)
-    forbidden = any(found.status is HTTPStatus.FORBIDDEN for found in objections)
     answer = AdmissionAnswer(
         False,
-        code=HTTPStatus.FORBIDDEN if forbidden else HTTPStatus.UNPROCESSABLE_ENTITY,
-        reason="Forbidden" if forbidden else "Invalid",
         message=_message(request, texts),
         # What is in the message need not be said twice.
         warnings=tuple(text for text in warnings if text not in said),

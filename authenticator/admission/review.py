@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any, TypeAlias
 
 from authenticator.editing.editor import Editor
@@ -79,15 +80,11 @@ class AdmissionAnswer:
 
     Attributes:
         allowed: whether the edit may go ahead.
-        code: the HTTP status that the editor sees; 0 if it may go ahead.
-        reason: the machine-readable reason (metav1.StatusReason) that goes with it.
         message: why it may not.
         warnings: what the editor is shown beside.
     """
 
     allowed: bool
-    code: int = 0
-    reason: str = ""
     message: str = ""
     warnings: tuple[str, ...] = ()
 
@@ -162,8 +159,9 @@ def render(request: AdmissionRequest, answer: AdmissionAnswer) -> bytes:
     if not answer.allowed:
         response["status"] = {
             "status": "Failure",
-            "code": answer.code,
-            "reason": answer.reason,
+            # Of an `Invalid` one without causes, kubectl would not show the message.
+            "code": HTTPStatus.FORBIDDEN,
+            "reason": "Forbidden",
             "message": answer.message,
         }
     if warnings := bounded(answer.warnings):

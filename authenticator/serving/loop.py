@@ -59,7 +59,7 @@ _LINGER_SECONDS = 2.0
 # What to give up at once when there are too many connections, as a part of the limit.
 _SHED = 16
 # How many connections may have a large request at once: their bodies are all in memory.
-_LARGE = 4
+_LARGE = 2
 _WAIT = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 

@@ -108,8 +108,7 @@ def test_an_edit_that_brings_an_error_is_rejected(
     old: Object | None, new: Object, rule: str
 ) -> None:
     verdict = edit(old, new)
-    assert (verdict.result, verdict.answer.allowed, verdict.answer.code) == ("rejected", False, 422)
-    assert verdict.answer.reason == "Invalid"
+    assert (verdict.result, verdict.answer.allowed) == ("rejected", False)
     assert rule in verdict.findings
     assert f"[{rule}]" in verdict.answer.message
     assert FORCE in verdict.answer.message
@@ -179,8 +178,7 @@ def test_an_edit_that_locks_somebody_out_is_rejected(
     new: Object, user: Object, refusal: str
 ) -> None:
     verdict = edit(SOUND, new, user)
-    assert (verdict.result, verdict.answer.code) == ("rejected", 403)
-    assert verdict.answer.reason == "Forbidden"
+    assert (verdict.result, verdict.answer.allowed) == ("rejected", False)
     assert verdict.findings == (refusal,)
 
 
@@ -206,7 +204,7 @@ def test_what_its_source_may_not_grant_is_an_error() -> None:
 
 def test_aws_auth_may_not_be_deleted() -> None:
     verdict = edit(aws_auth(VIEWER), None)
-    assert (verdict.answer.code, verdict.findings) == (403, ("deletion",))
+    assert (verdict.answer.allowed, verdict.findings) == (False, ("deletion",))
     assert FORCE_DELETE in verdict.answer.message
 
 

@@ -142,13 +142,13 @@ def test_yes() -> None:
 
 
 def test_no() -> None:
-    answer = AdmissionAnswer(False, 422, "Invalid", "because", ("careful",))
+    answer = AdmissionAnswer(False, "because", ("careful",))
     assert answered(answer) == {
         "allowed": False,
         "status": {
             "status": "Failure",
-            "code": 422,
-            "reason": "Invalid",
+            "code": 403,
+            "reason": "Forbidden",
             "message": "because",
         },
         "warnings": ["careful"],
