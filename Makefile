@@ -18,7 +18,7 @@ $(VENV)/.dependencies: setup.cfg dev/constraints.txt
 	@echo "Setting up $(VENV) (once; a minute or two)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint dev/constraints.txt pip setuptools
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint dev/constraints.txt '.[server,dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint dev/constraints.txt '.[server,dev,tracing]'
 	@rm -rf build *.egg-info
 	@touch $@
 

@@ -9,5 +9,5 @@ nox.options.error_on_missing_interpreters = False
 @nox.session(python=["3.10", "3.11", "3.12", "3.13"])
 def quick(session: nox.Session) -> None:
     """Run everything that needs neither a control plane nor the Go reference."""
-    session.install("-c", "dev/constraints.txt", ".[server,dev]")
+    session.install("-c", "dev/constraints.txt", ".[server,dev,tracing]")
     session.run("pytest", "-q", "-m", "not cluster and not reference", *session.posargs)
