@@ -15,6 +15,8 @@
   const ALL_OF_IT = ["masters", "cluster-admin"];
   const BESIDES = [...ALL_OF_IT, "chosen-name"];
   const AT_ONCE = 50;
+  // The rights of thousands fill thousands of sheets, and keep the browser busy for minutes.
+  const ON_PAPER = 250;
   const number = new Intl.NumberFormat("en");
 
   // Control and formatting characters would let a name pass for another.
@@ -336,6 +338,8 @@
       ["Read", make("time", { dateTime: data.generated }, data.generated.replace("T", " ").replace("Z", " UTC"))],
       ["Principals", number.format(principals.length)],
     ];
+    byId("paper").textContent =
+      `Rights are printed for at most ${ON_PAPER} principals at a time: filter them before printing.`;
     byId("about").append(...about.map(([term, value]) => make("div", {}, make("dt", {}, term), make("dd", {}, value))));
     byId("notes").append(...data.notes.map((note) => make("li", {}, shown(note))));
     byId("limits").hidden = !data.notes.length;
@@ -369,16 +373,19 @@
   });
   more.addEventListener("click", () => draw(drawn.length + AT_ONCE)[0]?.button.focus());
 
-  // On paper there is nothing to press: all that matches, with all of its rights.
+  // On paper there is nothing to press: all that match, with their rights.
   let before = [];
   addEventListener("beforeprint", () => {
     before = [drawn.length, new Set(matching.filter((principal) => principal.open))];
     draw(matching.length);
-    drawn.forEach((one) => one.open(true));
+    const few = matching.length <= ON_PAPER;
+    if (few) drawn.forEach((one) => one.open(true));
+    byId("paper").hidden = few;
     byId("limits").open = true;
   });
   addEventListener("afterprint", () => {
     const [length, opened] = before;
+    byId("paper").hidden = true;
     matching.forEach((principal) => { principal.open = opened.has(principal); });
     drawn = [];
     rows.replaceChildren();

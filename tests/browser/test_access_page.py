@@ -319,15 +319,37 @@ def test_dark_is_dark(report: Page) -> None:
     assert grounds[1] < 150
 
 
-def test_on_paper_all_rights_are_shown(report: Page) -> None:
+def printed(report: Page) -> list[Any]:
+    """Print; gives how many principals and rights were on paper, and what was said of the rest."""
     report.run(
-        "window.shown = 0; addEventListener('beforeprint', () => {"
-        " window.shown = document.querySelectorAll('#rows .rights:not([hidden])').length; })"
+        "addEventListener('beforeprint', () => { window.printed = ["
+        " document.querySelectorAll('#rows .principal').length,"
+        " document.querySelectorAll('#rows .rights:not([hidden])').length,"
+        " document.querySelector('#paper').hidden]; })"
     )
     assert report.print().startswith(b"%PDF")
-    assert report.run("return window.shown") == len(report.names)
-    # And as it was before, when the printing is done.
+    # And all is as it was before, when the printing is done.
     assert report.all("#rows .rights:not([hidden])") == []
+    found: list[Any] = report.run("return window.printed")
+    return found
+
+
+def test_on_paper_all_rights_are_shown(report: Page) -> None:
+    everybody = len(report.names)
+    assert printed(report) == [everybody, everybody, True]
+
+
+def test_on_paper_a_long_report_is_a_list(chrome: Chrome, tmp_path: Path) -> None:
+    path = tmp_path / "long.html"
+    path.write_text(page(samples.large(300)), "utf-8")
+    report = Page(chrome, path)
+    report.open()
+    assert printed(report) == [300, 0, False]
+    assert len(report.names) == 50
+    assert not report.find("#paper").is_displayed()
+    report.fill("search", "department07")
+    few = int(report.count.split()[0])
+    assert printed(report) == [few, few, True]
 
 
 @pytest.fixture(scope="module")
