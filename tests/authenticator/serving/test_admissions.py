@@ -10,10 +10,16 @@ from typing import Any
 import pytest
 
 from authenticator.admission.judge import FORCE, Judge, Policy, Surroundings, Verdict
-from authenticator.admission.review import AdmissionAnswer, AdmissionRequest
+from authenticator.admission.review import AdmissionAnswer, AdmissionRequest, parse
 from authenticator.editing.lockout import Elsewhere
-from authenticator.serving.admissions import Admissions, Allowance
+from authenticator.mapping.documents import read_data
+from authenticator.mapping.guards import Guard
+from authenticator.mapping.sections import SectionReader
+from authenticator.serving.admissions import Admissions, Allowance, judge_of
 from authenticator.serving.audit import AdmissionRecord, as_json, as_text
+from authenticator.settings import Settings
+from authenticator.sources.base import SourceState
+from authenticator.sources.chain import StoreStatus
 from tests.authenticator.admission.reviews import ALICE, body, config_map, review, roles
 
 ADMIN = {
@@ -176,3 +182,36 @@ def test_an_allowance_grows_up_to_its_limit() -> None:
     assert not allowance.left
     now += 0.1
     assert allowance.left
+
+
+# What the settings mean for it.
+
+IN_FORCE = StoreStatus(
+    (SourceState("EKSConfigMap", read_data(roles(ADMIN), SectionReader("EKSConfigMap", Guard()))),),
+    1,
+)
+DELETION = parse(body(review(SOUND, None, ALICE)))
+SETTINGS: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
+    "by default": ({}, ("deletion", "own-access", "last-administrator")),
+    "deletion is allowed": (
+        {"allow_aws_auth_deletion": True},
+        ("own-access", "last-administrator"),
+    ),
+    "the editor created the cluster": (
+        {"bootstrap_administrators": (ADMIN["rolearn"],)},
+        ("deletion",),
+    ),
+}
+
+
+@pytest.mark.parametrize(("settings", "findings"), SETTINGS.values(), ids=SETTINGS)
+def test_the_settings_say_what_may_go(settings: dict[str, Any], findings: tuple[str, ...]) -> None:
+    judge = judge_of(Settings(cluster_id="c", **settings), {}, lambda: IN_FORCE)
+    assert judge.decide(DELETION).findings == findings
+
+
+def test_what_a_source_may_not_grant_is_an_error() -> None:
+    guards = {"EKSConfigMap": Guard(system_names=False)}
+    judge = judge_of(Settings(cluster_id="c"), guards, lambda: IN_FORCE)
+    verdict = judge.decide(parse(body(review(None, SOUND))))
+    assert "reserved-name" in verdict.findings
