@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -24,6 +25,7 @@ from authenticator.serving.readiness import Readiness, readiness
 from authenticator.serving.renewal import Renewal
 from authenticator.serving.reviews import Reviews
 from authenticator.serving.server import THREADS
+from authenticator.serving.tracing import tracing
 from authenticator.settings import Settings
 from authenticator.sources.chain import StoreStatus
 from authenticator.sources.mappings import Mappings
@@ -59,12 +61,15 @@ class ReviewService:
         metrics = Metrics()
         pool = HttpsPool(context=verifying_context(), proxy=Proxy.from_environment())
         self._metrics = metrics
+        self._tracing = tracing(os.environ)
         options = source_options(settings, config)
         self._mappings = Mappings(options, metrics=metrics, on_change=self._report)
         self._names = NodeNames(settings, metrics)
+        hosts = sts_hosts(settings.partition, settings.further_sts_hosts)
+        fetch = self._tracing.sts(pool, hosts)
         self._prover = Prover(
-            ask=Sts(settings.cluster_id, pool, metrics).prove,
-            hosts=sts_hosts(settings.partition, settings.further_sts_hosts),
+            ask=Sts(settings.cluster_id, fetch, metrics).prove,
+            hosts=hosts,
             budget=Budget(settings.sts_calls_per_second, time.monotonic),
             key_limit=KeyLimit(_CALLS_PER_KEY, time.monotonic),
             in_flight=InFlight(THREADS * 3 // 4),
@@ -74,7 +79,7 @@ class ReviewService:
         login = Login(
             prover=self._prover,
             rules=self._mappings.current,
-            name_instance=self._names,
+            name_instance=self._tracing.ec2(self._names),
             clock=time.time,
         )
         self._scrubbed = frozenset(settings.scrubbed_accounts)
@@ -86,10 +91,10 @@ class ReviewService:
         reviews = Reviews(
             login=login,
             metrics=metrics,
-            audit=self._audit.add,
+            audit=self._tracing.audit(self._audit.add),
             scrubbed_accounts=self._scrubbed,
         )
-        self.begin_review = reviews.begin
+        self.begin_review = self._tracing.reviews(reviews.begin)
         self.reviews_waiting = metrics.reviews_waiting
         self.validate = Admissions(
             judge=judge_of(settings, options.guards, self._mappings.status),
@@ -97,7 +102,7 @@ class ReviewService:
             audit=self._audit.add,
             scrubbed_accounts=self._scrubbed,
         ).answer
-        self.wsgi = build_app(reviews.begin, metrics.render, self.readiness, self.validate)
+        self.wsgi = build_app(self.begin_review, metrics.render, self.readiness, self.validate)
 
     def readiness(self) -> Readiness:
         """Whether this worker can do its work, and what is wrong."""
@@ -118,6 +123,7 @@ class ReviewService:
         """Start what runs beside the requests; called in each worker."""
         self._log.start(self._metrics.audit_dropped)
         self._audit.start()
+        self._tracing.start()
         self._mappings.start()
         self._renewal.start()
 
@@ -127,6 +133,7 @@ class ReviewService:
         self._mappings.stop()
         self._names.stop()
         self._audit.stop()
+        self._tracing.stop()
         self._log.stop()
 
     def _report(self, status: StoreStatus) -> None:
