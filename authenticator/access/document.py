@@ -90,7 +90,7 @@ def document(report: Report, *, cluster: str, now: float) -> dict[str, Any]:
             for standing in standings
         ],
         "principals": [
-            _principal(principal) | {"standing": numbers[standing.links]}
+            values_of(principal) | {"standing": numbers[standing.links]}
             for principal, standing in report.principals
         ],
     }
@@ -135,7 +135,8 @@ def _binding(binding: Binding, risks: Risks) -> dict[str, Any]:
     }
 
 
-def _principal(principal: Principal) -> dict[str, Any]:
+def values_of(principal: Principal) -> dict[str, Any]:
+    """Who a principal is, and on what conditions."""
     shown: dict[str, Any] = {
         "arn": principal.arn,
         "kind": principal.kind,

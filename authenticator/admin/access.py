@@ -118,7 +118,7 @@ def _what(where: Where, *, output: str, principal: str) -> int:
             (f"no mapping lets {text.shown(principal)} in; {COMMAND} access report lists all",)
         )
     if output == "json":
-        click.echo(json.dumps({"principals": list(text.what_values(report.rbac, found))}, indent=2))
+        click.echo(json.dumps({"principals": text.what_values(report.rbac, found)}, indent=2))
         return 0
     console = text.console()
     for one, standing in found:

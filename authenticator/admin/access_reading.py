@@ -41,7 +41,7 @@ _MAPPINGS = (
     _Collection(API_VERSION, KIND, IdentityMappings.resource.path, optional=True),
 )
 _PAGE = "500"
-_GONE, _NOT_FOUND = 410, 404
+_FORBIDDEN, _NOT_FOUND, _GONE = 403, 404, 410
 _SUFFIXES = frozenset({".json", ".yaml", ".yml"})
 Say = Callable[[str], None]
 
@@ -73,8 +73,15 @@ def _all(cluster: Cluster, collection: _Collection, say: Say) -> list[Object]:
     except ClusterError as error:
         if error.status == _NOT_FOUND and collection.optional:
             return []
-        remedy = "you need the right to list it, or to give what kubectl printed with --filename"
-        raise ConfigError((f"{collection.path} cannot be read: {error}; {remedy}",)) from error
+        raise ConfigError(
+            (f"{collection.path} cannot be read: {error}{_remedy(error)}",)
+        ) from error
+
+
+def _remedy(error: ClusterError) -> str:
+    if error.status != _FORBIDDEN:
+        return ""
+    return "; ask for the right to list it, or for what kubectl prints of it (--filename)"
 
 
 def _pages(
@@ -103,7 +110,12 @@ def of_files(names: Sequence[str]) -> list[Object]:
     Raises:
         ConfigError: one cannot be read, or holds something else.
     """
-    return [obj for name in names for path in _files(name) for obj in _objects(path)]
+    return [
+        obj
+        for name in names
+        for path in _files(name)
+        for obj in _objects(path, _documents(path, _content(path)))
+    ]
 
 
 def _files(name: str) -> list[str]:
@@ -123,8 +135,8 @@ def _content(name: str) -> bytes:
         raise ConfigError((f"{name}: it cannot be read: {error.strerror}",)) from error
 
 
-def _objects(name: str) -> Iterator[Object]:
-    for document in _documents(name, _content(name)):
+def _objects(name: str, documents: Sequence[Any]) -> Iterator[Object]:
+    for document in documents:
         if not isinstance(document, dict) or "kind" not in document:
             raise ConfigError((f"{name}: it holds something else than Kubernetes objects",))
         # `kubectl get` prints a List; `kubectl get --raw` a ClusterRoleList of items without kind.
@@ -185,7 +197,7 @@ def mappings_of_file(name: str, now: float) -> list[Section]:
     documents = _documents(name, content)
     first = documents[0] if documents else {}
     if isinstance(first, dict) and "kind" in first:
-        return sections_of(list(_objects(name)), now)
+        return sections_of(list(_objects(name, documents)), now)
     keys = {str(key).lower() for key in first} if isinstance(first, dict) else set()
     reader = SectionReader(name, Guard())
     return list(read_file(content, reader, under="server" if "server" in keys else ""))

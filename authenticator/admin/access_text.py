@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from authenticator.access.document import rules_of, timestamp
+from authenticator.access.document import rules_of, values_of
 from authenticator.access.join import How, Link
 from authenticator.access.principals import Principal
 from authenticator.access.rbac import Binding, Rbac
@@ -142,13 +142,7 @@ def _way(link: Link, binding: Binding | None) -> str:
 def who_values(answers: Answers) -> list[dict[str, Any]]:
     """What `who_table` shows, for programs."""
     return [
-        {
-            "arn": principal.arn,
-            "kind": principal.kind,
-            "username": principal.username.text,
-            "source": str(principal.origin),
-            "grants": [_grant(grant.link, grant.binding) for grant in grants],
-        }
+        values_of(principal) | {"grants": [_grant(grant.link, grant.binding) for grant in grants]}
         for principal, grants in answers
     ]
 
@@ -163,19 +157,11 @@ def _grant(link: Link, binding: Binding | None) -> dict[str, str]:
     }
 
 
-def what_values(
-    rbac: Rbac, found: Iterable[tuple[Principal, Standing]]
-) -> Iterator[dict[str, Any]]:
+def what_values(rbac: Rbac, found: Iterable[tuple[Principal, Standing]]) -> list[dict[str, Any]]:
     """What `what_table` shows, for programs."""
-    for principal, standing in found:
-        yield {
-            "arn": principal.arn,
-            "kind": principal.kind,
-            "username": principal.username.text,
-            "groups": [group.text for group in principal.groups],
-            "source": str(principal.origin),
-            "userid": principal.user_id,
-            "expires": None if principal.expires is None else timestamp(principal.expires),
+    return [
+        values_of(principal)
+        | {
             "risks": {name: severity.word for name, severity in standing.risks.items()},
             "grants": [
                 _grant(link, binding) | {"rules": rules_of(rbac.roles.get(binding.role, ()))}
@@ -183,3 +169,5 @@ def what_values(
                 for binding in rbac.by_subject.get(link.subject, ())
             ],
         }
+        for principal, standing in found
+    ]

@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 
 from authenticator.access.document import notes
-from authenticator.access.objects import read_rbac
+from authenticator.access.objects import KINDS, read_rbac
 from authenticator.access.principals import entrants
 from authenticator.access.report import Report
 from authenticator.admin.access_reading import (
@@ -108,7 +108,9 @@ def read_report(where: Where, now: float) -> Report:
     if not report.principals:
         reason = "there are no mappings in aws-auth or IAMIdentityMapping objects"
         raise ConfigError((f"{reason}; name files with --mappings",))
-    for note in notes(report):
+    absent = set(KINDS) - {str(obj.get("kind")) for obj in objects}
+    missing = [f"No {kind} was read; was everything exported?" for kind in sorted(absent)]
+    for note in (*missing, *notes(report)):
         click.echo(f"{COMMAND}: note: {shown(note)}", err=True)
     return report
 

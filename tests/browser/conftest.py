@@ -5,11 +5,12 @@ Without them these tests fail; they are never skipped, lest a run without them l
 
 from __future__ import annotations
 
-import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions, ChromeService
+
+from dev import debian
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,20 +34,16 @@ _FLAGS = (
 @pytest.fixture(scope="session")
 def chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     """A browser with a fresh profile, until the session ends."""
-    programs = {name: shutil.which(name) for name in ("chromium", "chromedriver")}
-    missing = [name for name, path in programs.items() if path is None]
-    if missing:
-        pytest.fail(
-            f"{' and '.join(missing)} not found: run `python -m dev.debian`, or install Debian's"
-            " packages chromium and chromium-driver",
-            pytrace=False,
-        )
+    try:
+        chromium, driver = debian.find("chromium"), debian.find("chromedriver")
+    except debian.MissingProgramsError as error:
+        pytest.fail(str(error), pytrace=False)
     profile: Path = tmp_path_factory.mktemp("chromium")
     options = ChromeOptions()
-    options.binary_location = str(programs["chromium"])
+    options.binary_location = chromium
     for flag in (*_FLAGS, f"--user-data-dir={profile}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     # Named, so that selenium looks nowhere else for a driver.
-    with Chrome(options=options, service=ChromeService(programs["chromedriver"])) as driver:
-        yield driver
+    with Chrome(options=options, service=ChromeService(driver)) as browser:
+        yield browser

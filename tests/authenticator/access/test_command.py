@@ -168,6 +168,22 @@ def test_objects_may_come_from_standard_input(
     assert len(values(capsys)["principals"]) == 2
 
 
+def test_mappings_may_come_from_standard_input(
+    dump: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = json.dumps(AWS_AUTH | {"data": {"mapRoles": json.dumps([mapped("New", "new")])}})
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+    assert access(["report", "-f", dump, "--mappings", "-", "-o", "json"]) == 0
+    assert [found["username"] for found in values(capsys)["principals"]] == ["new"]
+
+
+def test_what_was_not_exported_is_told(dump: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert access(["report", "-f", dump]) == 0
+    assert "No ClusterRoleBinding" not in capsys.readouterr().err
+    assert access(["report", "-f", f"{dump}/aws-auth.yaml"]) == 0
+    assert "No ClusterRoleBinding was read" in capsys.readouterr().err
+
+
 def test_names_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (tmp_path / "all.json").write_text(
         json.dumps({"kind": "List", "items": [*OBJECTS, role(ESCAPE, rule("get", ESCAPE))]})
@@ -291,5 +307,5 @@ def test_without_the_definition_there_are_no_custom_resources() -> None:
 
 
 def test_what_may_not_be_read_is_named() -> None:
-    with pytest.raises(ConfigError, match="rolebindings cannot be read: 403"):
+    with pytest.raises(ConfigError, match=r"rolebindings cannot be read: 403.*right to list"):
         access_reading.of_cluster(Pages({"/rolebindings": 403}), silent, mappings=False)
