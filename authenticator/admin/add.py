@@ -11,7 +11,13 @@ import click
 from authenticator.admin.connection import connection_options
 from authenticator.admin.mappings_change import add_entry
 from authenticator.admin.mappings_edit import Manner, complaining
-from authenticator.admin.mappings_fields import fields, role_entry, role_options, user_entry
+from authenticator.admin.mappings_fields import (
+    fields,
+    groups_option,
+    role_entry,
+    role_options,
+    user_entry,
+)
 from authenticator.admin.mappings_where import CONFIG_MAP, Where
 from authenticator.options import run_verb
 
@@ -39,7 +45,7 @@ def _reference_options(function: Callable[..., int]) -> Callable[..., int]:
         master_url: str | None,
         prompt: bool,
         username: str | None,
-        groups: str | None,
+        groups: tuple[str, ...],
         **rest: Any,
     ) -> int:
         return function(
@@ -60,7 +66,7 @@ def _reference_options(function: Callable[..., int]) -> Callable[..., int]:
             metavar="[BOOL]",
             help="Ask before writing. Default: true.",
         ),
-        click.option("--groups", metavar="A,B", help="The Kubernetes groups."),
+        groups_option,
         click.option("--username", metavar="NAME", help="The Kubernetes username."),
     ):
         decorated = option(decorated)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from authenticator.admin.mappings_edit import Manner, complaining, edit, manner_options
@@ -46,7 +48,7 @@ def _role(
     rolearn: str | None,
     sso: str | None,
     manner: Manner,
-    **given: str | None,
+    **given: Any,
 ) -> int:
     entry = role_entry(rolearn, sso, fields(**given))
     return add_entry(where.store(), entry, manner)
@@ -58,7 +60,7 @@ def _role(
 @where_options
 @manner_options
 @complaining
-def _user(where: Where, *, userarn: str, manner: Manner, **given: str | None) -> int:
+def _user(where: Where, *, userarn: str, manner: Manner, **given: Any) -> int:
     return add_entry(where.store(), user_entry(userarn, fields(**given)), manner)
 
 
@@ -91,7 +93,7 @@ def _update(
     add_group: tuple[str, ...],
     remove_group: tuple[str, ...],
     manner: Manner,
-    **given: str | None,
+    **given: Any,
 ) -> int:
     new = fields(**given)
     if not (new or add_group or remove_group):
@@ -167,6 +169,5 @@ def _regrouped(
         return {}
     old = located.entry.fields.get("groups", [])
     now = [old] if isinstance(old, str) else list(old)
-    gone = {name for names in removed_groups for name in split(names)}
-    new = [name for names in added_groups for name in split(names)]
+    gone, new = split(removed_groups), split(added_groups)
     return {"groups": [name for name in dict.fromkeys([*now, *new]) if name not in gone] or None}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from collections import Counter
@@ -28,6 +29,7 @@ from authenticator.options import COMMAND
 
 # Makes the new document of the present one. It is asked again whenever somebody else was faster.
 Change = Callable[[Document], Document]
+_CHANGED = re.compile(r"[+-](?!\+\+ |-- )")
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -112,8 +114,8 @@ def edit(
         if not difference:
             click.echo(f"{store.title}: nothing to change")
             return 0
-        # The lines that move when somebody else edits are not what was agreed to.
-        lines = [line for line in difference if line[:1] in ("+", "-")]
+        # Where they stand, which others' edits change, is not what was agreed to.
+        lines = [line for line in difference if _CHANGED.match(line)]
         if lines != agreed:
             if attempt:
                 warn("somebody else has written meanwhile; this would be the difference now")

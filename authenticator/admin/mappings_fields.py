@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 import click
@@ -15,12 +15,17 @@ F = TypeVar("F", bound=Callable[..., Any])
 _SSO_KEYS = {key.lower(): key for key in ("permissionSetName", "accountID", "partition")}
 
 
+groups_option = click.option(
+    "--groups", multiple=True, metavar="A,B", help="The Kubernetes groups. Repeatable."
+)
+
+
 def field_options(function: F) -> F:
     """Give a command `--username`, `--groups`, `--userid` and `--expires`."""
     for option in (
         click.option("--expires", metavar="TIME", help="When it ends, as 2030-01-31T18:00:00Z."),
         click.option("--userid", metavar="ID", help="The unique id that the principal must have."),
-        click.option("--groups", metavar="A,B", help="The Kubernetes groups."),
+        groups_option,
         click.option(
             "--username",
             metavar="NAME",
@@ -46,13 +51,13 @@ def role_options(function: F) -> F:
 
 
 def fields(
-    username: str | None, groups: str | None, userid: str | None, expires: str | None
+    username: str | None, groups: tuple[str, ...], userid: str | None, expires: str | None
 ) -> dict[str, Value | None]:
     """The fields that flags give: empty ones are to be taken out."""
     given: dict[str, Value | None] = {}
     if username is not None:
         given["username"] = username or None
-    if groups is not None:
+    if groups:
         given["groups"] = split(groups) or None
     if userid is not None:
         given["userid"] = userid or None
@@ -61,9 +66,10 @@ def fields(
     return given
 
 
-def split(groups: str) -> list[str]:
-    """Names with commas between them."""
-    return list(dict.fromkeys(name.strip() for name in groups.split(",") if name.strip()))
+def split(groups: Iterable[str]) -> list[str]:
+    """Each name once, of texts that may have several with commas between them."""
+    names = (name.strip() for text in groups for name in text.split(","))
+    return list(dict.fromkeys(filter(None, names)))
 
 
 def role_entry(

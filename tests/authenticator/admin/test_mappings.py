@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from authenticator.admin.history import History
 from authenticator.admin.mappings import mappings
+from authenticator.admin.mappings_change import add_entry
+from authenticator.admin.mappings_edit import Manner
 from authenticator.admin.stores import Conflict, StoreError
 from authenticator.admin.stores_file import FileStore
+from authenticator.editing.entry import MappingEntry
 
 ADMIN = "arn:aws:iam::111122223333:role/Admin"
 DEV = "arn:aws:iam::111122223333:role/Dev"
@@ -144,6 +148,19 @@ class TestFiles:
             store.remember(remembered)
         assert [version.user for version in stores[0].history().versions] == ["0", "1"]
 
+    def test_editors_at_once_lose_no_edit(self, file: Path) -> None:
+        roles = [f"arn:aws:iam::111122223333:role/r{number}" for number in range(12)]
+
+        def add(arn: str) -> int:
+            entry = MappingEntry("mapRoles", {"rolearn": arn, "username": "r"})
+            return add_entry(FileStore(file), entry, Manner(yes=True))
+
+        with ThreadPoolExecutor(len(roles)) as editors:
+            assert list(editors.map(add, roles)) == [0] * len(roles)
+        found = FileStore(file).read().document.entries()
+        assert {located.entry.fields["rolearn"] for located in found} == {ADMIN, *roles}
+        assert len(FileStore(file).history().versions) == len(roles)
+
     def test_bytes_that_are_no_text_are_told_of(self, file: Path) -> None:
         file.write_bytes(b"\xff\xfe")
         with pytest.raises(StoreError, match="cannot be read"):
@@ -232,12 +249,15 @@ class TestWhatIsShown:
 
 
 def test_groups_are_added_and_removed_one_by_one(run: Run, file: Path) -> None:
-    run("update", ADMIN, "--add-group=a,b", "--remove-group=c", "--yes")
-    run("update", ADMIN, "--remove-group=a", "--expires=2099-01-01T00:00:00Z", "--force", "--yes")
+    run("update", ADMIN, "--add-group=a,b", "--add-group=c", "--remove-group=d", "--yes")
+    run("update", ADMIN, "--remove-group=a", "--expires=2099-01-01T00:00:00Z", "--yes", "--force")
     assert file.read_text() == TEXT.replace(
-        "[system:masters]", '["system:masters", "b"]\n    expires: "2099-01-01T00:00:00Z"'
-    ) or file.read_text() == TEXT.replace(
-        "[system:masters]", '[system:masters, "b"]\n    expires: "2099-01-01T00:00:00Z"'
+        "[system:masters]", '[system:masters, "b", "c"]\n    expires: "2099-01-01T00:00:00Z"'
     )
-    run("update", ADMIN, "--expires=", "--yes")
-    assert "expires" not in file.read_text()
+    run("update", ADMIN, "--expires=", "--groups=system:masters", "--yes")
+    assert file.read_text() == TEXT
+
+
+def test_groups_may_be_repeated_as_with_the_reference(run: Run, file: Path) -> None:
+    run("add", "role", f"--rolearn={DEV}", "--username=dev", "--groups=a", "--groups=b", "--yes")
+    assert file.read_text() == TEXT + ADDED
