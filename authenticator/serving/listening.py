@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import socket
+import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from authenticator.serving.connection import Connection
 
 if TYPE_CHECKING:
-    import socket
     import ssl
     from collections.abc import Callable
 
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 
     from authenticator.serving.framing import ReceivedRequest
     from authenticator.serving.responding import Response
+
+# Whoever closes without having said so resets the connection (socket(7), SO_LINGER): the kernel for
+# a worker that is killed, and we when a connection has not been used for long. An API server asks
+# again after a reset, and turns the login away after an end without an answer.
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +49,7 @@ class Listener:
         sock, peer = self.sock.accept()
         try:
             sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
             if self.tls:
                 sock = self.tls().wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         except OSError:

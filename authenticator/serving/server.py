@@ -10,10 +10,8 @@ command line or environment variables.
 from __future__ import annotations
 
 import gc
-import logging
 import os
 import resource
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn, Protocol
@@ -22,8 +20,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
-from authenticator.errors import ConfigError
-from authenticator.serving import metric_files
+from authenticator.serving import metric_files, ports
 from authenticator.serving.connection import IDLE_SECONDS
 from authenticator.serving.tls import LiveContext
 from authenticator.serving.worker import ReviewWorker
@@ -39,16 +36,15 @@ if TYPE_CHECKING:
     from authenticator.serving.readiness import Readiness
     from authenticator.serving.reviews import Answer
 
-_LOG = logging.getLogger(__name__)
-_BACKLOG = 1024
 _CONNECTIONS = 1000
 _FILES = 4096
 # Below the 30 s that Kubernetes gives a pod to end.
 _GRACEFUL_SECONDS = 25
 # Reviews that each worker can have waiting for STS.
 THREADS = 64
-# A worker whose poller has not come round for so long is replaced.
-_STUCK_SECONDS = 30
+# A worker whose poller has not come round for so long is replaced, 2 s later at most: before an API
+# server that shakes hands with it gives up, which is after 10 s (net/http, TLSHandshakeTimeout).
+_STUCK_SECONDS = 7
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,9 +116,7 @@ def serve(options: ServeOptions, build: Callable[[], Service]) -> NoReturn:
         SystemExit: at the end.
     """
     context = LiveContext(options.certificate, options.key)
-    listeners = [_listen(options.address, options.port)]
-    if options.health_port:
-        listeners += _listen_if_free(options.address, options.health_port)
+    listeners = ports.listen(options.address, options.port, options.health_port)
     _allow_files()
     directory, master = metric_files.share_between_workers(), os.getpid()
     try:
@@ -132,32 +126,6 @@ def serve(options: ServeOptions, build: Callable[[], Service]) -> NoReturn:
         if os.getpid() == master:
             metric_files.discard(directory)
     raise SystemExit(0)
-
-
-def _listen(address: str, port: int) -> int:
-    """Give the descriptor of a listening socket."""
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        # A host without IPv6 has no such socket either.
-        with socket.socket(family, socket.SOCK_STREAM) as sock:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            sock.bind((address, port))
-            sock.listen(_BACKLOG)
-            return sock.detach()
-    except OSError as error:
-        problem = (
-            f"cannot listen on {address} port {port}: {error.strerror or error};"
-            " choose others with --address and --port, or stop what listens there"
-        )
-        raise ConfigError((problem,)) from error
-
-
-def _listen_if_free(address: str, port: int) -> list[int]:
-    try:
-        return [_listen(address, port)]
-    except ConfigError as error:
-        _LOG.warning("serving without the health port: %s", error)
-        return []
 
 
 def _allow_files() -> None:
