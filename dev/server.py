@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from dev import socket_unit
 from dev.poster import Poster
 from dev.server_log import Log
 
@@ -50,6 +51,7 @@ class WebhookServer:
         environment: all that it sees of ours, besides PATH.
         command: the program.
         arguments: flags besides `--config`.
+        sockets: what it shall listen on, as a supervisor passes it (`dev.socket_unit`).
 
     Attributes:
         config: the config file.
@@ -66,6 +68,7 @@ class WebhookServer:
         *,
         command: Path = COMMAND,
         arguments: Sequence[str] = (),
+        sockets: Sequence[socket.socket] = (),
     ) -> None:
         self.config = config
         self.log = Log()
@@ -75,6 +78,9 @@ class WebhookServer:
         self.health_port = free_port()
         self._ours = command == COMMAND
         self._command = [str(command), "server", "--config", str(config), *arguments]
+        self._passed = [sock.fileno() for sock in sockets]
+        if sockets:
+            self._command = socket_unit.command(self._passed, self._command)
         self._environment = {
             **environment,
             "PATH": os.environ["PATH"],
@@ -110,6 +116,7 @@ class WebhookServer:
             text=True,
             # A group of its own, so that nothing of it stays behind.
             start_new_session=True,
+            pass_fds=self._passed,
         )
         assert self._process.stdout is not None
         self._reader = self.log.follow(self._process.stdout)
@@ -123,6 +130,13 @@ class WebhookServer:
     def running(self) -> bool:
         """Whether the main process is there."""
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def workers(self) -> list[int]:
+        """The ids of the worker processes that the main process has."""
+        assert self._process is not None
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        return [int(pid) for pid in children.read_text().split()]
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to the main process, as a supervisor does."""

@@ -35,7 +35,7 @@ _Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[None, 
 
 @final
 class AwsDouble:
-    """AWS, as far as an authenticator sees it, behind an HTTPS proxy on loopback.
+    """AWS, as far as an authenticator sees it, behind an HTTPS proxy.
 
         with AwsDouble(principals=[user("111122223333", "alice")]) as aws:
             subprocess.run(command, env={**os.environ, **aws.environment()})
@@ -49,6 +49,7 @@ class AwsDouble:
         sso_sessions: who is logged in at IAM Identity Center.
         clock: seconds since the epoch; what signatures and credentials are judged by.
         state_dir: where the certificates go; a temporary directory when it is left out.
+        address: the IP address to listen on; loopback when it is left out.
 
     Attributes:
         principals: the keys, which may be changed while the double runs.
@@ -66,6 +67,7 @@ class AwsDouble:
         sso_sessions: Iterable[SsoSession] = (),
         clock: Callable[[], float] = time.time,
         state_dir: Path | None = None,
+        address: str = "127.0.0.1",
     ) -> None:
         self.principals = Principals(principals)
         self.faults = Faults(clock)
@@ -81,6 +83,7 @@ class AwsDouble:
             clock,
         )
         self._state_dir = state_dir
+        self._address = address
         self._cleanup = ExitStack()
         self._running: Future[_Running] = Future()
 
@@ -133,8 +136,8 @@ class AwsDouble:
         }
 
     async def _serve(self, authority: CertificateAuthority) -> None:
-        proxy = await _listen(Proxy(self._backend, authority).serve)
-        control = await _listen(Control(self.faults, self.calls).serve)
+        proxy = await _listen(self._address, Proxy(self._backend, authority).serve)
+        control = await _listen(self._address, Control(self.faults, self.calls).serve)
         stop = asyncio.Event()
         self._running.set_result(
             _Running(asyncio.get_running_loop(), stop, _url(proxy), _url(control), authority.bundle)
@@ -154,7 +157,7 @@ class _Running:
     ca_bundle: Path
 
 
-async def _listen(serve: _Serve) -> asyncio.Server:
+async def _listen(address: str, serve: _Serve) -> asyncio.Server:
     # The loop holds tasks weakly, and once TLS has replaced a connection's first protocol nothing
     # else would hold the task that serves it.
     tasks: set[asyncio.Task[None]] = set()
@@ -164,7 +167,7 @@ async def _listen(serve: _Serve) -> asyncio.Server:
         tasks.add(task)
         task.add_done_callback(tasks.discard)
 
-    return await asyncio.start_server(connected, "127.0.0.1", 0, limit=MAX_HEAD, backlog=_BACKLOG)
+    return await asyncio.start_server(connected, address, 0, limit=MAX_HEAD, backlog=_BACKLOG)
 
 
 def _url(server: asyncio.Server) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from dev.cluster.process import LoopbackPort, Process
+from dev.cluster.process import HeldPort, Process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -72,13 +72,22 @@ class Options:
 
 
 class APIServer:
-    """One kube-apiserver on loopback, whose certificate, keys and audit log are in `directory`."""
+    """One kube-apiserver, whose certificate, keys and audit log are in `directory`."""
 
-    def __init__(self, binary: Path, directory: Path, *, etcd_url: str, options: Options) -> None:
+    def __init__(
+        self,
+        binary: Path,
+        directory: Path,
+        *,
+        etcd_url: str,
+        options: Options,
+        address: str = "127.0.0.1",
+    ) -> None:
         directory.mkdir(parents=True)
         self._directory = directory
-        self._port = LoopbackPort()
-        self.url = f"https://127.0.0.1:{self._port.number}"
+        self._address = address
+        self._port = HeldPort(address)
+        self.url = f"https://{address}:{self._port.number}"
         self.ca = directory / "apiserver.crt"
         self.audit_log = directory / "audit.log"
         self.admin_token = secrets.token_hex(16)
@@ -108,9 +117,9 @@ class APIServer:
         key = self._directory / "service-account.key"
         return (
             f"--etcd-servers={etcd_url}",
-            "--bind-address=127.0.0.1",
+            f"--bind-address={self._address}",
             # Without this it looks for another address of the host, which may have none.
-            "--advertise-address=127.0.0.1",
+            f"--advertise-address={self._address}",
             "--endpoint-reconciler-type=none",
             f"--secure-port={self._port.number}",
             "--permit-port-sharing",
@@ -144,7 +153,7 @@ class APIServer:
         try:
             context = ssl.create_default_context(cafile=self.ca)
             connection = http.client.HTTPSConnection(
-                "127.0.0.1", self._port.number, timeout=10, context=context
+                self._address, self._port.number, timeout=10, context=context
             )
             try:
                 headers = {"Authorization": f"Bearer {self.admin_token}"}

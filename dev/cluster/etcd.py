@@ -6,19 +6,20 @@ import http.client
 import json
 from typing import TYPE_CHECKING, Any
 
-from dev.cluster.process import LoopbackPort, Process
+from dev.cluster.process import HeldPort, Process
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 class Etcd:
-    """One etcd on loopback. What it holds survives `stop` and `start`."""
+    """One etcd. What it holds survives `stop` and `start`."""
 
-    def __init__(self, binary: Path, directory: Path) -> None:
+    def __init__(self, binary: Path, directory: Path, address: str = "127.0.0.1") -> None:
         directory.mkdir(parents=True)
-        self._port = LoopbackPort()
-        self.url = f"http://127.0.0.1:{self._port.number}"
+        self._address = address
+        self._port = HeldPort(address)
+        self.url = f"http://{address}:{self._port.number}"
         self._process = Process(
             [
                 binary,
@@ -67,7 +68,7 @@ class Etcd:
         return json.loads(answer)
 
     def _request(self, method: str, path: str, body: str | None = None) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port.number, timeout=10)
+        connection = http.client.HTTPConnection(self._address, self._port.number, timeout=10)
         try:
             connection.request(method, path, body)
             response = connection.getresponse()

@@ -28,17 +28,17 @@ class ProcessError(Exception):
     """A program of the control plane did not start; the message ends with the tail of its log."""
 
 
-class LoopbackPort:
-    """A TCP port of 127.0.0.1 that belongs to this object until it is closed.
+class HeldPort:
+    """A TCP port of an address of ours that belongs to this object until it is closed.
 
     A socket holds the number without listening on it, so that a program that shares it
     (SO_REUSEPORT) can stop and start again without anybody else getting the port meanwhile.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, address: str) -> None:
         self._holder = socket.socket()
         self._holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        self._holder.bind(("127.0.0.1", 0))
+        self._holder.bind((address, 0))
         self.number: int = self._holder.getsockname()[1]
 
     def close(self) -> None:
