@@ -202,6 +202,20 @@ def test_a_systemd_unit_runs_the_server_with_what_systemd_lets_it_write(tmp_path
     ]
 
 
+def test_the_service_is_where_the_admission_webhook_is_asked() -> None:
+    rendered = render(DEPLOYMENT)
+    service = only(rendered, "Service")
+    (port,) = service["spec"]["ports"]
+    hooks = only(rendered, "ValidatingWebhookConfiguration")["webhooks"]
+    asked = [hook["clientConfig"]["service"] for hook in hooks]
+    where = {"name": service["metadata"]["name"], "namespace": service["metadata"]["namespace"]}
+    assert asked == [{**where, "path": "/validate"}] * 2
+    # What the API server asks that is told of no port.
+    assert (port["port"], port["targetPort"]) == (443, "https")
+    labels = pod_of("Deployment")["metadata"]["labels"]
+    assert labels.items() >= service["spec"]["selector"].items()
+
+
 def test_kubeadm_shows_the_api_server_the_file_that_the_server_writes() -> None:
     document = yaml.safe_load((OVERLAYS / "kubeadm" / "cluster-configuration.yaml").read_text())
     flags = {argument["name"]: argument["value"] for argument in document["apiServer"]["extraArgs"]}
