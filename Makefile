@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := $(shell find authenticator client -name '*.py' 2>/dev/null)
+SOURCES := $(shell find authenticator client -type f -not -name '*.pyc' 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test lint bench dist fuzz clean
