@@ -343,6 +343,16 @@ def test_a_policy_keeps_mappings_out_of_binary_data(policed: Editors) -> None:
     assert "mappings under binaryData are not read" in patched.stderr
 
 
+def test_policies_let_other_config_maps_be(policed: Editors) -> None:
+    """Their failurePolicy is Fail: no condition may fail on an object without a name of its own."""
+    metadata = {"generateName": "other-", "namespace": "kube-system"}
+    obj = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata}
+    created = policed.admin("create", "-f", "-", "-o=name", stdin=json.dumps(obj))
+    assert created.returncode == 0, created.stderr
+    name = created.stdout.strip()
+    assert policed.admin("delete", "--namespace=kube-system", name).returncode == 0
+
+
 ARNS = {
     "role": (f"arn:aws:iam::{callers.ACCOUNT}:role/path/x", True),
     "capitals": (f"ARN:aws:iam::{callers.ACCOUNT}:Role/x", True),
