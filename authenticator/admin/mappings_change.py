@@ -20,8 +20,9 @@ from authenticator.admin.mappings_wanted import wanted_from, wanted_options
 from authenticator.admin.mappings_where import Where, where_options
 from authenticator.admin.stores import Store
 from authenticator.editing.desired import added, applied
-from authenticator.editing.documents import ACCOUNT, Document, Located
+from authenticator.editing.documents import Document
 from authenticator.editing.entry import MappingEntry, Value
+from authenticator.editing.located import ACCOUNT, Located
 from authenticator.editing.principals import Chosen, principal
 from authenticator.errors import ConfigError
 from authenticator.mapping.sections import MAP_ACCOUNTS

@@ -6,9 +6,10 @@ from collections import Counter
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
-from authenticator.editing.documents import Document, Located
+from authenticator.editing.documents import Document
 from authenticator.editing.edits import EditError
 from authenticator.editing.entry import MappingEntry, Value
+from authenticator.editing.located import Located
 from authenticator.editing.principals import identity, principal
 
 # What an entry may say beside whom it is for. Other keys are unknown to the server, and stay.

@@ -13,32 +13,14 @@ from typing import Protocol
 from authenticator.editing import edits
 from authenticator.editing.edits import EditError
 from authenticator.editing.entry import MappingEntry, Value
+from authenticator.editing.located import ACCOUNT, Located, located_in, value_at
 from authenticator.editing.writing import Item
 from authenticator.mapping.documents import read_data, read_file
 from authenticator.mapping.guards import Guard
-from authenticator.mapping.nodes import DocumentError, Fields, Items, Node, Text, read
+from authenticator.mapping.nodes import DocumentError, Fields, read
 from authenticator.mapping.sections import MAP_ACCOUNTS, SECTIONS, Section, SectionReader
 
-ACCOUNT = "account"
 _SERVER = "server"
-_SSO_KEYS = {key.lower(): key for key in ("permissionSetName", "accountID", "partition")}
-
-
-@dataclass(frozen=True, slots=True)
-class Located:
-    """An entry and its place in a document.
-
-    Attributes:
-        id: what names it to people: `mapRoles[2]`, or the name of the custom resource.
-        origin: the section and the index by which the server's reader names it.
-        line: of its section's text, counted from 1; 0 if there are none.
-        entry: its fields, with keys in lower case; none of them if it is no map.
-    """
-
-    id: str
-    origin: tuple[str, int]
-    line: int
-    entry: MappingEntry
 
 
 class Document(Protocol):
@@ -84,7 +66,7 @@ class AwsAuth:
     def entries(self) -> tuple[Located, ...]:
         """See `Document.entries`."""
         found = ((name, self.texts.get(self._key(name), "")) for name in _readable(self))
-        return tuple(entry for name, text in found for entry in _located(name, read(text)))
+        return tuple(entry for name, text in found for entry in located_in(name, read(text)))
 
     def added(self, entries: Sequence[MappingEntry]) -> AwsAuth:
         """See `Document.added`."""
@@ -137,8 +119,8 @@ class MappingFile:
         names = _readable(self)
         root = read(self.text) if names else None
         for name in self._under:
-            root = _value(root, name)
-        return tuple(entry for name in names for entry in _located(name, _value(root, name)))
+            root = value_at(root, name)
+        return tuple(entry for name in names for entry in located_in(name, value_at(root, name)))
 
     def added(self, entries: Sequence[MappingEntry]) -> MappingFile:
         """See `Document.added`."""
@@ -166,7 +148,7 @@ class MappingFile:
             root = read(self.text)
         except DocumentError:
             return ()
-        return (_SERVER,) if isinstance(_value(root, _SERVER), Fields) else ()
+        return (_SERVER,) if isinstance(value_at(root, _SERVER), Fields) else ()
 
 
 def _readable(document: AwsAuth | MappingFile) -> list[str]:
@@ -201,40 +183,6 @@ def _refuse_broken(document: AwsAuth | MappingFile, name: str) -> None:
                 f"{name}{line} cannot be read, so that nothing can be added to it:"
                 f" {problem.reason}. Put that right by hand first, or roll back"
             )
-
-
-def _value(node: Node | None, name: str) -> Node | None:
-    values = node.values if isinstance(node, Fields) else {}
-    return next((value for key, value in values.items() if key.lower() == name.lower()), None)
-
-
-def _located(section: str, node: Node | None) -> Iterator[Located]:
-    for index, item in enumerate(node.values if isinstance(node, Items) else ()):
-        yield Located(
-            f"{section}[{index}]", (section, index), item.line, MappingEntry(section, _fields(item))
-        )
-
-
-def _fields(node: Node) -> dict[str, Value]:
-    if isinstance(node, Text):
-        return {ACCOUNT: node.value} if node.value is not None else {}
-    if isinstance(node, Items):
-        return {}
-    values = ((key.strip().lower(), _field(value)) for key, value in node.values.items())
-    return {key: value for key, value in values if value is not None}
-
-
-def _field(node: Node) -> Value | None:
-    if isinstance(node, Text):
-        return node.value
-    if isinstance(node, Items):
-        return _texts(node.values)
-    parts = ((_SSO_KEYS.get(key.strip().lower(), key), part) for key, part in node.values.items())
-    return {key: part.value or "" for key, part in parts if isinstance(part, Text)}
-
-
-def _texts(nodes: Sequence[Node]) -> list[str]:
-    return [node.value for node in nodes if isinstance(node, Text) and node.value is not None]
 
 
 def _item(entry: MappingEntry) -> Item:

@@ -11,6 +11,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
 
+import yaml
+
 from authenticator.editing import roundtrip, splicing
 from authenticator.editing.entry import Value
 from authenticator.editing.places import layout
@@ -87,8 +89,10 @@ def _spliced_update(
     text: str, path: Sequence[str], index: int, fields: Mapping[str, Value | None]
 ) -> str:
     entry: tuple[str | int, ...] = (*path, index)
+    now = _plain(_at(read(text), path))[index]
+    before = {key.strip().lower(): value for key, value in now.items()}
     for key, value in fields.items():
-        old = _field(_plain(_at(read(text), path)), index, key)
+        old = before.get(key.lower())
         if value is None:
             text = splicing.remove_field(text, entry, key) if old is not None else text
         elif isinstance(value, list) and isinstance(old, list) and old and value:
@@ -117,7 +121,7 @@ def _checked(
 ) -> str:
     wanted = _emptied(_with(_plain(_read(text)), path, change), path)
     for way in ways:
-        with suppress(Unspliceable, Unwritable, DocumentError, LookupError):
+        with suppress(Unspliceable, Unwritable, DocumentError, yaml.YAMLError, LookupError):
             result = way()
             if _emptied(_plain(read(result)), path) == wanted:
                 return result
@@ -162,12 +166,6 @@ def _plain(node: Node | None) -> _Plain:
         return [_plain(item) for item in node.values]
     values = {key: _plain(value) for key, value in node.values.items()}
     return {**values, None: sorted(node.repeated)} if node.repeated else values
-
-
-def _field(items: _Plain, index: int, name: str) -> _Plain:
-    return next(
-        (v for k, v in items[index].items() if k and k.strip().lower() == name.lower()), None
-    )
 
 
 def _updated(entry: _Plain, fields: Mapping[str, Value | None]) -> _Plain:

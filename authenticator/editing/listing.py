@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from authenticator.editing.documents import Document, Located
+from authenticator.editing.documents import Document
 from authenticator.editing.entry import MappingEntry
+from authenticator.editing.located import Located
 from authenticator.editing.principals import principal
 from authenticator.mapping.overlaps import overlaps
 from authenticator.mapping.problems import Problem

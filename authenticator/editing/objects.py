@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from authenticator.aws.arns import PrincipalKind
-from authenticator.editing.documents import Located
 from authenticator.editing.edits import EditError
 from authenticator.editing.entry import MappingEntry, Value
 from authenticator.editing.formats.identity_mappings import portable, specs
+from authenticator.editing.located import Located
 from authenticator.mapping.guards import Guard
 from authenticator.mapping.sections import MAP_ROLES, MAP_USERS, Section, SectionReader
 from authenticator.mapping.selectors import by_arn

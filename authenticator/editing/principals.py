@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from authenticator.editing.documents import ACCOUNT, Located
 from authenticator.editing.edits import EditError
 from authenticator.editing.entry import MappingEntry
+from authenticator.editing.located import ACCOUNT, Located
 from authenticator.mapping.selectors import by_arn, by_permission_set
 
 

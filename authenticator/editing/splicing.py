@@ -11,9 +11,10 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
+from authenticator.editing import brackets
 from authenticator.editing.entry import Value
 from authenticator.editing.places import Layout, Place, layout
-from authenticator.editing.writing import Item, field_lines, flow, items_lines
+from authenticator.editing.writing import Item, field_lines, flow, items_lines, line_break
 
 _COMMENT = re.compile(r"( *)#[^\n]*(?:\n|\Z)")
 _DEFAULT_OFFSET = 2
@@ -33,7 +34,7 @@ def append(text: str, path: Sequence[str | int], items: Sequence[Item]) -> str:
         return _first_items(found, place, path, items)
     last = place.children[-1]
     if place.flow:
-        return _insert_flow(found, place, [_like(found, last, item) for item in items])
+        return brackets.append(found, place, items)
     dash = found.dash(last)
     on_same_line = "\n" not in text[dash : last.start]
     gap = last.start - dash if on_same_line and last.end > last.start else 2
@@ -51,7 +52,7 @@ def remove(text: str, path: Sequence[str | int], indexes: Iterable[int]) -> str:
             text = text[:start] + text[end:]
         return text
     for index in last_first:
-        text = _remove_flow(text, _existing(layout(text), path), index)
+        text = brackets.remove(text, _existing(layout(text), path), index)
     return text
 
 
@@ -61,35 +62,30 @@ def set_field(text: str, path: Sequence[str | int], key: str, value: Value) -> s
     place = _existing(found, path)
     old = next((pair for pair in place.fields() if _same(pair[0], key)), None)
     if place.flow:
-        return _set_flow(found, place, old, key, value)
+        return brackets.set_field(found, place, old, key, value)
     column = found.column(place.children[0].start)
     lines = field_lines(old[0].value if old else key, value, _offset(found, place))
     if old is None:
         return _insert_lines(found, _end(found, place, column), column, lines)
     start, end = old[0].start, old[1].end
-    return text[:start] + f"{_break(text)}{' ' * column}".join(lines) + text[end:]
+    return text[:start] + f"{line_break(text)}{' ' * column}".join(lines) + text[end:]
 
 
 def remove_field(text: str, path: Sequence[str | int], key: str) -> str:
     """Take a field out of a map, where others are left."""
     found = layout(text)
     place = _existing(found, path)
-    keys = [pair[0] for pair in place.fields()]
-    index = next((number for number, name in enumerate(keys) if _same(name, key)), None)
-    if index is None or len(keys) == 1:
+    fields = list(place.fields())
+    index = next((number for number, pair in enumerate(fields) if _same(pair[0], key)), None)
+    if index is None or len(fields) == 1:
         raise Unspliceable("there is no such field, or no other")
     if place.flow:
-        ends = [pair[1].end for pair in place.fields()]
-        start, end = (
-            (keys[0].start, keys[1].start) if index == 0 else (ends[index - 1], ends[index])
-        )
-    elif index == 0:  # the next field takes its place behind the dash
-        start, end = keys[0].start, keys[1].start
-    else:
-        column = found.column(keys[0].start)
-        start = found.line_start(keys[index].start)
-        end = _end(found, list(place.fields())[index][1], column)
-    return text[:start] + text[end:]
+        return brackets.remove_field(text, place, index)
+    name, value = fields[index]
+    end = _end(found, value, found.column(name.start))
+    if index == 0:  # what comes next takes its place behind the dash
+        return text[: name.start] + text[end:].lstrip(" \r\n")
+    return text[: found.line_start(name.start)] + text[end:]
 
 
 def _first_items(
@@ -159,61 +155,12 @@ def _comments_above(found: Layout, start: int, floor: int, column: int) -> int:
 
 
 def _insert_lines(found: Layout, at: int, column: int, lines: Sequence[str]) -> str:
-    text, newline = found.text, _break(found.text)
+    text, newline = found.text, line_break(found.text)
     block = newline.join(f"{' ' * column}{line}" for line in lines)
     head = text[:at]
     if head.strip("\ufeff") and not head.endswith("\n"):  # a text that ends without a line break
         return f"{head}{newline}{block}{text[at:]}"
     return f"{head}{block}{newline}{text[at:]}"
-
-
-def _insert_flow(found: Layout, place: Place, written: Sequence[str]) -> str:
-    """Add to a list in brackets or a map in braces, after its last child, spaced as that is."""
-    text = found.text
-    first = place.children[-2] if place.kind == "map" else place.children[-1]
-    opening = max(text.rfind(mark, place.start, first.start) for mark in "[{,")
-    space = text[opening + 1 : first.start]
-    several = len(place.children) > (2 if place.kind == "map" else 1)
-    if space.strip() or (not space and not several):
-        space = " "
-    end = place.children[-1].end
-    return text[:end] + "".join(f",{space}{new}" for new in written) + text[end:]
-
-
-def _remove_flow(text: str, place: Place, index: int) -> str:
-    items = place.children
-    if len(items) == 1:
-        return f"{text[: place.start]}[]{text[place.end :]}"
-    if index + 1 < len(items):
-        return text[: items[index].start] + text[items[index + 1].start :]
-    return text[: items[index - 1].end] + text[items[index].end :]
-
-
-def _set_flow(
-    found: Layout, place: Place, old: tuple[Place, Place] | None, key: str, value: Value
-) -> str:
-    text = found.text
-    models = (other for _, other in place.fields() if other.kind != "text")
-    written = _like(found, next(models, place.children[1]), value)
-    if old:
-        return text[: old[1].start] + written + text[old[1].end :]
-    name = flow(key) if text[place.children[0].start] in "\"'" else key
-    return _insert_flow(found, place, [f"{name}: {written}"])
-
-
-def _like(found: Layout, model: Place, value: Value | Item) -> str:
-    """A value for brackets or braces, over several lines if `model` is."""
-    written = found.text[model.start : model.end]
-    if not model.children or "\n" not in written or isinstance(value, str):
-        return flow(value)
-    line = found.text[found.line_start(model.start) :]
-    margin = line[: len(line) - len(line.lstrip())]
-    indent = max(found.column(model.children[0].start) - len(margin), 1)
-    return flow(value, indent=indent, line_break=f"{_break(found.text)}{margin}")
-
-
-def _break(text: str) -> str:
-    return "\r\n" if "\r\n" in text else "\n"
 
 
 def _offset(found: Layout, place: Place) -> int:

@@ -18,6 +18,11 @@ _PLAIN = re.compile(r"[A-Za-z](?:[\w:/.@+=*?{}-]*[\w/.@+=*?{}-])?", re.ASCII)
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null"})
 
 
+def line_break(text: str) -> str:
+    """How the lines of a text end."""
+    return "\r\n" if "\r\n" in text else "\n"
+
+
 def scalar(text: str) -> str:
     """One value of a block: plain where no reader could take it for anything but a text."""
     if _PLAIN.fullmatch(text) and text.lower() not in _WORDS:
@@ -55,13 +60,13 @@ def _item_lines(item: Item, offset: int, gap: int) -> list[str]:
     return [f"{'' if number else '-':<{gap}}{line}" for number, line in enumerate(lines)]
 
 
-def flow(value: Value | Item | list[Item], *, indent: int = 0, line_break: str = "\n") -> str:
+def flow(value: Value | Item | list[Item], *, indent: int = 0, newline: str = "\n") -> str:
     """A value in brackets, braces or quotes.
 
     Args:
         value: what to write.
         indent: how far each level is indented; 0 for all in one line.
-        line_break: what stands between two lines, with what the second begins with.
+        newline: what stands between two lines, with what the second begins with.
     """
     text = json.dumps(value, ensure_ascii=False, indent=indent or None)
-    return text.replace("\n", line_break)
+    return text.replace("\n", newline)

@@ -205,6 +205,21 @@ def test_a_section_of_the_server_in_a_config_file() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param("- a: 1  # x\n  # of b\n  b: 2\n", "- # of b\n  b: 2\n", id="the first"),
+        pytest.param("- a: 1\n\n  b: 2\n", "- b: 2\n", id="the first, with a blank line after"),
+        pytest.param("- b: 2\n  a:\n  - 1\n    # in a\n", "- b: 2\n", id="the last"),
+        pytest.param("- {a: 1, b: 2}\n", "- {b: 2}\n", id="the first in braces"),
+        pytest.param("- {b: 2, A: 1}\n", "- {b: 2}\n", id="the last in braces"),
+        pytest.param("- b: 2\n", "- b: 2\n", id="none"),
+    ],
+)
+def test_a_field_is_taken_out(before: str, after: str) -> None:
+    assert edits.update(before, (), 0, {"a": None}) == after
+
+
 ALIASES = """\
 - &dev
   rolearn: arn:dev  # the first

@@ -1,0 +1,65 @@
+"""Entries with their places in a document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from authenticator.editing.entry import MappingEntry, Value
+from authenticator.mapping.nodes import Fields, Items, Node, Text
+
+ACCOUNT = "account"
+_SSO_KEYS = {key.lower(): key for key in ("permissionSetName", "accountID", "partition")}
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """An entry and its place in a document.
+
+    Attributes:
+        id: what names it to people: `mapRoles[2]`, or the name of the custom resource.
+        origin: the section and the index by which the server's reader names it.
+        line: of its section's text, counted from 1; 0 if there are none.
+        entry: its fields, with keys in lower case; none of them if it is no map.
+    """
+
+    id: str
+    origin: tuple[str, int]
+    line: int
+    entry: MappingEntry
+
+
+def value_at(node: Node | None, name: str) -> Node | None:
+    """The value of a key of a map, in any case; None if there is none."""
+    values = node.values if isinstance(node, Fields) else {}
+    return next((value for key, value in values.items() if key.lower() == name.lower()), None)
+
+
+def located_in(section: str, node: Node | None) -> Iterator[Located]:
+    """The entries of a section, those that cannot be used included."""
+    for index, item in enumerate(node.values if isinstance(node, Items) else ()):
+        yield Located(
+            f"{section}[{index}]", (section, index), item.line, MappingEntry(section, _fields(item))
+        )
+
+
+def _fields(node: Node) -> dict[str, Value]:
+    if isinstance(node, Text):
+        return {ACCOUNT: node.value} if node.value is not None else {}
+    if isinstance(node, Items):
+        return {}
+    values = ((key.strip().lower(), _field(value)) for key, value in node.values.items())
+    return {key: value for key, value in values if value is not None}
+
+
+def _field(node: Node) -> Value | None:
+    if isinstance(node, Text):
+        return node.value
+    if isinstance(node, Items):
+        return _texts(node.values)
+    parts = ((_SSO_KEYS.get(key.strip().lower(), key), part) for key, part in node.values.items())
+    return {key: part.value or "" for key, part in parts if isinstance(part, Text)}
+
+
+def _texts(nodes: Sequence[Node]) -> list[str]:
+    return [node.value for node in nodes if isinstance(node, Text) and node.value is not None]
