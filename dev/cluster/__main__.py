@@ -37,7 +37,7 @@ def main() -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m dev.cluster", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
-    verbs.add_parser("build", help="build etcd, kube-apiserver and kubectl into .cache")
+    verbs.add_parser("build", help="build etcd, kube-apiserver, kubectl and kubeadm into .cache")
     up = verbs.add_parser("up", help="run etcd and kube-apiserver until Ctrl-C")
     up.add_argument("--webhook", type=Path, metavar="KUBECONFIG", help="ask this token webhook")
     up.add_argument("--nodes", action="store_true", help="authorize nodes as a real cluster does")

@@ -41,6 +41,21 @@ def find() -> Binaries:
     return Binaries(*(program.binary for program in _programs()))
 
 
+def kubeadm() -> Path:
+    """Return kubeadm, which no control plane of ours needs, but the guide to installing on one.
+
+    It is the one built earlier, since directories of KUBEBUILDER_ASSETS have none. Raises
+    MissingBinariesError.
+    """
+    program = _kubeadm()
+    if not gotools.is_current(program):
+        raise MissingBinariesError(
+            "kubeadm not built, or built from an older go.mod: run `make test`, "
+            "or `python -m dev.cluster build`"
+        )
+    return program.binary
+
+
 def build() -> Binaries:
     """Return the programs as `find` does, building first what is missing or out of date.
 
@@ -49,7 +64,9 @@ def build() -> Binaries:
     if not os.environ.get("KUBEBUILDER_ASSETS"):
         for program in _programs():
             gotools.build(program)
-    return find()
+    found = find()
+    gotools.build(_kubeadm())
+    return found
 
 
 def _in_directory(assets: Path) -> Binaries:
@@ -65,6 +82,15 @@ def _in_directory(assets: Path) -> Binaries:
 
 def _programs() -> tuple[gotools.Program, ...]:
     """Name the Go programs, in the order of the fields of Binaries."""
+    etcd = gotools.Program("etcd", _MODULE, "go.etcd.io/etcd/server/v3")
+    return (etcd, _of_kubernetes("kube-apiserver"), _of_kubernetes("kubectl"))
+
+
+def _kubeadm() -> gotools.Program:
+    return _of_kubernetes("kubeadm")
+
+
+def _of_kubernetes(name: str) -> gotools.Program:
     version = gotools.module_version(_MODULE, "k8s.io/kubernetes")
     major, minor, _ = version.removeprefix("v").split(".")
     component = "k8s.io/component-base/version"
@@ -73,10 +99,4 @@ def _programs() -> tuple[gotools.Program, ...]:
         (f"{component}.gitMajor", major),
         (f"{component}.gitMinor", minor),
     )
-    return (
-        gotools.Program("etcd", _MODULE, "go.etcd.io/etcd/server/v3"),
-        gotools.Program(
-            "kube-apiserver", _MODULE, "k8s.io/kubernetes/cmd/kube-apiserver", variables
-        ),
-        gotools.Program("kubectl", _MODULE, "k8s.io/kubernetes/cmd/kubectl", variables),
-    )
+    return gotools.Program(name, _MODULE, f"k8s.io/kubernetes/cmd/{name}", variables)

@@ -150,7 +150,7 @@ def test_without_go_and_pypi_the_message_names_both(
 
 
 def test_programs_of_kubebuilder_assets_are_used_when_all_are_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, builds: Callable[[], list[str]]
 ) -> None:
     monkeypatch.setenv("KUBEBUILDER_ASSETS", str(tmp_path))
     script(tmp_path / "etcd", "")
@@ -160,6 +160,9 @@ def test_programs_of_kubebuilder_assets_are_used_when_all_are_there(
     for name in ("kube-apiserver", "kubectl"):
         script(tmp_path / name, "")
     assert binaries.build().kubectl == tmp_path / "kubectl"
+    (built,) = builds()  # which is not among them
+    assert built.endswith("k8s.io/kubernetes/cmd/kubeadm")
+    assert binaries.kubeadm().read_text()
 
 
 def test_what_was_not_built_names_the_command_that_builds_it(
