@@ -1,0 +1,80 @@
+"""The list of what goes into the image: whole, hashed, and the versions that the tests run with."""
+
+from __future__ import annotations
+
+import re
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from dev import locked
+from dev.locked import LOCK, OutdatedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+CONSTRAINTS = Path(locked.__file__).with_name("constraints.txt")
+PYTHON = {"python_version": "3.11", "python_full_version": "3.11.0", "sys_platform": "linux"}
+BUILD_LOCK = LOCK.with_name("build-requirements.txt")
+
+
+def constraints() -> dict[str, str]:
+    """The version of each distribution that the image's Python is to have."""
+    lines = map(Requirement, CONSTRAINTS.read_text().splitlines())
+    return {
+        line.name: str(line.specifier).removeprefix("==")
+        for line in lines
+        if line.marker is None or line.marker.evaluate({**PYTHON, "extra": ""})
+    }
+
+
+def needed(name: str, extra: str = "") -> Iterator[str]:
+    """What a distribution needs there, and what that needs."""
+    for line in distribution(name).requires or []:
+        requirement = Requirement(line)
+        if requirement.marker is None or requirement.marker.evaluate({**PYTHON, "extra": extra}):
+            yield canonicalize_name(requirement.name)
+            yield from needed(requirement.name)
+
+
+def test_it_is_what_the_server_needs_and_no_more() -> None:
+    own = needed("kube-iam-authenticator", extra="server")
+    assert set(locked.locked()) == set(own), f"make it anew as {LOCK} says"
+
+
+@pytest.mark.parametrize("lock", [LOCK, BUILD_LOCK], ids=["server", "build"])
+def test_the_versions_are_those_of_the_constraints(lock: Path) -> None:
+    versions = locked.locked(lock)
+    tested = constraints()
+    assert versions == {name: tested.get(name) for name in versions}, f"make {lock} anew"
+
+
+@pytest.mark.parametrize("lock", [LOCK, BUILD_LOCK], ids=["server", "build"])
+def test_every_line_is_a_version_or_a_hash(lock: Path) -> None:
+    """A line that is neither could fetch from anywhere."""
+    lines = [line for line in lock.read_text().splitlines() if not line.startswith("#")]
+    form = re.compile(r"[a-z0-9-]+==[a-z0-9.]+ \\|    --hash=sha256:[0-9a-f]{64}(?: \\)?")
+    assert [line for line in lines if not form.fullmatch(line)] == []
+    assert len(lines) > len(locked.locked(lock)) > 0
+
+
+def test_nothing_in_it_depends_on_the_architecture() -> None:
+    assert ";" not in LOCK.read_text()
+
+
+def test_another_version_here_is_not_taken_for_the_locked_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(locked, "locked", lambda: {"flask": "0.1"})
+    with pytest.raises(OutdatedError, match=r"flask [0-9.]+ is installed and 0.1 locked"):
+        locked.installed()
+
+
+def test_what_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locked, "locked", lambda: {"no-such-thing": "1"})
+    with pytest.raises(OutdatedError, match="no-such-thing is not installed; run: make install"):
+        locked.installed()
