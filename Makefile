@@ -39,17 +39,19 @@ test: install ## Run every test, the real Kubernetes API server included
 	@$(BIN)/python -m dev.debian
 	@$(BIN)/python -m pytest
 
-lint: install ## Check formatting, style, types and the direction of imports
+lint: install ## Check style, types, the direction of imports, and the dependencies
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m dev.licences
+	@$(BIN)/python -m dev.audit
 
 bench: install ## Measure against the Go reference, side by side (docs/benchmarks.md)
 	@$(BIN)/python -m dev.bench
 
-dist: install ## Make the plugin a single file: dist/aws-iam-authenticator.pyz
-	@$(BIN)/python -m dev.zipapp dist/aws-iam-authenticator.pyz
+dist: install ## Make wheel, sdist, single-file plugin, SBOM and checksums of the last commit
+	@$(BIN)/python -m dev.release
 
 fuzz: install ## Fuzz what reads hostile bytes, a minute for each target
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint dev/constraints.txt 'atheris>=3'
