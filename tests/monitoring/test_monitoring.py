@@ -99,7 +99,7 @@ def test_every_query_asks_for_metrics_and_labels_that_exist(query: str) -> None:
 def test_every_metric_is_on_the_dashboard() -> None:
     shown = " ".join(queries())
     missing = [metric.name for metric in METRICS if f"{NAMESPACE}_{metric.name}" not in shown]
-    # Three are the reference's names for what other metrics tell of all sources.
+    # Two are the reference's names for what other metrics tell of all sources.
     assert missing == ["configmap_watch_failures_total", "dynamicfile_failures_total"]
 
 
