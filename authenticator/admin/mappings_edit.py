@@ -105,7 +105,7 @@ def edit(
     """
     if manner.dry_run == "server" and not store.has_server:
         raise click.UsageError(f"{store.title} is a file: use --dry-run=client")
-    editor = _editor(store)
+    editor: Editor | None = None
     agreed: list[str] = []
     for attempt in range(ATTEMPTS):
         snapshot = store.read()
@@ -114,6 +114,7 @@ def edit(
         if not difference:
             click.echo(f"{store.title}: nothing to change")
             return 0
+        editor = editor or _editor(store)
         # Where they stand, which others' edits change, is not what was agreed to.
         lines = [line for line in difference if _CHANGED.match(line)]
         if lines != agreed:
@@ -196,7 +197,9 @@ def _ask(store: Store, manner: Manner) -> None:
         return
     if not sys.stdin.isatty():
         raise ConfigError(("there is nobody to ask; --yes writes this, --dry-run only shows it",))
-    click.confirm(f"Write this to {store.title}?", abort=True)
+    if not click.confirm(f"Write this to {store.title}?"):
+        click.echo("Nothing has been written.")
+        raise click.Abort
 
 
 def _finish(store: Store, snapshot: Snapshot, editor: Editor, words: str, manner: Manner) -> None:
