@@ -7,7 +7,7 @@ of a field says what the text must look like. Keys arrive in lower case.
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
@@ -49,7 +49,12 @@ def _expires(value: object) -> float:
     if found is None:
         raise ValueError("it must be a time with a zone, like 2030-01-31T18:00:00Z (RFC 3339)")
     date, time, zone = found.groups()
-    return datetime.fromisoformat(f"{date}T{time}{zone.upper().replace('Z', '+00:00')}").timestamp()
+    moment = datetime.fromisoformat(f"{date}T{time}{zone.upper().replace('Z', '+00:00')}")
+    try:
+        # In UTC it is shown, where the first and the last year may have been left.
+        return moment.astimezone(timezone.utc).timestamp()
+    except OverflowError:
+        raise ValueError("it must lie between the years 1 and 9999 in UTC") from None
 
 
 def _by_arn(value: object) -> Selector:

@@ -109,6 +109,9 @@ LEFT_OUT = {
     "expires as date": (HEAD + "expires: 2030-01-01", "a time with a zone"),
     "expires without zone": (HEAD + "expires: 2030-01-01T00:00:00", "a time with a zone"),
     "expires impossible": (HEAD + "expires: 2030-02-31T00:00:00Z", "expires: "),
+    # Shown in UTC, they would be in the years 0 and 10000.
+    "expires before time": (HEAD + "expires: 0001-01-01T00:00:00+14:00", "the years 1 and 9999"),
+    "expires after time": (HEAD + "expires: 9999-12-31T23:00:00-14:00", "the years 1 and 9999"),
     "expires empty": (HEAD + "expires:", "a time with a zone"),
     "expires mistyped": (HEAD + "expire: 2030-01-01T00:00:00Z", "did you mean expires?"),
     "userid mistyped": (HEAD + "user_id: AROAEXAMPLE", "did you mean userid?"),
