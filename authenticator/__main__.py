@@ -36,14 +36,14 @@ _VERBS = {
         "Show why a caller is let in or refused, and as whom",
     ),
     "mappings": (
-        "authenticator.admin.mappings",
+        "authenticator.admin.mappings.command",
         "mappings",
         "List, edit and restore who may enter",
     ),
     "add": ("authenticator.admin.add", "add", "Add a role or user to aws-auth"),
     "lint": ("authenticator.admin.lint", "run", "Find what is wrong with mappings"),
     "access": (
-        "authenticator.admin.access",
+        "authenticator.admin.access.command",
         "access",
         "Show who can do what, by mappings and RBAC",
     ),

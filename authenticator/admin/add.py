@@ -9,16 +9,16 @@ from typing import Any
 import click
 
 from authenticator.admin.connection import connection_options
-from authenticator.admin.mappings_change import add_entry
-from authenticator.admin.mappings_edit import Manner, complaining
-from authenticator.admin.mappings_fields import (
+from authenticator.admin.mappings.change import add_entry
+from authenticator.admin.mappings.edit import Manner, complaining
+from authenticator.admin.mappings.fields import (
     fields,
     groups_option,
     role_entry,
     role_options,
     user_entry,
 )
-from authenticator.admin.mappings_where import CONFIG_MAP, Where
+from authenticator.admin.mappings.where import CONFIG_MAP, Where
 from authenticator.options import run_verb
 
 _group = click.Group(

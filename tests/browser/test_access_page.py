@@ -15,7 +15,7 @@ from selenium.webdriver.support.ui import Select
 
 from authenticator.access.page import page
 from authenticator.access.resources import is_cluster_wide
-from authenticator.admin.access import request_for
+from authenticator.admin.access.command import request_for
 from tests.browser import samples
 
 if TYPE_CHECKING:

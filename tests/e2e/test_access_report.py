@@ -18,9 +18,9 @@ from authenticator.access.principals import entrants
 from authenticator.access.rbac import RoleKey
 from authenticator.access.report import Report
 from authenticator.access.rules import Request
-from authenticator.admin import access_reading
-from authenticator.admin.access import access
-from authenticator.admin.access_reading import of_cluster
+from authenticator.admin.access import reading
+from authenticator.admin.access.command import access
+from authenticator.admin.access.reading import of_cluster
 from authenticator.sources.kubernetes_api import KubernetesApi, configuration
 from dev.cluster import ControlPlane, Options
 from tests.authenticator.access.clusters import binding, mapped, role, rule, sections
@@ -255,7 +255,7 @@ def test_reading_page_by_page_finds_the_same(
     api: KubernetesApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = of_cluster(api, silent, mappings=True)
-    monkeypatch.setattr(access_reading, "_PAGE", "7")
+    monkeypatch.setattr(reading, "_PAGE", "7")
     assert of_cluster(api, silent, mappings=True) == whole
     assert len(whole) > 7 * 4
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from authenticator.admin import mappings_migrate
-from authenticator.admin.mappings import mappings
+from authenticator.admin.mappings import migrate
+from authenticator.admin.mappings.command import mappings
 from authenticator.aws.arns import CallerIdentity
 from authenticator.sources.mappings import SourceOptions
 from dev.cluster import ControlPlane, Options
@@ -139,7 +139,7 @@ def test_nothing_is_removed_that_no_server_reads_from_its_new_place(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(mappings_migrate, "_READ_WITHIN_SECONDS", 0.0)
+    monkeypatch.setattr(migrate, "_READ_WITHIN_SECONDS", 0.0)
     assert run("migrate", "--to", "crd", "--yes", "--remove-old") == 1
     assert "backendMode" in capsys.readouterr().err
     assert sections(administrator)["mapRoles"] == ENTRIES

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from authenticator.admin.add import add
-from authenticator.admin.mappings import mappings
-from authenticator.admin.mappings_change import add_entry
-from authenticator.admin.mappings_edit import Manner, edit
-from authenticator.admin.stores_config_map import AwsAuthStore
-from authenticator.admin.stores_objects import ObjectsStore
+from authenticator.admin.mappings.change import add_entry
+from authenticator.admin.mappings.command import mappings
+from authenticator.admin.mappings.edit import Manner, edit
+from authenticator.admin.stores.config_map import AwsAuthStore
+from authenticator.admin.stores.objects import ObjectsStore
 from authenticator.editing.documents import Document
 from authenticator.editing.edits import EditError
 from authenticator.editing.entry import MappingEntry

@@ -11,9 +11,9 @@ import pytest
 import yaml
 
 from authenticator.access.rules import Request
-from authenticator.admin import access_reading
-from authenticator.admin.access import access, request_for
-from authenticator.admin.access_text import shown
+from authenticator.admin.access import reading
+from authenticator.admin.access.command import access, request_for
+from authenticator.admin.access.text import shown
 from authenticator.errors import ConfigError
 from authenticator.sources.cluster import ClusterError
 from tests.authenticator.access.clusters import Object, binding, mapped, role, rule
@@ -288,7 +288,7 @@ def silent(_: str) -> None: ...
 
 
 def test_every_page_is_read_and_every_item_has_its_kind() -> None:
-    found = access_reading.of_cluster(Pages({}), silent, mappings=False)
+    found = reading.of_cluster(Pages({}), silent, mappings=False)
     assert [obj["kind"] for obj in found] == [
         kind for kind in ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding") for _ in "12"
     ]
@@ -296,16 +296,16 @@ def test_every_page_is_read_and_every_item_has_its_kind() -> None:
 
 def test_a_next_page_that_is_gone_means_all_at_once() -> None:
     pages = Pages({"continue": 410})
-    found = access_reading.of_cluster(pages, silent, mappings=False)
+    found = reading.of_cluster(pages, silent, mappings=False)
     assert len(found) == 4
     assert pages.asked[:3] == [{"limit": "500"}, {"limit": "500", "continue": "2"}, {}]
 
 
 def test_without_the_definition_there_are_no_custom_resources() -> None:
-    found = access_reading.of_cluster(Pages({"iamidentity": 404}), silent, mappings=True)
+    found = reading.of_cluster(Pages({"iamidentity": 404}), silent, mappings=True)
     assert {obj["kind"] for obj in found} & {"ConfigMap", "IAMIdentityMapping"} == {"ConfigMap"}
 
 
 def test_what_may_not_be_read_is_named() -> None:
     with pytest.raises(ConfigError, match=r"rolebindings cannot be read: 403.*right to list"):
-        access_reading.of_cluster(Pages({"/rolebindings": 403}), silent, mappings=False)
+        reading.of_cluster(Pages({"/rolebindings": 403}), silent, mappings=False)

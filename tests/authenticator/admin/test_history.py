@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from authenticator.admin.history import MAX_BYTES, MAX_VERSIONS, History
+from authenticator.admin.stores.history import MAX_BYTES, MAX_VERSIONS, History
 
 
 def edited(history: History, *texts: str) -> History:

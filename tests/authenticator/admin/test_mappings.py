@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from authenticator.admin.history import History
-from authenticator.admin.mappings import mappings
-from authenticator.admin.mappings_change import add_entry
-from authenticator.admin.mappings_edit import Manner
-from authenticator.admin.stores import Conflict, StoreError
-from authenticator.admin.stores_file import FileStore
+from authenticator.admin.mappings.change import add_entry
+from authenticator.admin.mappings.command import mappings
+from authenticator.admin.mappings.edit import Manner
+from authenticator.admin.stores.base import Conflict, StoreError
+from authenticator.admin.stores.file import FileStore
+from authenticator.admin.stores.history import History
 from authenticator.editing.entry import MappingEntry
 
 ADMIN = "arn:aws:iam::111122223333:role/Admin"

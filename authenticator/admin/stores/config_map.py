@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from authenticator.admin.history import History
-from authenticator.admin.stores import Conflict, Snapshot, StoreError
+from authenticator.admin.stores.base import Conflict, Snapshot, StoreError
+from authenticator.admin.stores.history import History
 from authenticator.editing.documents import AwsAuth, Document
 from authenticator.editing.editor import Editor
 from authenticator.sources.cluster import Cluster, ClusterError, Object

@@ -14,8 +14,8 @@ from authenticator.access.principals import Principal
 from authenticator.access.report import Report, Standing
 from authenticator.access.resources import GROUPS, is_cluster_wide
 from authenticator.access.rules import ALL, Request
-from authenticator.admin import access_text as text
-from authenticator.admin.access_where import Where, read_report, reading_options
+from authenticator.admin.access import text
+from authenticator.admin.access.where import Where, read_report, reading_options
 from authenticator.aws.arns import PrincipalArn, PrincipalKind
 from authenticator.errors import ConfigError
 from authenticator.options import COMMAND, run_verb

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from authenticator.admin.history import History
+from authenticator.admin.stores.history import History
 from authenticator.editing.documents import Document
 from authenticator.editing.editor import Editor
 

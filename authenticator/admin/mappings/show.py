@@ -12,8 +12,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from authenticator.admin.access_text import console, shown
-from authenticator.admin.history import Version
+from authenticator.admin.access.text import console, shown
+from authenticator.admin.stores.history import Version
 from authenticator.editing.listing import Listing, Row
 
 output_option = click.option(

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 import click
 
 from authenticator.admin.connection import connect, connection_options
-from authenticator.admin.stores import Store
-from authenticator.admin.stores_config_map import AwsAuthStore
-from authenticator.admin.stores_file import FileStore
-from authenticator.admin.stores_objects import ObjectsStore
+from authenticator.admin.stores.base import Store
+from authenticator.admin.stores.config_map import AwsAuthStore
+from authenticator.admin.stores.file import FileStore
+from authenticator.admin.stores.objects import ObjectsStore
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from authenticator.admin.mappings_edit import Manner, complaining, edit, manner_options, warn
-from authenticator.admin.mappings_group import group
-from authenticator.admin.mappings_where import OBJECTS, Where, where_options
+from authenticator.admin.mappings.edit import Manner, complaining, edit, manner_options, warn
+from authenticator.admin.mappings.group import group
+from authenticator.admin.mappings.where import OBJECTS, Where, where_options
 from authenticator.editing.documents import Document
 from authenticator.editing.edits import EditError
 from authenticator.editing.entry import MappingEntry

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from authenticator.admin.stores import Conflict, Snapshot, StoreError
-from authenticator.admin.stores_config_map import (
+from authenticator.admin.stores.base import Conflict, Snapshot, StoreError
+from authenticator.admin.stores.config_map import (
     HTTP_NOT_FOUND,
     ConfigMap,
     ConfigMapHistory,

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from authenticator.admin.mappings_edit import Manner, complaining, edit, manner_options
-from authenticator.admin.mappings_fields import (
+from authenticator.admin.mappings.edit import Manner, complaining, edit, manner_options
+from authenticator.admin.mappings.fields import (
     field_options,
     fields,
     role_entry,
@@ -15,10 +15,10 @@ from authenticator.admin.mappings_fields import (
     split,
     user_entry,
 )
-from authenticator.admin.mappings_group import group
-from authenticator.admin.mappings_wanted import wanted_from, wanted_options
-from authenticator.admin.mappings_where import Where, where_options
-from authenticator.admin.stores import Store
+from authenticator.admin.mappings.group import group
+from authenticator.admin.mappings.wanted import wanted_from, wanted_options
+from authenticator.admin.mappings.where import Where, where_options
+from authenticator.admin.stores.base import Store
 from authenticator.editing.desired import added, applied
 from authenticator.editing.documents import Document
 from authenticator.editing.entry import MappingEntry, Value

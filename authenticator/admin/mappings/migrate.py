@@ -9,11 +9,11 @@ from dataclasses import replace
 import click
 
 from authenticator.admin.connection import connection_options
-from authenticator.admin.mappings_edit import Manner, complaining, edit, manner_options, warn
-from authenticator.admin.mappings_group import group
-from authenticator.admin.mappings_transfer import entries_of, tell
-from authenticator.admin.mappings_where import CONFIG_MAP, OBJECTS, Where
-from authenticator.admin.stores import Snapshot, Store
+from authenticator.admin.mappings.edit import Manner, complaining, edit, manner_options, warn
+from authenticator.admin.mappings.group import group
+from authenticator.admin.mappings.transfer import entries_of, tell
+from authenticator.admin.mappings.where import CONFIG_MAP, OBJECTS, Where
+from authenticator.admin.stores.base import Snapshot, Store
 from authenticator.editing.documents import Document
 from authenticator.editing.edits import EditError
 from authenticator.editing.formats.checking import check

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from authenticator.admin.history import History
-from authenticator.admin.stores import Conflict, Snapshot, StoreError
+from authenticator.admin.stores.base import Conflict, Snapshot, StoreError
+from authenticator.admin.stores.history import History
 from authenticator.atomic import write_atomically
 from authenticator.editing.documents import Document, MappingFile
 from authenticator.editing.editor import Editor

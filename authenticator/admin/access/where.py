@@ -15,14 +15,14 @@ from authenticator.access.document import notes
 from authenticator.access.objects import KINDS, read_rbac
 from authenticator.access.principals import entrants
 from authenticator.access.report import Report
-from authenticator.admin.access_reading import (
+from authenticator.admin.access.reading import (
     Say,
     mappings_of_file,
     of_cluster,
     of_files,
     sections_of,
 )
-from authenticator.admin.access_text import shown
+from authenticator.admin.access.text import shown
 from authenticator.admin.connection import connect, connection_options
 from authenticator.errors import ConfigError
 from authenticator.options import COMMAND

@@ -6,11 +6,11 @@ import time
 
 import click
 
-from authenticator.admin.mappings_edit import complaining, show_diff
-from authenticator.admin.mappings_group import group
-from authenticator.admin.mappings_show import output_option, show_history, show_listing, show_rows
-from authenticator.admin.mappings_wanted import wanted_from, wanted_options
-from authenticator.admin.mappings_where import Where, where_options
+from authenticator.admin.mappings.edit import complaining, show_diff
+from authenticator.admin.mappings.group import group
+from authenticator.admin.mappings.show import output_option, show_history, show_listing, show_rows
+from authenticator.admin.mappings.wanted import wanted_from, wanted_options
+from authenticator.admin.mappings.where import Where, where_options
 from authenticator.editing.desired import applied
 from authenticator.editing.diffs import diff
 from authenticator.editing.listing import listing

@@ -13,10 +13,10 @@ from typing import Any
 
 import click
 
-from authenticator.admin.access_text import console, shown
-from authenticator.admin.history import History
-from authenticator.admin.stores import Conflict, Snapshot, Store, StoreError
-from authenticator.admin.stores_config_map import ATTEMPTS, pause
+from authenticator.admin.access.text import console, shown
+from authenticator.admin.stores.base import Conflict, Snapshot, Store, StoreError
+from authenticator.admin.stores.config_map import ATTEMPTS, pause
+from authenticator.admin.stores.history import History
 from authenticator.editing.diffs import diff
 from authenticator.editing.documents import Document
 from authenticator.editing.editor import Editor

@@ -1,0 +1,1 @@
+"""The verb `access`: who can do what, by mappings and RBAC."""

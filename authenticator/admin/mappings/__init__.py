@@ -1,0 +1,1 @@
+"""The verb `mappings`: list, edit, restore, import and export who may enter."""

@@ -1,0 +1,15 @@
+"""The verb `mappings`."""
+
+from __future__ import annotations
+
+# Each puts its verbs into the group.
+from authenticator.admin.mappings import change, migrate, read, transfer
+from authenticator.admin.mappings.group import group
+from authenticator.options import run_verb
+
+__all__ = ["change", "mappings", "migrate", "read", "transfer"]
+
+
+def mappings(arguments: list[str]) -> int:
+    """Run the verb and return its exit code."""
+    return run_verb(group, "mappings", arguments)
