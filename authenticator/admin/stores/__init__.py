@@ -1,1 +1,1 @@
-"""Where mappings are kept that can be edited (aws-auth, custom resources, files), and since when."""
+"""Where mappings that can be edited are kept: aws-auth, custom resources, files; their history."""
