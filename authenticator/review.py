@@ -5,13 +5,13 @@ Source: Kubernetes documentation, "Webhook Token Authentication"; API reference,
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
 from authenticator.aws.arns import CallerIdentity
 from authenticator.errors import MalformedRequest
 from authenticator.mapping.rules import Match
+from authenticator.posted_json import decode, encode
 from authenticator.verdicts.verdict import Source
 
 API_VERSIONS = frozenset({"authentication.k8s.io/v1", "authentication.k8s.io/v1beta1"})
@@ -58,13 +58,7 @@ def parse(body: bytes) -> ReviewRequest:
     Raises:
         MalformedRequest: `body` is not a TokenReview that has a token.
     """
-    try:
-        # A document with two tokens could be read in two ways; none is right.
-        review = _DECODER.decode(body.decode("utf-8"))
-    except RecursionError:
-        raise MalformedRequest("the JSON is nested too deeply") from None
-    except ValueError:
-        raise MalformedRequest("the body is not JSON in UTF-8 with unique keys") from None
+    review = decode(body)
     if not isinstance(review, dict) or review.get("kind") != _KIND:
         raise MalformedRequest("the JSON is no TokenReview")
     api_version = review.get("apiVersion")
@@ -75,18 +69,6 @@ def parse(body: bytes) -> ReviewRequest:
     if not isinstance(token, str) or not token:
         raise MalformedRequest("the TokenReview has no spec.token")
     return ReviewRequest(api_version, token)
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError
-    return result
-
-
-# json.loads() and json.dumps() would make these anew for each review.
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique)
-_ENCODER = json.JSONEncoder(separators=(",", ":"))
 
 
 def deny(request: ReviewRequest) -> bytes:
@@ -127,4 +109,4 @@ def allow(request: ReviewRequest, decision: Decision, *, scrubbed: bool) -> byte
 
 def _render(request: ReviewRequest, status: dict[str, Any]) -> bytes:
     answer = {"apiVersion": request.api_version, "kind": _KIND, "status": status}
-    return _ENCODER.encode(answer).encode()
+    return encode(answer)

@@ -5,7 +5,6 @@ Source: Kubernetes, "Dynamic Admission Control", "Webhook request and response".
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import Any, TypeAlias
 
 from authenticator.editing.editor import Editor
 from authenticator.errors import MalformedRequest
+from authenticator.posted_json import decode, encode
 
 # An object of 1 MiB (the limit of a ConfigMap) before and after, escaped as JSON, and their
 # metadata (256 KiB of annotations).
@@ -98,12 +98,7 @@ def parse(body: bytes) -> AdmissionRequest:
     """
     if len(body) > MAX_BYTES or sum(map(body.count, (b"{", b"[", b","))) > _MAX_VALUES:
         raise MalformedRequest("the AdmissionReview is too large", 413)
-    try:
-        review = _DECODER.decode(body.decode("utf-8"))
-    except RecursionError:
-        raise MalformedRequest("the JSON is nested too deeply") from None
-    except ValueError:
-        raise MalformedRequest("the body is not JSON in UTF-8 with unique keys") from None
+    review = decode(body)
     if not isinstance(review, dict) or review.get("kind") != _KIND:
         raise MalformedRequest("the JSON is no AdmissionReview")
     if review.get("apiVersion") != _API_VERSION:
@@ -167,7 +162,7 @@ def render(request: AdmissionRequest, answer: AdmissionAnswer) -> bytes:
     if warnings := bounded(answer.warnings):
         response["warnings"] = warnings
     review = {"apiVersion": _API_VERSION, "kind": _KIND, "response": response}
-    return _ENCODER.encode(review).encode()
+    return encode(review)
 
 
 def bounded(warnings: Iterable[str]) -> list[str]:
@@ -190,14 +185,3 @@ def printable(text: str, length: int) -> str:
     """`text` in one line of at most `length` characters that a terminal can be given."""
     shown = "".join(letter if letter.isprintable() else " " for letter in text[: length + 1])
     return shown if len(shown) <= length else f"{shown[: length - 3]}..."
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError
-    return result
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique)
-_ENCODER = json.JSONEncoder(separators=(",", ":"))
