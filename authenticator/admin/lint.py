@@ -29,7 +29,7 @@ from authenticator.lint import (
 )
 from authenticator.lint.reports import as_data, as_sarif, counted
 from authenticator.mapping.guards import Guard
-from authenticator.mapping.problems import shortened
+from authenticator.mapping.problems import printable, shortened
 from authenticator.mapping.selectors import by_arn
 from authenticator.options import command
 from authenticator.sources.cluster import Cluster, ClusterError, Object
@@ -179,7 +179,8 @@ def _color() -> bool | None:
 def _line(finding: Finding) -> str:
     """`Finding.__str__` in colour."""
     severity = click.style(finding.severity.value, fg=_COLOURS[finding.severity], bold=True)
-    place, entry = click.style(str(finding.place), bold=True), finding.place.entry
+    place = click.style(printable(str(finding.place)), bold=True)
+    entry = finding.place.entry
     rule = click.style(f"[{finding.rule.id}]", dim=True)
     return f"{place}: {severity}: {entry}{': ' if entry else ''}{finding.message} {rule}"
 

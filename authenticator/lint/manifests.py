@@ -19,6 +19,7 @@ from authenticator.mapping.nodes import (
     from_value,
     read_all,
 )
+from authenticator.mapping.problems import printable
 from authenticator.mapping.sections import SECTIONS
 
 _SERVER = "server"
@@ -72,7 +73,7 @@ class _Manifest:
             yield self._config_map(root)
         elif kind == "IAMIdentityMapping":
             spec = _get(root, "spec") or Fields(root.line, column=root.column)
-            resource = _text(_get(_get(root, "metadata"), "name")) or "unnamed"
+            resource = printable(_text(_get(_get(root, "metadata"), "name"))) or "unnamed"
             yield of_identity(spec, self._name, resource, self._context)
         elif kind.endswith("List"):
             items = _get(root, "items")

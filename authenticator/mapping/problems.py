@@ -137,4 +137,11 @@ def shortened(text: str) -> str:
 
     An alias repeats a long word at no cost to the document, and each quotation would be a copy.
     """
-    return text if len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]}..."
+    return printable(text if len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]}...")
+
+
+def printable(text: str) -> str:
+    """A document's own word without what a terminal would obey, and without line breaks."""
+    return "".join(
+        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
+    )

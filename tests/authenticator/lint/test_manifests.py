@@ -116,6 +116,20 @@ def test_a_custom_resource_without_spec() -> None:
     assert places("\nkind: IAMIdentityMapping\nmetadata: {name: a}\n") == [("a", -1, 2, 1)]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        'kind: IAMIdentityMapping\nmetadata: {name: "a\\e[2J\\n::error::b"}\nspec: {arn: x}\n',
+        '"mapRole\\e": []\n',
+        'kind: ConfigMap\ndata: {"mapRole\\n": "[]"}\n',
+    ],
+    ids=["the name of a resource", "a mistyped section", "a mistyped key of a ConfigMap"],
+)
+def test_no_finding_hands_a_terminal_what_it_obeys(content: str) -> None:
+    (finding,) = lint_file(content.encode(), "x.yaml")
+    assert str(finding).isprintable()
+
+
 def test_a_list_as_kubectl_prints_it() -> None:
     spec = {"arn": "x", "username": "a"}
     items: list[dict[str, Any]] = [
