@@ -131,8 +131,7 @@ class Names:
             isinstance(part, Placeholder) and part in _CHOSEN and parts[part].literal is None
             for part in template.parts
         )
-        pattern = "".join(piece.pattern for piece in pieces)
-        return cls(text, None, _head(pieces), pattern, chosen)
+        return cls(text, None, _head(pieces), _pattern(template, parts), chosen)
 
     def cover(self, name: str) -> bool:
         """Whether `name` is among them."""
@@ -140,6 +139,21 @@ class Names:
             return name == self.literal
         # Compiled only here: of thousands of patterns few are ever compared with a name.
         return re.fullmatch(self.pattern, name, re.ASCII) is not None
+
+
+def _pattern(template: Template, parts: Parts) -> str:
+    """What is filled in twice is the same both times; without that, matching takes minutes."""
+    pattern = ""
+    seen: set[Placeholder] = set()
+    for part in template.parts:
+        if not isinstance(part, Placeholder):
+            pattern += re.escape(part)
+        elif part in seen:
+            pattern += f"(?P={part.value})"
+        else:
+            seen.add(part)
+            pattern += f"(?P<{part.value}>{parts[part].pattern})"
+    return pattern
 
 
 def _head(pieces: list[Part]) -> str:

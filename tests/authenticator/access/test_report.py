@@ -33,6 +33,7 @@ from tests.authenticator.mapping.callers import caller
 _DOCS = Path(__file__).parents[3] / "docs" / "access.md"
 READ = Request("get", "pods")
 READER = role("reader", rule("get", "pods"))
+TWICE = "{{SessionName}}-of-{{SessionName}}"
 DEV = "arn:aws:sts::111122223333:assumed-role/Dev/"
 
 
@@ -62,6 +63,8 @@ def links(mapping: Object, *subjects: str) -> dict[str, str]:
             mapped("Dev", "dev:{{SessionName}}"), "User/dev:a:b", None, id="no session has a colon"
         ),
         pytest.param(mapped("Dev", "{{SessionName}}"), "User/root", "session", id="any name"),
+        pytest.param(mapped("Dev", TWICE), "User/al-of-al", "session", id="one session, twice"),
+        pytest.param(mapped("Dev", TWICE), "User/al-of-bo", None, id="no two sessions"),
         pytest.param(
             mapped("Dev", "d", "team-{{SessionName}}"), "Group/team-a", "session", id="a group's"
         ),
