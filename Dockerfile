@@ -28,14 +28,14 @@ RUN python3 -m pip --python /builder/bin/python3 wheel --no-build-isolation --no
 # The asyncio twin of the Kubernetes client: 68 MB that we do not import.
  && rm -r "$APP"/lib/python3.*/site-packages/kubernetes/aio \
 # Nobody can write the bytecode later, so that to look whether it is still that of its source is idle.
- && "$APP/bin/python3" -m compileall -q --invalidation-mode unchecked-hash "$APP/lib" \
+ && "$APP/bin/python3" -m compileall -q -j 0 --invalidation-mode unchecked-hash "$APP/lib" \
 # The final image's interpreter, our command, and no other.
  && find "$APP/bin" -mindepth 1 ! -name aws-iam-authenticator -delete \
  && ln -s "$FINAL_PYTHON" "$APP/bin/python3" \
  && ln -s python3 "$APP/bin/python" \
  && printf 'home = %s\ninclude-system-site-packages = false\n' "$(dirname "$FINAL_PYTHON")" \
       > "$APP/pyvenv.cfg" \
- && mkdir /state
+ && mkdir /empty
 
 FROM ${FINAL_IMAGE}
 ARG VERSION=unknown
@@ -50,8 +50,8 @@ LABEL org.opencontainers.image.title="kube-iam-authenticator" \
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /sbom.json /usr/share/sbom/kube-iam-authenticator.cdx.json
 # What the server writes, where no volume of the host's is mounted over it.
-COPY --from=build --chown=10000:10000 /state /var/aws-iam-authenticator
-COPY --from=build --chown=10000:10000 /state /etc/kubernetes/aws-iam-authenticator
+COPY --from=build --chown=10000:10000 /empty /var/aws-iam-authenticator
+COPY --from=build --chown=10000:10000 /empty /etc/kubernetes/aws-iam-authenticator
 COPY --from=build /opt/aws-iam-authenticator /opt/aws-iam-authenticator
 ENV PATH=/opt/aws-iam-authenticator/bin:/usr/bin:/bin \
     PYTHONDONTWRITEBYTECODE=1
