@@ -74,15 +74,17 @@ def git(root: Path, *arguments: str) -> bytes:
 
 
 def _python(directory: Path, environment: Mapping[str, str], *arguments: str) -> None:
-    _output([sys.executable, *arguments], cwd=directory, env=environment, umask=0o022)
+    _output([sys.executable, *arguments], directory, environment)
 
 
-def _output(command: list[str], **options: object) -> bytes:
-    done = subprocess.run(command, capture_output=True, check=False, **options)  # type: ignore[call-overload]
+def _output(
+    command: list[str], cwd: Path | None = None, env: Mapping[str, str] | None = None
+) -> bytes:
+    # Files that tools make get the same modes for everybody.
+    done = subprocess.run(command, cwd=cwd, env=env, umask=0o022, capture_output=True, check=False)
     if done.returncode:
         raise DistError(f"{' '.join(command[:4])}: {done.stderr.decode().strip()[-2000:]}")
-    said: bytes = done.stdout
-    return said
+    return done.stdout
 
 
 def _settle(sdist: Path, epoch: int) -> None:
