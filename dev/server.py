@@ -143,6 +143,11 @@ class WebhookServer:
         assert self._process is not None
         self._process.send_signal(number)
 
+    def signal_all(self, number: signal.Signals) -> None:
+        """Send a signal to all of its processes."""
+        assert self._process is not None
+        os.killpg(self._process.pid, number)
+
     def wait_until_closed(self) -> None:
         """Wait until nobody listens on the port any more."""
         self.poll_until(lambda: not self._listens(), "it goes on listening")
