@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -55,6 +56,8 @@ def built(version: str) -> Iterator[tuple[dict[str, Any], Path]]:
         MissingProgramsError: buildah or debootstrap is not installed.
         EngineError: it cannot be built.
     """
+    if os.geteuid() != 0:
+        raise EngineError("the image's files have owners, which only root can give: run it as root")
     _CACHE.mkdir(parents=True, exist_ok=True)
     with (_CACHE / "lock").open("w") as lock, tempfile.TemporaryDirectory() as directory:
         fcntl.flock(lock, fcntl.LOCK_EX)
