@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from authenticator.admission.comparing import compared, shown
 from authenticator.admission.objects import Kind, is_too_large, kind_of
+from authenticator.admission.pending import Pending
 from authenticator.admission.review import AdmissionAnswer, AdmissionRequest, Object, printable
 from authenticator.editing.lockout import Elsewhere, refusals
 from authenticator.lint import Context, Finding, Severity
@@ -87,13 +88,14 @@ _IGNORED = Verdict("ignored", AdmissionAnswer(True))
 
 
 class Judge:
-    """Decides. Safe to use from many threads: it holds no state that changes."""
+    """Decides. Not safe to use from several threads at once: it remembers what it has allowed."""
 
     def __init__(
         self,
         policy: Policy,
         surroundings: Callable[[str], Surroundings | None],
         clock: Callable[[], float],
+        pending: Pending | None = None,
     ) -> None:
         """Set up.
 
@@ -102,10 +104,12 @@ class Judge:
             surroundings: what is in force now around a source; None for one that is not in use,
                 an edit of which can take nothing from anybody.
             clock: Unix time.
+            pending: takes note of what is allowed.
         """
         self._policy = policy
         self._surroundings = surroundings
         self._clock = clock
+        self._pending = pending or Pending()
 
     def decide(self, request: AdmissionRequest) -> Verdict:
         """Decide about one edit."""
@@ -114,27 +118,41 @@ class Judge:
             return _IGNORED
         if is_too_large(request):
             return _verdict(request, [_TOO_LARGE], [])
-        context = Context(now=self._clock(), guard=self._policy.guards.get(kind.source, _NOTHING))
+        now = self._clock()
+        context = Context(now=now, guard=self._policy.guards.get(kind.source, _NOTHING))
         old = kind.findings(request.old, context) if request.old else ()
         new = kind.findings(request.new, context) if request.new else ()
         fresh, known = compared(old, new)
-        objections = [*_errors(fresh), *self._takes_away(request, kind, context)]
-        return _verdict(request, objections, [shown(finding) for finding in (*fresh, *known)])
+        objections = [*_errors(fresh), *self._deletes(request, kind)]
+        warnings = [shown(finding) for finding in (*fresh, *known)]
+        around = self._surroundings(kind.source)
+        if around is None:
+            return _verdict(request, objections, warnings)
+        before, after = _sections(request, kind, context.guard, around.sections)
+        objections += _takes_away(before, after, request, now, around.elsewhere)
+        verdict = _verdict(request, objections, warnings)
+        if verdict.answer.allowed and not request.dry_run:
+            in_force = {section.name: section for section in around.sections}
+            # Whoever makes a request up does not know what is in force.
+            edited = [section for section in before if in_force.get(section.name) == section]
+            self._pending.note(kind.source, edited, after, now)
+        return verdict
 
-    def _takes_away(
-        self, request: AdmissionRequest, kind: Kind, context: Context
-    ) -> Iterable[_Objection]:
+    def _deletes(self, request: AdmissionRequest, kind: Kind) -> Iterable[_Objection]:
         if kind.whole and request.new is None and not self._policy.allow_deletion:
             text = "aws-auth would be deleted, and with it every mapping in it"
             yield _Objection("deletion", text)
-        around = self._surroundings(kind.source)
-        if around is None:
-            return
-        before, after = _sections(request, kind, context.guard, around.sections)
-        now = self._clock()
-        for found in refusals(before, after, request.editor, now, around.elsewhere):
-            text = f"{found.reason}; {found.advice}"
-            yield _Objection(found.id, text)
+
+
+def _takes_away(
+    before: tuple[Section, ...],
+    after: tuple[Section, ...],
+    request: AdmissionRequest,
+    now: float,
+    elsewhere: Elsewhere,
+) -> Iterable[_Objection]:
+    for found in refusals(before, after, request.editor, now, elsewhere):
+        yield _Objection(found.id, f"{found.reason}; {found.advice}")
 
 
 def _sections(

@@ -47,7 +47,7 @@ class AdmissionRequest:
         kind: the kind of the object.
         editor: whose edit it is.
         old: the object before; None when it is created.
-        new: the object after; None when it is deleted.
+        new: the object after; None when it is deleted, be it by taking away its last finalizer.
         dry_run: whether nothing will be kept.
     """
 
@@ -123,9 +123,18 @@ def _request(request: Object) -> AdmissionRequest:
         kind=str(kind.get("kind") or ""),
         editor=Editor.from_user_info(_map(request, "userInfo")),
         old=None if operation == "CREATE" else old,
-        new=None if operation == "DELETE" else new,
+        new=None if operation == "DELETE" or _goes(new) else new,
         dry_run=request.get("dryRun") is True,
     )
+
+
+def _goes(new: Object | None) -> bool:
+    """Whether the object is deleted already, and this edit takes away what kept it there.
+
+    Until then it counts like any other, for whoever asks about the next deletion.
+    """
+    metadata = (new or {}).get("metadata") or {}
+    return bool(metadata.get("deletionTimestamp")) and not metadata.get("finalizers")
 
 
 def _object(request: Object, key: str) -> Object | None:

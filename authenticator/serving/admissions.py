@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from authenticator.admission.judge import Judge, Policy, Verdict
+from authenticator.admission.pending import Pending
 from authenticator.admission.review import AdmissionRequest, parse, printable, render
 from authenticator.admission.surroundings import surroundings
 from authenticator.errors import InternalFault, MalformedRequest, Overloaded
@@ -35,7 +36,7 @@ _NAME_LENGTH = 256
 
 
 class Judges(Protocol):
-    """`authenticator.admission.judge.Judge`."""
+    """`authenticator.admission.judge.Judge`, which is asked by one thread at a time."""
 
     def decide(self, request: AdmissionRequest, /) -> Verdict:
         """Decide about one edit."""
@@ -157,10 +158,12 @@ def judge_of(
     """
     origin = Origin("config", "bootstrapAdministrators")
     administrators = [administrator(arn, origin) for arn in settings.bootstrap_administrators]
+    pending = Pending()
     return Judge(
         Policy(guards, settings.allow_aws_auth_deletion),
-        lambda source: surroundings(status(), administrators, source),
+        lambda source: surroundings(pending.applied(status(), time.time()), administrators, source),
         time.time,
+        pending,
     )
 
 

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from authenticator.admission.judge import FORCE, FORCE_DELETE, Judge, Policy, Surroundings, Verdict
+from authenticator.admission.pending import Pending
 from authenticator.admission.review import parse
 from authenticator.admission.surroundings import surroundings
 from authenticator.editing.lockout import Elsewhere
@@ -332,6 +333,81 @@ def test_a_new_custom_resource_may_not_shadow_ones_own() -> None:
     wide = identity("wide", arn=f"{ROLES}Adm*", username="x", groups=["system:masters"])
     mine = identity("mine", arn=f"{ROLES}Admin", username="x", groups=["viewers"])
     assert resource(None, mine, standing(wide=wide), ALICE).findings == ("own-access",)
+
+
+class Server:
+    """A server whose watch is told of nothing before `sees` says so."""
+
+    def __init__(self, **objects: Object) -> None:
+        self.now = NOW
+        pending = Pending()
+        self.sees(**objects)
+        self._judge = Judge(
+            Policy({}),
+            lambda source: surroundings(pending.applied(self._status, self.now), (), source),
+            lambda: self.now,
+            pending,
+        )
+
+    def sees(self, **objects: Object) -> None:
+        state = SourceState("CRD", standing(**objects).sections, synced=True)
+        self._status = StoreStatus((SourceState("EKSConfigMap", synced=True), state), len(objects))
+
+    def allows(self, old: Object | None, new: Object | None, **more: Any) -> bool:
+        request = review(old, new, CERTIFICATE, IDENTITY, **more)
+        return self._judge.decide(parse(body(request))).answer.allowed
+
+
+A, B, C = masters("a", "A"), masters("b", "B"), masters("c", "C")
+LOWERED = identity("a", arn=f"{ROLES}A", username="u-a")
+
+
+def test_the_last_of_many_deleted_at_once_stays() -> None:
+    server = Server(a=A, b=B, c=C)
+    assert [server.allows(each, None) for each in (A, B, C)] == [True, True, False]
+
+
+def test_edits_of_one_object_in_a_row_count_before_they_are_seen() -> None:
+    server = Server(a=A, b=B)
+    again = masters("a", "Else")
+    assert [server.allows(A, again), server.allows(again, LOWERED)] == [True, True]
+    assert not server.allows(B, None)
+
+
+def test_what_has_been_seen_counts_as_it_is() -> None:
+    server = Server(a=A, b=B)
+    assert server.allows(A, None)
+    server.sees(b=B)
+    server.sees(a=masters("a", "Anew"), b=B)
+    assert server.allows(B, None)
+
+
+def test_what_was_not_stored_after_all_counts_again() -> None:
+    server = Server(a=A, b=B)
+    assert server.allows(A, None)
+    server.now += 60
+    assert server.allows(B, None)
+
+
+def test_a_dry_run_takes_nothing_away() -> None:
+    server = Server(a=A, b=B)
+    assert server.allows(A, None, dryRun=True)
+    assert server.allows(B, None)
+
+
+def test_a_request_that_somebody_made_up_takes_nothing_away() -> None:
+    server = Server(a=A, b=B)
+    assert server.allows(masters("a", "Guessed"), None)
+    assert server.allows(B, None)
+
+
+def test_to_take_away_the_last_finalizer_of_what_is_deleted_is_to_delete_it() -> None:
+    a = masters("a", "A")
+    a["metadata"] |= {"deletionTimestamp": "2027-01-15T08:00:00Z", "finalizers": ["x.example/y"]}
+    freed = masters("a", "A")
+    freed["metadata"] |= {"deletionTimestamp": "2027-01-15T08:00:00Z"}
+    assert resource(a, freed, standing(a=a)).findings == ("last-administrator",)
+    assert resource(a, a, standing(a=a)).answer.allowed
 
 
 def test_a_custom_resource_is_forced_like_aws_auth() -> None:
