@@ -20,7 +20,11 @@ if TYPE_CHECKING:
     from tests.e2e.ha.conftest import Site
     from tests.e2e.ha.nodes import Node
 
-pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("among_clients")]
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.timeout(300),
+    pytest.mark.usefixtures("among_clients"),
+]
 
 _STREAMS = 8
 

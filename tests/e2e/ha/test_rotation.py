@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
     from tests.e2e.ha.nodes import Node
 
-pytestmark = [pytest.mark.cluster, pytest.mark.usefixtures("among_clients")]
+pytestmark = [
+    pytest.mark.cluster,
+    pytest.mark.timeout(300),
+    pytest.mark.usefixtures("among_clients"),
+]
 
 _PER_SECOND = 200
 _STREAMS = 16
