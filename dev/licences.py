@@ -21,6 +21,7 @@ ALLOWED = frozenset(
 )
 # How some say it who do not use the SPDX names.
 _OLDER_NAMES = {
+    "3-Clause BSD License": "BSD-3-Clause",
     "Apache 2.0": "Apache-2.0",
     "Apache License 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0",

@@ -42,8 +42,10 @@ def needed(name: str, extra: str = "") -> Iterator[str]:
 
 
 def test_it_is_what_the_server_needs_and_no_more() -> None:
-    own = needed("kube-iam-authenticator", extra="server")
-    assert set(locked.locked()) == set(own), f"make it anew as {LOCK} says"
+    own = {
+        name for extra in ("server", "tracing") for name in needed("kube-iam-authenticator", extra)
+    }
+    assert set(locked.locked()) == own, f"make it anew as {LOCK} says"
 
 
 @pytest.mark.parametrize("lock", [LOCK, BUILD_LOCK], ids=["server", "build"])
