@@ -1,0 +1,1 @@
+"""What it takes to follow the install guides on one machine."""
