@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -99,16 +100,26 @@ def test_a_static_pod_starts_once_it_is_told_its_cluster(tmp_path: Path) -> None
 
 @every_pod
 def test_ports_are_those_that_the_server_listens_on(kind: str) -> None:
-    made = pod_of(kind)
-    ports = {port["name"]: port["containerPort"] for port in container(made)["ports"]}
-    assert ports == {"https": default("port"), "health": default("health_port")}
+    server = container(pod_of(kind))
+    ports = {port["name"]: port["containerPort"] for port in server.get("ports", ())}
+    # On a host they are not declared: a scheduler would start no server beside another.
+    assert ports == (
+        {"https": default("port"), "health": default("health_port")} if kind == "Deployment" else {}
+    )
     for probe, path in (
         ("startupProbe", "/healthz"),
         ("livenessProbe", "/healthz"),
         ("readinessProbe", "/readyz"),
     ):
-        asked = container(made)[probe]["httpGet"]
-        assert (asked["port"], asked["path"]) == ("health", path)
+        asked = server[probe]["httpGet"]
+        assert ports.get(asked["port"], asked["port"]) == default("health_port")
+        assert asked["path"] == path
+
+
+def test_the_next_server_of_a_host_starts_beside_the_one_that_is_to_go() -> None:
+    made = only(render(BASE), "DaemonSet")["spec"]
+    assert made["updateStrategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
+    assert made["minReadySeconds"] >= 10
 
 
 @every_pod
@@ -174,7 +185,7 @@ def test_the_pods_differ_only_where_they_must() -> None:
     }
 
 
-_SAME_EVERYWHERE = ("name", "image", "ports", "resources", "securityContext")
+_SAME_EVERYWHERE = ("name", "image", "resources", "securityContext")
 _SAME_ON_HOSTS = (
     *("priorityClassName", "hostNetwork", "dnsPolicy", "terminationGracePeriodSeconds"),
     *("args", "startupProbe", "livenessProbe", "readinessProbe"),
@@ -200,6 +211,12 @@ def test_a_systemd_unit_runs_the_server_with_what_systemd_lets_it_write(tmp_path
         str(default("state_dir")),
         str(default("generate_kubeconfig").parent),
     ]
+
+
+def test_a_socket_unit_holds_the_ports_of_the_server_in_its_order() -> None:
+    text = (ROOT / "systemd" / "aws-iam-authenticator.socket").read_text()
+    held = re.findall(r"^ListenStream=(.+)$", text, re.MULTILINE)
+    assert held == [f"127.0.0.1:{default(port)}" for port in ("port", "health_port")]
 
 
 def test_the_service_is_where_the_admission_webhook_is_asked() -> None:
