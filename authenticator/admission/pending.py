@@ -56,6 +56,8 @@ class Pending:
         """
         self._forget(now)
         news = {section.name: section for section in after}
+        for name in news.keys() - {old.name for old in before}:
+            self._edits.pop((source, name), None)  # made anew, it may be as it was
         for old in before:
             new = news.get(old.name, Section(old.name))
             if new == old or new.broken:

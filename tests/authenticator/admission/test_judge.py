@@ -382,6 +382,11 @@ def test_what_has_been_seen_counts_as_it_is() -> None:
     assert server.allows(B, None)
 
 
+def test_what_is_deleted_and_made_anew_counts_again() -> None:
+    server = Server(a=A, b=B)
+    assert [server.allows(A, None), server.allows(None, A), server.allows(B, None)] == [True] * 3
+
+
 def test_what_was_not_stored_after_all_counts_again() -> None:
     server = Server(a=A, b=B)
     assert server.allows(A, None)
