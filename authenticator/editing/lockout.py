@@ -26,6 +26,8 @@ from authenticator.mapping.templates import Template
 # Mappings of one kind are tried until one of them lets somebody in. Thousands that shadow one
 # another would each cost a look at all the others; nobody's only way in is hidden behind so many.
 _TRIED = 100
+# In seconds, a week: what ends before is as good as gone to whoever does not look in time.
+_SOON = 7 * 24 * 3600.0
 # A session as EC2 names it, so that whatever asks for a session or an instance gets one.
 _SESSION = "i-0123456789abcdef0"
 _INSTANCE_NAME = "ip-192-0-2-1.ec2.internal"
@@ -139,8 +141,9 @@ class _Path:
     refusal: Refusal
 
     def lost(self, old: _InForce, new: _InForce, now: float) -> bool:
-        """Whether there was such a way, and is none now, or none that does not expire."""
-        return any(self._open(old, at) and not self._open(new, at) for at in (now, math.inf))
+        """Whether there was such a way, and is none now, in a week, or for good."""
+        moments = (now, now + _SOON, math.inf)
+        return any(self._open(old, at) and not self._open(new, at) for at in moments)
 
     def _open(self, mappings: _InForce, now: float) -> bool:
         wanted = Template.parse(self.group)
@@ -158,7 +161,7 @@ _PATHS = (
         "",
         Refusal(
             "last-administrator",
-            "no mapping would lead to system:masters any more, or none that does not expire",
+            "no mapping would lead to system:masters any more, or none that lasts",
             "map another administrator to system:masters first",
         ),
     ),
@@ -167,7 +170,7 @@ _PATHS = (
         "system:node:",
         Refusal(
             "node-roles",
-            "no mapping would let nodes in any more, or none that does not expire",
+            "no mapping would let nodes in any more, or none that lasts",
             "map the new node role to system:node:{{EC2PrivateDNSName}} and system:nodes first",
         ),
     ),

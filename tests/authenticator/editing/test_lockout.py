@@ -28,6 +28,7 @@ patient = settings(deadline=None)
 
 NOW = 1_800_000_000.0
 PAST, FUTURE = "2027-01-15T07:59:59Z", "2027-01-15T08:00:01Z"
+NEXT_WEEK, YEARS = "2027-01-22T08:00:00Z", "2037-01-15T08:00:00Z"
 ROLES = f"arn:aws:iam::{ACCOUNT}:role/"
 ADMIN_ARN = f"arn:aws:sts::{ACCOUNT}:assumed-role/Admin/alice"
 
@@ -124,6 +125,11 @@ REFUSED: dict[str, tuple[tuple[Entry, ...], tuple[Entry, ...], list[str]]] = {
         (masters("Other", expires=FUTURE), node()),
         [LAST],
     ),
+    "last administrator, who had years, expires in a week": (
+        (masters("Other", expires=YEARS), node()),
+        (masters("Other", expires=NEXT_WEEK), node()),
+        [LAST],
+    ),
     "last administrator removed, who is somebody else": (
         (viewers("Admin"), OTHER),
         (viewers("Admin"),),
@@ -189,6 +195,10 @@ PASS: dict[str, tuple[tuple[Entry, ...], tuple[Entry, ...]]] = {
     "Fargate takes over from nodes": (
         START,
         (masters(), OTHER, node("Fargate", username="system:node:{{SessionName}}")),
+    ),
+    "the last administrator gets more time": (
+        (masters("Other", expires=FUTURE),),
+        (masters("Other", expires=NEXT_WEEK),),
     ),
     "there were never administrators or nodes": ((viewers("A"),), ()),
     "an expired administrator goes": ((masters(), masters("Old", expires=PAST)), (masters(),)),
