@@ -143,9 +143,10 @@ def test_the_health_check_fails_where_no_server_is(prepared: Container) -> None:
     assert not replace(prepared, environment=port).healthy()
 
 
-def test_kubernetes_and_aws_clients_are_whole(prepared: Container) -> None:
+def test_what_is_imported_when_it_is_needed_is_whole(prepared: Container) -> None:
     modules = (
-        "import authenticator.sources.kubernetes_api, boto3, cryptography.x509; print('whole')"
+        "import authenticator.sources.kubernetes_api, boto3, cryptography.x509, ruamel.yaml,"
+        " opentelemetry.exporter.otlp.proto.http.trace_exporter; print('whole')"
     )
     assert prepared.run([f"/{APP}/bin/python3", "-c", modules]).stdout == "whole\n"
 
