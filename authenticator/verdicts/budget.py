@@ -13,6 +13,7 @@ import mmap
 import os
 import struct
 import threading
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from enum import Enum
@@ -49,6 +50,7 @@ class Budget:
         self._clock = clock
         # Record locks (fcntl) are the kernel's to release when a worker is killed.
         self._file = os.memfd_create("budget")
+        weakref.finalize(self, os.close, self._file)
         os.truncate(self._file, _STATE.size)
         self._memory = mmap.mmap(self._file, _STATE.size)
         self._memory[:] = _STATE.pack(self.burst, 0.0, clock())

@@ -262,3 +262,10 @@ def test_who_joins_does_not_wait_for_ever() -> None:
             flights.do(b"k", call, 0.01)
         end.set()
         assert first.result() == (1, False)
+
+
+def test_a_budget_that_is_gone_leaves_no_file_open() -> None:
+    before = os.listdir("/proc/self/fd")
+    for _ in range(3):
+        Budget(100, Clock())
+    assert os.listdir("/proc/self/fd") == before
