@@ -33,8 +33,17 @@ class IdentityMappings:
 
     @classmethod
     def from_texts(cls, texts: Mapping[str, str]) -> IdentityMappings:
-        """The document with these `texts`."""
-        return cls({name: json.loads(text) for name, text in texts.items()})
+        """The document with these `texts`.
+
+        Raises:
+            ValueError: they are not of such a document.
+        """
+        objects = {name: json.loads(text) for name, text in texts.items()}
+        for obj in objects.values():
+            parts = (obj.get("spec"), obj.get("metadata", {})) if isinstance(obj, dict) else (None,)
+            if not all(isinstance(part, dict) for part in parts):
+                raise ValueError("it is no object of this kind")
+        return cls(objects)
 
     @property
     def texts(self) -> Mapping[str, str]:

@@ -42,6 +42,8 @@ def matching(entries: Sequence[Located], wanted: str) -> list[Located]:
     if by_id:
         return by_id
     key = _arn(wanted)
+    if not key:  # an unset variable of a shell is not the entry that names nobody
+        return []
     return [located for located in entries if identity(located.entry) == key]
 
 
@@ -56,7 +58,7 @@ def one(entries: Sequence[Located], wanted: str) -> Located:
         places = ", ".join(located.id for located in found)
         raise EditError(f"several entries name {wanted}; say which one you mean: {places}")
     if not found:
-        raise EditError(f"no entry names {wanted}; 'mappings list' shows what there is")
+        raise EditError(f"no entry names {wanted!r}; 'mappings list' shows what there is")
     return found[0]
 
 

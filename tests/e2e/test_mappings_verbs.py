@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ from authenticator.admin.mappings.command import mappings
 from authenticator.admin.mappings.edit import Manner, edit
 from authenticator.admin.stores.config_map import AwsAuthStore
 from authenticator.admin.stores.objects import ObjectsStore
+from authenticator.editing.desired import applied
 from authenticator.editing.documents import Document
 from authenticator.editing.edits import EditError
 from authenticator.editing.entry import MappingEntry
@@ -295,9 +297,10 @@ def test_twenty_editors_at_once_lose_no_edit(verbs: Verbs, source: str) -> None:
 
 
 class Overtaken:
-    """`Cluster`: before the first replacement gets through, somebody else writes."""
+    """`Cluster`: before the first replacement (of `name`) gets through, somebody else writes."""
 
-    def __init__(self, plane: ControlPlane, overtake: Callable[[], None]) -> None:
+    def __init__(self, plane: ControlPlane, overtake: Callable[[], None], name: str = "") -> None:
+        self._name = name
         self._cluster = KubernetesApi(lambda: configuration(plane.admin_kubeconfig, ""))
         self._overtake: Callable[[], None] | None = overtake
         self.written: list[str] = []
@@ -311,8 +314,8 @@ class Overtaken:
     ) -> Object:
         if method in ("PUT", "DELETE"):
             self.written.append(path.rpartition("/")[2])
-            overtake, self._overtake = self._overtake, None
-            if overtake:
+            if self._overtake and self.written[-1] == (self._name or self.written[-1]):
+                overtake, self._overtake = self._overtake, None
                 overtake()
         return self._cluster.request(method, path, query, body)
 
@@ -355,6 +358,38 @@ class TestConflicts:
         assert cluster.written == ["ours", "ours"]
         spec = administrator.get("iamidentitymapping", "ours")["spec"]
         assert spec["groups"] == ["a", "theirs", "ours"]
+
+    def test_what_stood_there_before_an_edit_in_two_parts_is_kept(
+        self, plane: ControlPlane, verbs: Verbs, administrator: Administrator
+    ) -> None:
+        roles = [f"arn:aws:iam::111122223333:role/r{number}" for number in range(2)]
+        for number, role in enumerate(roles):
+            administrator.map(f"m{number}", arn=role, username="before")
+        cluster = Overtaken(
+            plane, lambda: administrator.map("m1", arn=roles[1], username="theirs"), name="m1"
+        )
+        wanted = [MappingEntry("mapRoles", {"rolearn": r, "username": "after"}) for r in roles]
+        change = partial(applied, wanted=wanted, prune=False)
+        assert edit(ObjectsStore(cluster), change, "apply", Manner(yes=True)) == 0
+        assert cluster.written[:3] == ["m0", "m1", "m1"]
+        history = json.loads(verbs.mappings("history", "--source=crd", "--output=json"))
+        assert [version["edit"] for version in history] == ["apply", "apply (in part)"]
+        verbs.mappings("rollback", "1", "--source=crd", "--yes")
+        found = verbs.entries("--source=crd")
+        assert [found[role]["username"] for role in roles] == ["before", "before"]
+
+    def test_a_version_of_something_else_is_not_restored(
+        self, verbs: Verbs, administrator: Administrator
+    ) -> None:
+        words = {"time": "t", "user": "u", "edit": "e"}
+        versions = [{"number": 1, **words, "texts": {"m": text}} for text in ("[1]", "{}", "{")]
+        metadata = {"name": "iamidentitymappings-history", "namespace": "kube-system"}
+        for version in versions:
+            data = {"00000001": json.dumps(version)}
+            kind = {"apiVersion": "v1", "kind": "ConfigMap"}
+            administrator.apply({**kind, "metadata": metadata, "data": data})
+            said = verbs.mappings("rollback", "--source=crd", "--yes", code=1)
+            assert "choose another" in said
 
     def test_an_object_that_has_changed_is_not_removed_unseen(
         self, plane: ControlPlane, administrator: Administrator

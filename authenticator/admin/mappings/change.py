@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -21,6 +22,7 @@ from authenticator.admin.mappings.where import Where, where_options
 from authenticator.admin.stores.base import Store
 from authenticator.editing.desired import added, applied
 from authenticator.editing.documents import Document
+from authenticator.editing.edits import EditError
 from authenticator.editing.entry import MappingEntry, Value
 from authenticator.editing.located import ACCOUNT, Located
 from authenticator.editing.principals import Chosen, principal
@@ -156,11 +158,22 @@ def _rollback(where: Where, *, version: int | None, manner: Manner) -> int:
     versions = store.history().versions
     wanted = [found for found in versions if version in (None, found.number)]
     if not wanted:
-        name = "an edit" if version is None else f"version {version}"
-        raise ConfigError((f"{store.title}: {name} is not in the history ('mappings history')",))
-    texts = wanted[-1].texts
-    words = f"roll back to version {wanted[-1].number}"
-    return edit(store, lambda _: store.restored(texts), words, manner, restoring=True)
+        name = "no edit" if version is None else f"no version {version}"
+        raise ConfigError((f"{store.title}: {name} is in the history ('mappings history')",))
+    chosen = wanted[-1]
+    undone: list[Mapping[str, str]] = []
+
+    def change(document: Document) -> Document:
+        undone.append(document.texts)
+        if undone[0] != document.texts:
+            raise EditError(
+                f"{store.title}: somebody else has edited meanwhile, which this would undo;"
+                " look again with 'mappings history'"
+            )
+        return store.restored(chosen.texts)
+
+    words = f"roll back to version {chosen.number}"
+    return edit(store, change, words, manner, restoring=True)
 
 
 def _regrouped(

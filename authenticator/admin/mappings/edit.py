@@ -96,7 +96,8 @@ def edit(
         change: makes the new document of the present one.
         words: what is done, for people and the history: "add role ...".
         manner: how.
-        restoring: whether entries that cannot be used are only warned of, since they stood there.
+        restoring: whether entries that cannot be used are only warned of, since they stood there;
+            what would make a whole section useless is refused all the same.
 
     Raises:
         EditError: it cannot be made.
@@ -122,7 +123,7 @@ def edit(
                 warn("somebody else has written meanwhile; this would be the difference now")
             show_diff(difference)
         _refuse_lock_out(snapshot.document, document, editor, manner)
-        _refuse_faults(snapshot.document, document, force=manner.force or restoring)
+        _refuse_faults(snapshot.document, document, force=manner.force, restoring=restoring)
         if lines != agreed:
             _ask(store, manner)
             agreed = lines
@@ -130,11 +131,10 @@ def edit(
             click.echo(f"{store.title}: nothing has been written (dry run)")
             return 0
         try:
-            store.write(snapshot, document, dry_run=manner.dry_run == "server")
+            _write(store, snapshot, document, editor, words=words, manner=manner)
         except Conflict:
             pause(attempt)
             continue
-        _finish(store, snapshot, editor, words, manner)
         return 0
     raise StoreError(f"{store.title}: others write it all the time; try again later")
 
@@ -165,18 +165,23 @@ def _refuse_lock_out(before: Document, after: Document, editor: Editor, manner: 
     _refuse((f"refused ({r.id}): {r.reason}; {r.advice}" for r in found), force=manner.force)
 
 
-def _refuse_faults(before: Document, after: Document, *, force: bool) -> None:
+def _refuse_faults(before: Document, after: Document, *, force: bool, restoring: bool) -> None:
     """Warn of what the edit makes wrong, and refuse entries that the server would leave out."""
     known = Counter(problem.reason for problem in _problems(before.sections()))
+    sections = after.sections()
+    broken = {section.name for section in sections if section.broken}
     found: list[str] = []
-    for problem in _problems(after.sections()):
+    for problem in _problems(sections):
         known[problem.reason] -= 1
         if known[problem.reason] >= 0:
             continue
+        left_out = f"the server would leave it out: {problem.origin}: {problem.reason}"
         if problem.in_force:
             warn(f"{problem.origin}: {problem.reason}")
+        elif restoring and problem.origin.section not in broken:
+            warn(left_out)
         else:
-            found.append(f"the server would leave it out: {problem.origin}: {problem.reason}")
+            found.append(left_out)
     _refuse(found, force=force)
 
 
@@ -202,12 +207,29 @@ def _ask(store: Store, manner: Manner) -> None:
         raise click.Abort
 
 
-def _finish(store: Store, snapshot: Snapshot, editor: Editor, words: str, manner: Manner) -> None:
+def _write(
+    store: Store,
+    snapshot: Snapshot,
+    document: Document,
+    editor: Editor,
+    *,
+    words: str,
+    manner: Manner,
+) -> None:
+    try:
+        store.write(snapshot, document, dry_run=manner.dry_run == "server")
+    except (Conflict, StoreError) as error:
+        if error.partly:
+            _remember(store, snapshot, editor, f"{words} (in part)")
+        raise
     if manner.dry_run == "server":
         click.echo(f"{store.title}: the API server would take it; nothing has been written")
         return
     click.echo(f"{store.title}: done: {shown(words)}")
+    _remember(store, snapshot, editor, words)
 
+
+def _remember(store: Store, snapshot: Snapshot, editor: Editor, words: str) -> None:
     def remembered(history: History) -> History:
         return history.with_edit(editor.username, words, snapshot.document.texts, time.time())
 

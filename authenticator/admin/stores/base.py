@@ -12,11 +12,23 @@ from authenticator.editing.editor import Editor
 
 
 class StoreError(Exception):
-    """The mappings cannot be read or written. The message says what to do."""
+    """The mappings cannot be read or written. The message says what to do.
+
+    Attributes:
+        partly: whether some of what was to be written has been, before this happened.
+    """
+
+    partly = False
 
 
 class Conflict(Exception):
-    """Somebody else has written since; the write has not been made."""
+    """Somebody else has written since; the write has not been made, or in part.
+
+    Attributes:
+        partly: as in `StoreError`.
+    """
+
+    partly = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +79,7 @@ class Store(Protocol):
         ...
 
     def restored(self, texts: Mapping[str, str]) -> Document:
-        """The document of an earlier version."""
+        """The document of an earlier version; StoreError if it is none of this store."""
         ...
 
     def history(self) -> History:

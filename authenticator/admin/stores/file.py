@@ -64,13 +64,16 @@ class FileStore:
 
     def restored(self, texts: Mapping[str, str]) -> Document:
         """See `Store.restored`."""
+        if len(texts) != 1:
+            raise StoreError(f"{self._history}: this version is not of one file; choose another")
         (text,) = texts.values()
         return MappingFile(self._path.name, text)
 
     def history(self) -> History:
         """See `Store.history`."""
         try:
-            lines = self._history.read_text().splitlines()
+            # One version a line; str.splitlines would break them at U+2028 too.
+            lines = self._history.read_bytes().decode().split("\n")
         except FileNotFoundError:
             return History()
         except (OSError, UnicodeError) as error:

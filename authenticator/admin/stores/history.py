@@ -43,13 +43,17 @@ class Version:
         Raises:
             ValueError: it is something else.
         """
-        value: Any = json.loads(text)
         try:
-            texts = {str(name): str(text) for name, text in value["texts"].items()}
-            time, user, edit = (str(value[key]) for key in ("time", "user", "edit"))
-            return cls(int(value["number"]), time, user, edit, texts)
-        except (TypeError, KeyError, AttributeError) as error:
+            value: Any = json.loads(text)
+            number, texts = value["number"], dict(value["texts"])
+            time, user, edit = (value[key] for key in ("time", "user", "edit"))
+            # JSON can hold half of a character, which nothing can print or write.
+            "".join([time, user, edit, *texts, *texts.values()]).encode()
+        except (TypeError, KeyError, RecursionError) as error:
             raise ValueError("it is no version of mappings") from error
+        if type(number) is not int or number < 1:
+            raise ValueError("its number is none")
+        return cls(number, time, user, edit, texts)
 
 
 @dataclass(frozen=True, slots=True)

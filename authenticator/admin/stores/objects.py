@@ -68,11 +68,18 @@ class ObjectsStore:
         requests += [_deletion(snapshot.version[name]) for name in before if name not in after]
         for done, request in enumerate(requests):
             progress = f" ({done} of {len(requests)} objects were written before)" if done else ""
-            self._send(*request, dry_run=dry_run, progress=progress)
+            try:
+                self._send(*request, dry_run=dry_run, progress=progress)
+            except (Conflict, StoreError) as error:
+                error.partly = done > 0 and not dry_run
+                raise
 
     def restored(self, texts: Mapping[str, str]) -> IdentityMappings:
         """See `Store.restored`."""
-        return IdentityMappings.from_texts(texts)
+        try:
+            return IdentityMappings.from_texts(texts)
+        except (ValueError, RecursionError) as error:
+            raise StoreError(f"this version is not of {self.title}; choose another") from error
 
     def _send(self, method: str, path: str, body: Object, *, dry_run: bool, progress: str) -> None:
         try:

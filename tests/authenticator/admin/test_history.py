@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from authenticator.admin.stores.history import MAX_BYTES, MAX_VERSIONS, History
@@ -28,6 +30,24 @@ def test_what_is_written_is_read_and_what_is_foreign_is_passed_over() -> None:
     written = [version.encoded() for version in history.versions]
     assert all("\n" not in text for text in written)
     assert History.decoded([written[1], "", "{}", "[]", '{"texts": 1}', written[0]]) == history
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        pytest.param({"number": float("inf")}, id="an infinite number"),
+        pytest.param({"number": True}, id="a number that is none"),
+        pytest.param({"number": 0}, id="a number that is not given"),
+        pytest.param({"user": 1}, id="a user that is no text"),
+        pytest.param({"edit": "\ud800"}, id="half a character"),
+        pytest.param({"texts": {"mapRoles": None}}, id="a text that is none"),
+        pytest.param({"texts": {"mapRoles": "\ud800"}}, id="half a character in a text"),
+    ],
+)
+def test_a_version_that_was_tampered_with_is_passed_over(changes: dict[str, object]) -> None:
+    version = {"number": 2, "time": "t", "user": "u", "edit": "e", "texts": {"mapRoles": ""}}
+    assert History.decoded([json.dumps(version)]).find(2)
+    assert History.decoded([json.dumps({**version, **changes}), "[" * 100_000]) == History()
 
 
 def test_the_oldest_make_room_and_numbers_are_never_given_twice() -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,6 +99,23 @@ class TestFiles:
         assert run("rollback", "--yes")[0] == 0
         assert file.read_bytes() == before
 
+    @pytest.mark.parametrize("mark", ["\u2028", "\x85", "\x1e"])
+    def test_the_history_keeps_what_some_readers_take_for_a_line_break(
+        self, run: Run, file: Path, mark: str
+    ) -> None:
+        name = json.dumps(f"a{mark}b")
+        file.write_text(f"{TEXT}    note: {name}\n", encoding="utf-8")
+        store = FileStore(file)
+        texts = {"mappings.yaml": f"# {mark}\n"}
+        store.remember(lambda history: history.with_edit("ann", "edit", texts, 0.0))
+        assert [version.texts for version in store.history().versions] == [texts]
+
+    def test_a_version_of_something_else_is_not_restored(self, run: Run, file: Path) -> None:
+        store = FileStore(file)
+        store.remember(lambda history: history.with_edit("ann", "edit", {}, 0.0))
+        code, said = run("rollback", "--yes")
+        assert (code, "choose another" in said) == (1, True)
+
     def test_no_server_checks_it(self, run: Run) -> None:
         assert run(*ADD, "--dry-run=server")[0] == 2
 
@@ -188,6 +206,37 @@ class TestGuards:
         run("remove", "12345", "--yes")
         code, said = run("rollback", "--yes")
         assert (code, "warning: the server would leave it out" in said) == (0, True)
+
+    def test_a_rollback_to_what_does_not_parse_is_refused(self, run: Run, file: Path) -> None:
+        texts = {"mappings.yaml": "mapRoles: ["}
+        FileStore(file).remember(lambda history: history.with_edit("ann", "edit", texts, 0.0))
+        assert run("rollback", "--yes")[0] == 1
+        assert file.read_text() == TEXT
+        assert run("rollback", "--yes", "--force")[0] == 0
+
+    def test_a_rollback_does_not_undo_what_somebody_writes_meanwhile(
+        self, run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run(*ADD, "--yes")
+        write = FileStore.write
+
+        def overtaken(*arguments: Any, **more: Any) -> None:
+            monkeypatch.setattr(FileStore, "write", write)
+            file.write_text(f"{file.read_text()}# theirs\n")
+            write(*arguments, **more)
+
+        monkeypatch.setattr(FileStore, "write", overtaken)
+        code, said = run("rollback", "--yes")
+        assert (code, "somebody else has edited" in said) == (1, True)
+        assert file.read_text() == f"{TEXT}{ADDED}# theirs\n"
+
+    @pytest.mark.parametrize("verb", [["remove"], ["update", "--username=x"], ["get"]])
+    def test_an_empty_name_is_not_the_entry_that_names_nobody(
+        self, run: Run, file: Path, verb: list[str]
+    ) -> None:
+        file.write_text(f"{TEXT}  - userid: AROAEXAMPLE\n    username: x\n")
+        yes = [] if verb == ["get"] else ["--yes"]
+        assert run(*verb, "", *yes)[0] == 1
 
 
 class TestWhatIsShown:
