@@ -88,3 +88,15 @@ def test_an_unreachable_service_is_no_answer(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("urllib.request.urlopen", refuse)
     with pytest.raises(NoAnswerError, match="Connection refused"):
         audit.ask(b"{}")
+
+
+def test_nobody_is_asked_where_it_is_switched_off(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def unreachable(*_: object, **__: object) -> None:
+        raise AssertionError("somebody was asked")
+
+    monkeypatch.setenv("DEPENDENCY_AUDIT", "off")
+    monkeypatch.setattr("urllib.request.urlopen", unreachable)
+    assert (audit.main([]), audit.main(["--required"])) == (0, 2)
+    assert "NOT AUDITED" in capsys.readouterr().err
