@@ -27,6 +27,8 @@ FORCE = "iamauthenticator.k8s.aws/force"
 # On the object that is to be deleted.
 FORCE_DELETE = "iamauthenticator.k8s.aws/force-delete"
 
+_LEFT_OPEN = f"the annotation {FORCE_DELETE} is on it: it can be deleted without another question"
+
 _NOTHING = Guard()
 _MAX_ERRORS = 10
 _TEXT_LENGTH = 256
@@ -125,10 +127,14 @@ class Judge:
         fresh, known = compared(old, new)
         objections = [*_errors(fresh), *self._deletes(request, kind)]
         warnings = [shown(finding) for finding in (*fresh, *known)]
+        if _annotation(request.new, FORCE_DELETE):
+            warnings.append(_LEFT_OPEN)
+        was, will = _read(request.old, kind, context), _read(request.new, kind, context)
+        self._pending.found(kind.source, was)
         around = self._surroundings(kind.source)
         if around is None:
             return _verdict(request, objections, warnings)
-        before, after = _sections(request, kind, context.guard, around.sections)
+        before, after = _of_source(request, kind, was, will, around.sections)
         objections += _takes_away(before, after, request, now, around.elsewhere)
         verdict = _verdict(request, objections, warnings)
         if verdict.answer.allowed and not request.dry_run:
@@ -155,18 +161,24 @@ def _takes_away(
         yield _Objection(found.id, f"{found.reason}; {found.advice}")
 
 
-def _sections(
-    request: AdmissionRequest, kind: Kind, guard: Guard, in_force: tuple[Section, ...]
+def _read(obj: Object | None, kind: Kind, context: Context) -> tuple[Section, ...]:
+    return kind.sections(obj, context.guard) if obj else ()
+
+
+def _of_source(
+    request: AdmissionRequest,
+    kind: Kind,
+    was: tuple[Section, ...],
+    will: tuple[Section, ...],
+    in_force: tuple[Section, ...],
 ) -> tuple[tuple[Section, ...], tuple[Section, ...]]:
-    """All sections of the edited source, before and after."""
-    old = kind.sections(request.old, guard) if request.old else ()
-    new = kind.sections(request.new, guard) if request.new else ()
+    """All sections of the edited source, before and after; the object's own `was` and `will` be."""
     if not kind.whole:
         others = [section for section in in_force if section.name != request.name]
-        return _by_name(*others, *old), _by_name(*others, *new)
+        return _by_name(*others, *was), _by_name(*others, *will)
     # What could not be read has had its last good version in force.
     last_good = {section.name: section for section in in_force}
-    return tuple(last_good.get(was.name, was) if was.broken else was for was in old), new
+    return tuple(last_good.get(old.name, old) if old.broken else old for old in was), will
 
 
 def _by_name(*sections: Section) -> tuple[Section, ...]:

@@ -14,9 +14,9 @@ from authenticator.mapping.sections import Section
 from authenticator.sources.base import SourceState
 from authenticator.sources.chain import StoreStatus
 
-# Longer than a watch that works is ever behind. An edit that was allowed here and not stored after
-# all (another webhook refused it) is believed in for as long.
-_SECONDS = 30.0
+# Longer than a watch that works is behind. An edit that was allowed here and not stored after all
+# (another webhook refused it), or undone where we are not asked, is believed in for as long.
+_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,13 @@ class Pending:
             earlier = self._edits.pop(key, None)  # so that they stay in the order of time
             olds = earlier.olds if earlier and earlier.new == old else frozenset()
             self._edits[key] = _Edit(olds | {hash(old)}, new, now + _SECONDS)
+
+    def found(self, source: str, sections: Sequence[Section]) -> None:
+        """Take note of what the API server says to be there, before an edit."""
+        for section in sections:
+            edit = self._edits.get((source, section.name))
+            if edit and edit.new != section:
+                del self._edits[source, section.name]
 
     def applied(self, status: StoreStatus, now: float) -> StoreStatus:
         """What the server will have in force as soon as it has seen the edits."""

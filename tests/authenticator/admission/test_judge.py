@@ -255,6 +255,13 @@ def test_a_deletion_is_forced_on_the_object_itself() -> None:
     assert (verdict.result, verdict.forced_by) == ("forced", "access entries now")
 
 
+def test_a_reason_to_delete_is_not_left_behind_without_a_word() -> None:
+    verdict = edit(SOUND, aws_auth(ADMIN, OTHER, force_delete="access entries now"))
+    assert verdict.answer.allowed
+    [warning] = verdict.answer.warnings
+    assert FORCE_DELETE in warning
+
+
 def test_a_forced_edit_does_not_force_a_later_deletion() -> None:
     assert edit(aws_auth(ADMIN, force="an edit"), None).result == "rejected"
 
@@ -385,6 +392,11 @@ def test_what_has_been_seen_counts_as_it_is() -> None:
 def test_what_is_deleted_and_made_anew_counts_again() -> None:
     server = Server(a=A, b=B)
     assert [server.allows(A, None), server.allows(None, A), server.allows(B, None)] == [True] * 3
+
+
+def test_what_was_undone_without_asking_counts_again_once_it_is_found() -> None:
+    server = Server(a=A, b=B)
+    assert [server.allows(A, LOWERED), server.allows(A, A), server.allows(B, None)] == [True] * 3
 
 
 def test_what_was_not_stored_after_all_counts_again() -> None:
