@@ -26,7 +26,7 @@ _ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII)
 
 # What STS says when the signer is not who the token claims, with the reason in our words: STS's
 # own message quotes the canonical request, which holds parts of the token.
-_REFUSALS = {
+REFUSALS = {
     "AccessDenied": "access was denied; a VPC endpoint's policy can do that",
     "AccessDeniedException": "access was denied; a VPC endpoint's policy can do that",
     "ExpiredToken": "the session credentials that signed it have expired",
@@ -161,7 +161,7 @@ def _refusal(request: PresignedRequest, status: int, body: bytes) -> Exception:
         code = ""  # what stands before STS refuses what is too long, in words of its own
     if code in _THROTTLES:
         return StsThrottled("STS refused the call for its quota")
-    reason = _REFUSALS.get(code)
+    reason = REFUSALS.get(code)
     if reason is None:
         kind = StsRefusedOddly if status in _OF_THE_REQUEST else StsUnavailable
         return kind(f"{request.host.name} answered {status} with an unexpected error")
