@@ -1,6 +1,8 @@
 """What makes a grant dangerous: a table.
 
-Each risk is a list of requests, any of which whoever holds the grant may make. Sources: Kubernetes,
+Each risk is a list of requests, any of which whoever holds the grant may make. Where one object is
+enough (one user to impersonate, one webhook to change), a grant with `resourceNames` shows it too:
+these requests are for `ALL`. Sources: Kubernetes,
 "RBAC good practices" (privilege escalation risks) and "Hardening guide: authentication and
 authorization".
 """
@@ -120,7 +122,7 @@ BY_REQUEST = (
         None,
         (
             *_asks(_CHANGES, "configmaps", name="aws-auth"),
-            *_asks(_WRITES, "iamidentitymappings", group="iamauthenticator.k8s.aws"),
+            *_asks(_WRITES, "iamidentitymappings", group="iamauthenticator.k8s.aws", name=ALL),
         ),
     ),
     Risk(
@@ -129,7 +131,7 @@ BY_REQUEST = (
         "The verb escalate allows to write roles with more rights than one has.",
         _CRITICAL,
         _HIGH,
-        tuple(_asks(("escalate",), "clusterroles", "roles", group=_RBAC)),
+        tuple(_asks(("escalate",), "clusterroles", "roles", group=_RBAC, name=ALL)),
     ),
     Risk(
         "bind",
@@ -148,10 +150,7 @@ BY_REQUEST = (
         "Acting as any user, group or service account gives the rights of all of them.",
         _CRITICAL,
         _HIGH,
-        (
-            *_asks(("impersonate",), "users", "groups", "serviceaccounts"),
-            *_asks(("impersonate",), "groups", name="system:masters"),
-        ),
+        tuple(_asks(("impersonate",), "users", "groups", "serviceaccounts", name=ALL)),
     ),
     Risk(
         "certificates",
@@ -185,6 +184,7 @@ BY_REQUEST = (
                 "mutatingadmissionpolicies",
                 "mutatingadmissionpolicybindings",
                 group="admissionregistration.k8s.io",
+                name=ALL,
             )
         ),
     ),
@@ -194,7 +194,7 @@ BY_REQUEST = (
         "Whoever serves an APIService gets the requests of everybody for it, and the controllers'.",
         _CRITICAL,
         None,
-        tuple(_asks(_WRITES, "apiservices", group="apiregistration.k8s.io")),
+        tuple(_asks(_WRITES, "apiservices", group="apiregistration.k8s.io", name=ALL)),
     ),
     Risk(
         "nodes-proxy",
@@ -211,7 +211,7 @@ BY_REQUEST = (
         "A token is the service account's rights; some in kube-system can do nearly everything.",
         _CRITICAL,
         _MEDIUM,
-        tuple(_asks(("create",), "serviceaccounts/token")),
+        tuple(_asks(("create",), "serviceaccounts/token", name=ALL)),
     ),
     Risk(
         "secrets-read",

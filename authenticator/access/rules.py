@@ -20,7 +20,7 @@ class Request:
         resource: the resource in the plural, in lower case: "pods"; "" for a request of a path.
         group: its API group; "" for the core group.
         subresource: "log", "exec", ...; "" for the object itself.
-        name: the one object meant; "" for any of them.
+        name: the one object meant; "" for any of them, and `ALL` for some one, whichever.
         path: the path of a request that is for no resource: "/healthz".
     """
 
@@ -56,7 +56,7 @@ class PolicyRule:
         return (
             bool(self.groups & {ALL, request.group})
             and self._covers_resource(request)
-            and (not self.names or request.name in self.names)
+            and (not self.names or request.name == ALL or request.name in self.names)
         )
 
     def _covers_resource(self, request: Request) -> bool:

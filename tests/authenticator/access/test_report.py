@@ -225,6 +225,30 @@ _RBAC = "rbac.authorization.k8s.io"
         pytest.param(
             rule("impersonate", "groups", names="system:masters"), {"impersonate": "critical"}, {}
         ),
+        pytest.param(
+            rule("impersonate", "users", names="root"),
+            {"impersonate": "critical"},
+            {},
+            id="one user to impersonate",
+        ),
+        pytest.param(
+            rule("update", "iamidentitymappings", "iamauthenticator.k8s.aws", names="one"),
+            {"mappings-write": "critical"},
+            {},
+            id="one mapping",
+        ),
+        pytest.param(
+            rule("patch", "mutatingwebhookconfigurations", _ADMISSION, names="one"),
+            {"admission-write": "critical"},
+            {},
+            id="one webhook",
+        ),
+        pytest.param(
+            rule("create", "serviceaccounts/token", names="one"),
+            {"token-create": "critical"},
+            {"token-create": "medium"},
+            id="one service account",
+        ),
         pytest.param(rule("escalate", "clusterroles", _RBAC), {"escalate": "critical"}, {}),
         pytest.param(
             rule("bind", "clusterroles", _RBAC, names="cluster-admin"),

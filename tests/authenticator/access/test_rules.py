@@ -34,6 +34,9 @@ _RED = Request("get", "pods", name="red")
         pytest.param(made("get", "*/log"), _LOG, id="a subresource of any resource"),
         pytest.param(made("get", "x", "*"), Request("get", "x", "example.com"), id="any group"),
         pytest.param(made("get", "pods", names="red"), _RED, id="the object named"),
+        pytest.param(
+            made("get", "pods", names="red"), Request("get", "pods", name="*"), id="some object"
+        ),
         pytest.param(made("get", paths="/a"), Request("get", path="/a"), id="a path"),
         pytest.param(made("get", paths="/a/*"), Request("get", path="/a/b/c"), id="below a path"),
         pytest.param(made("get", paths="/a*"), Request("get", path="/a"), id="a path's beginning"),
