@@ -171,11 +171,11 @@ def test_kubectl_shows_warnings_and_stores_the_edit(editors: Editors) -> None:
 
 
 def test_an_error_that_was_there_before_is_a_warning(cluster: Cluster, editors: Editors) -> None:
-    reason = {"reason": "an old error"}
+    reason = "an old error"
     broken = {"rolearn": "nonsense", "username": "x"}
-    forced = editors.admin("apply", "-f", "-", stdin=written(NODE, VIEWER, broken, **reason))
+    forced = editors.admin("apply", "-f", "-", stdin=written(NODE, VIEWER, broken, reason=reason))
     assert forced.returncode == 0, forced.stderr
-    applied = editors.alice("apply", "-f", "-", stdin=written(NODE, broken, **reason))
+    applied = editors.alice("apply", "-f", "-", stdin=written(NODE, broken, reason=reason))
     assert applied.returncode == 0, applied.stderr
     assert "Warning: mapRoles[1], line " in applied.stderr
 
@@ -253,6 +253,28 @@ def test_custom_resources_are_judged_together_with_aws_auth(editors: Editors) ->
         assert editors.alice("delete", "iamidentitymapping", "mine", "creator").returncode == 0
     finally:
         editors.admin("delete", "iamidentitymapping", "--all")
+
+
+def test_deleting_all_at_once_keeps_the_last_administrator(editors: Editors) -> None:
+    """The API server asks about each while the server may not know yet that others are gone."""
+    names = [f"admin-{letter}" for letter in "abcdef"]
+    for name in names:
+        spec = {"arn": f"{CREATOR}-{name}", "username": name, "groups": ["system:masters"]}
+        assert editors.admin("apply", "-f", "-", stdin=mapping(name, **spec)).returncode == 0
+    nobody = written(NODE, VIEWER, users=())
+    editors.cluster.administrator.wait_for(
+        lambda: editors.admin("apply", "-f", "-", stdin=nobody).returncode == 0
+    )
+    try:
+        deleted = editors.admin("delete", "iamidentitymapping", *names)
+        assert "no mapping would lead to system:masters" in deleted.stderr
+        left = editors.admin("get", "iamidentitymapping", "--output=name").stdout.split()
+        assert len(left) == 1
+    finally:
+        editors.admin("apply", "-f", "-", stdin=written(NODE, VIEWER))
+        editors.cluster.administrator.wait_for(
+            lambda: editors.admin("delete", "iamidentitymapping", "--all").returncode == 0
+        )
 
 
 # Outages.
@@ -335,6 +357,21 @@ def test_a_policy_keeps_aws_auth_from_being_deleted_or_emptied(policed: Editors)
 def test_a_policy_lets_aws_auth_be_deleted_for_a_reason(policed: Editors) -> None:
     policed.cluster.plane.kubectl("annotate", *AWS_AUTH, f"{FORCE}-delete=a drill")
     policed.cluster.plane.kubectl("delete", *AWS_AUTH)
+
+
+DEFINITION = ("customresourcedefinition", "iamidentitymappings.iamauthenticator.k8s.aws")
+
+
+def test_a_policy_keeps_the_definition_with_all_its_objects(policed: Editors) -> None:
+    dry = ("--dry-run=server",)
+    policed.cluster.administrator.wait_for(
+        lambda: "every IAMIdentityMapping" in policed.admin("delete", *dry, *DEFINITION).stderr
+    )
+    policed.cluster.plane.kubectl("annotate", *DEFINITION, f"{FORCE}-delete=a drill")
+    try:
+        policed.cluster.plane.kubectl("delete", *dry, *DEFINITION)
+    finally:
+        policed.cluster.plane.kubectl("annotate", *DEFINITION, f"{FORCE}-delete-")
 
 
 def test_a_policy_keeps_mappings_out_of_binary_data(policed: Editors) -> None:
