@@ -92,12 +92,13 @@
     const full = wanted.sub ? [`${wanted.resource}/${wanted.sub}`, `*/${wanted.sub}`] : [wanted.resource];
     return has("apiGroups", wanted.group) && has("resources", ...full) && !rule.resourceNames;
   }
+  const known = (resource) => (Object.hasOwn(data.groups, resource) ? data.groups[resource] : undefined);
   function request(verb, text) {
     if (text.startsWith("/")) return { verb, path: text, wide: true };
     const [full, sub = ""] = text.toLowerCase().split("/", 2);
     const dot = full.indexOf(".");
     const resource = dot < 0 ? full : full.slice(0, dot);
-    const group = dot < 0 ? (resource === "*" ? "*" : data.groups[resource]) : full.slice(dot + 1);
+    const group = dot < 0 ? (resource === "*" ? "*" : known(resource)) : full.slice(dot + 1);
     if (group === undefined) return null;
     const wide = data.wide.includes(`${resource}.${group}`) && verb !== "bind";
     return { verb, resource, group, sub, wide };

@@ -227,9 +227,12 @@ def test_the_page_answers_who_can_as_the_command_does(
     assert set(report.names) == {re.sub(r"^arn:.*?/", "", arn) for arn in able}
 
 
-def test_a_resource_that_is_not_known_is_asked_for_by_its_group(report: Page) -> None:
+@pytest.mark.parametrize("resource", ["widgets", "constructor", "__proto__"])
+def test_a_resource_that_is_not_known_is_asked_for_by_its_group(
+    report: Page, resource: str
+) -> None:
     report.fill("verb", "get")
-    report.fill("resource", "widgets")
+    report.fill("resource", resource)
     assert "widgets.example.com" in report.find("#can-problem").text
     assert report.count.startswith("All")
 
