@@ -80,8 +80,11 @@ def complaining(function: Callable[..., int]) -> Callable[..., int]:
     def run(**values: Any) -> int:
         try:
             return function(**values)
+        # They quote documents and servers, which may hold what a terminal obeys.
+        except ConfigError as error:
+            raise ConfigError(tuple(map(shown, error.problems))) from error
         except (EditError, StoreError) as error:
-            raise ConfigError((str(error),)) from error
+            raise ConfigError((shown(str(error)),)) from error
 
     return run
 
@@ -186,9 +189,11 @@ def _refuse_faults(before: Document, after: Document, *, force: bool, restoring:
 
 
 def _refuse(reasons: Iterable[str], *, force: bool) -> None:
-    found = [shown(reason) for reason in reasons]
+    found = list(reasons)
     if found and not force:
-        raise ConfigError((*found, "nothing has been written; --force does it anyway"))
+        raise ConfigError(
+            (*found, "nothing has been written; 'mappings ... --force' does it anyway")
+        )
     for text in found:
         warn(text)
 
@@ -200,7 +205,7 @@ def _problems(sections: Sequence[Section]) -> list[Problem]:
 def _ask(store: Store, manner: Manner) -> None:
     if manner.yes or manner.dry_run != "none":
         return
-    if not sys.stdin.isatty():
+    if not (sys.stdin and sys.stdin.isatty()):  # a closed input is None
         raise ConfigError(("there is nobody to ask; --yes writes this, --dry-run only shows it",))
     if not click.confirm(f"Write this to {store.title}?"):
         click.echo("Nothing has been written.")

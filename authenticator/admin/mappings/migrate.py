@@ -11,7 +11,8 @@ import click
 from authenticator.admin.connection import connection_options
 from authenticator.admin.mappings.edit import Manner, complaining, edit, manner_options, warn
 from authenticator.admin.mappings.group import group
-from authenticator.admin.mappings.transfer import entries_of, tell
+from authenticator.admin.mappings.transfer import entries_of
+from authenticator.admin.mappings.wanted import tell
 from authenticator.admin.mappings.where import CONFIG_MAP, OBJECTS, Where
 from authenticator.admin.stores.base import Snapshot, Store
 from authenticator.editing.documents import Document

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterable
 from pathlib import Path
 
 import click
 
-from authenticator.admin.mappings.edit import Manner, complaining, edit, manner_options, warn
+from authenticator.admin.mappings.edit import Manner, complaining, edit, manner_options
 from authenticator.admin.mappings.group import group
+from authenticator.admin.mappings.wanted import converted, tell
 from authenticator.admin.mappings.where import OBJECTS, Where, where_options
 from authenticator.editing.documents import Document
 from authenticator.editing.edits import EditError
 from authenticator.editing.entry import MappingEntry
 from authenticator.editing.formats import table
-from authenticator.editing.formats.conversion import Conversion, Note, Options
+from authenticator.editing.formats.conversion import Note, Options
 from authenticator.editing.formats.identity_mappings import portable
 from authenticator.editing.formats.migration import additions
 from authenticator.errors import ConfigError
@@ -66,7 +65,7 @@ def _export(where: Where, *, name: str, cluster: str, region: str) -> int:
 def _import(
     where: Where, *, filename: str, name: str | None, map_admin_policy: bool, manner: Manner
 ) -> int:
-    found = _read(filename, name or "", Options(map_admin_policy=map_admin_policy))
+    found = converted(filename, Options(map_admin_policy=map_admin_policy), name or "")
     tell(found.notes)
     told: set[Note] = set(found.notes)
 
@@ -95,22 +94,3 @@ def entries_of(document: Document) -> list[MappingEntry]:
                 f"{section.name} cannot be read: {section.problems[0].reason}; put that right first"
             )
     return [located.entry for located in document.entries()]
-
-
-def tell(notes: Iterable[Note]) -> None:
-    """Print notes, each once."""
-    for note in dict.fromkeys(notes):
-        warn(str(note))
-
-
-def _read(filename: str, name: str, options: Options) -> Conversion:
-    shown = "standard input" if filename == "-" else filename
-    try:
-        content = sys.stdin.buffer.read() if filename == "-" else Path(filename).read_bytes()
-        return table.read(content.decode("utf-8-sig"), options, name)
-    except OSError as error:
-        raise ConfigError((f"{shown}: {error.strerror}",)) from error
-    except UnicodeError as error:
-        raise ConfigError((f"{shown}: it is not UTF-8; save it as UTF-8",)) from error
-    except DocumentError as error:
-        raise ConfigError((f"{shown}: {error}",)) from error

@@ -1,17 +1,18 @@
-"""Entries from a file, as `mappings apply` and `diff` take them."""
+"""Entries from a file, as `mappings apply`, `diff` and `import` take them."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
+from authenticator.admin.mappings.edit import warn
 from authenticator.editing.entry import MappingEntry
 from authenticator.editing.formats import table
-from authenticator.editing.formats.conversion import Options
+from authenticator.editing.formats.conversion import Conversion, Note, Options
 from authenticator.errors import ConfigError
 from authenticator.mapping.nodes import DocumentError
 
@@ -46,13 +47,37 @@ def wanted_from(filename: str) -> tuple[MappingEntry, ...]:
     Raises:
         ConfigError: the file cannot be read, or something in it would be left out.
     """
-    name = "standard input" if filename == "-" else filename
-    try:
-        content = sys.stdin.buffer.read() if filename == "-" else Path(filename).read_bytes()
-        found = table.read(content.decode("utf-8-sig"), Options())
-    except (OSError, UnicodeError, DocumentError) as error:
-        raise ConfigError((f"{name}: {error}",)) from error
+    found = converted(filename, Options())
     left_out = [note for note in found.notes if note.left_out]
     if left_out:
+        name = _named(filename)
         raise ConfigError(tuple(f"{name}: {note.subject}: {note.text}" for note in left_out))
+    tell(found.notes)
     return found.entries
+
+
+def converted(filename: str, options: Options, name: str = "") -> Conversion:
+    """Read a file, or standard input for `-`, in the format called `name` or one found out.
+
+    Raises:
+        ConfigError: the file cannot be read.
+    """
+    try:
+        content = sys.stdin.buffer.read() if filename == "-" else Path(filename).read_bytes()
+        return table.read(content.decode("utf-8-sig"), options, name)
+    except OSError as error:
+        raise ConfigError((f"{_named(filename)}: {error.strerror}",)) from error
+    except UnicodeError as error:
+        raise ConfigError((f"{_named(filename)}: it is not UTF-8; save it as UTF-8",)) from error
+    except DocumentError as error:
+        raise ConfigError((f"{_named(filename)}: {error}",)) from error
+
+
+def tell(notes: Iterable[Note]) -> None:
+    """Print notes, each once."""
+    for note in dict.fromkeys(notes):
+        warn(str(note))
+
+
+def _named(filename: str) -> str:
+    return "standard input" if filename == "-" else filename

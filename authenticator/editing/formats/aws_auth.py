@@ -115,9 +115,12 @@ def _has_section(fields: Fields) -> bool:
 
 
 def _entries(holder: Fields) -> Iterator[MappingEntry]:
-    found = {key.lower(): node for key, node in holder.values.items()}
+    found: dict[str, Node] = {}
+    for key, node in holder.values.items():
+        if key.lower() in found and key.lower() in _SECTIONS:
+            raise DocumentError(f"{key} stands here twice; merge the two", node.line)
+        found[key.lower()] = node
     for key, section in _SECTIONS.items():
-        node = found.get(key)
-        if isinstance(node, Text):
-            node = read_tree(node.value or "")
-        yield from (entry_of(section, item) for item in as_items(node, section))
+        given = found.get(key)
+        listed = read_tree(given.value or "") if isinstance(given, Text) else given
+        yield from (entry_of(section, item) for item in as_items(listed, section))

@@ -116,5 +116,7 @@ def read(text: str, options: Options, name: str = "") -> Conversion:
     nodes = trees(text)
     found = next((known for known in FORMATS if known.recognises(nodes)), None)
     if found is None:
-        raise DocumentError(f"its format is none of {', '.join(NAMES)}; name it with --format")
+        raise DocumentError(
+            f"its format is none of {', '.join(NAMES)}; name it with 'mappings import --format'"
+        )
     return found.read(nodes, options)

@@ -80,6 +80,14 @@ class TestAsking:
         assert (code, "--yes" in said) == (1, True)
         assert file.read_text() == TEXT
 
+    def test_a_closed_input_is_nobody(
+        self, run: Run, file: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(sys, "stdin", None)
+        code, said = run(*ADD)
+        assert (code, "--yes" in said) == (1, True)
+        assert file.read_text() == TEXT
+
     def test_the_difference_is_shown(self, run: Run) -> None:
         _, said = run(*ADD, "--yes")
         assert f"\n+  - rolearn: {DEV}\n" in said
@@ -275,6 +283,13 @@ class TestWhatIsShown:
         file.write_text('mapRoles: [{"rolearn": "\\e[2J"}]\n')
         assert "\x1b" not in run("list")[1]
 
+    def test_errors_quote_nothing_that_moves_the_cursor(self, run: Run, tmp_path: Path) -> None:
+        entry = {"rolearn": "arn:aws:iam::111122223333:role/\x1b[2J", "username": "x"}
+        wanted = tmp_path / "wanted.json"
+        wanted.write_text(json.dumps({"mapRoles": [entry]}))
+        code, said = run("apply", f"--filename={wanted}", "--yes")
+        assert (code, "\x1b" in said, "\\x1b[2J" in said) == (1, False, True)
+
     @pytest.mark.parametrize(
         ("arguments", "code"),
         [
@@ -305,6 +320,22 @@ def test_groups_are_added_and_removed_one_by_one(run: Run, file: Path) -> None:
     )
     run("update", ADMIN, "--expires=", "--groups=system:masters", "--yes")
     assert file.read_text() == TEXT
+
+
+def test_of_a_section_that_is_there_twice_none_is_taken_for_all(
+    run: Run, file: Path, tmp_path: Path
+) -> None:
+    wanted = tmp_path / "wanted.yaml"
+    wanted.write_text(f"{TEXT}maproles:\n- rolearn: {DEV}\n  username: dev\n")
+    code, said = run("apply", f"--filename={wanted}", "--prune", "--yes", "--force")
+    assert (code, "line 7: maproles stands here twice" in said) == (1, True)
+    assert file.read_text() == TEXT
+
+
+def test_remarks_on_what_is_applied_are_shown(run: Run, tmp_path: Path) -> None:
+    wanted = tmp_path / "wanted.yaml"
+    wanted.write_text(TEXT.replace("username:", "userName2: x\n    username:"))
+    assert "the unknown key 'userName2' is ignored" in run("diff", f"--filename={wanted}")[1]
 
 
 def test_groups_may_be_repeated_as_with_the_reference(run: Run, file: Path) -> None:
