@@ -21,7 +21,8 @@ from dev.server import COMMAND, WebhookServer, now, write_config
 ACCOUNT = "111122223333"
 ALICE = user(ACCOUNT, "alice")
 BOB = assumed_role(ACCOUNT, "Developer", "bob@example.com")
-MALLORY = user("444455556666", "mallory")
+# Of another account, who has the luck to bear the same name.
+MALLORY = user("444455556666", "alice")
 
 
 def config(*groups: str) -> dict[str, Any]:
@@ -121,15 +122,35 @@ def play(stage: Stage, server: WebhookServer, aws: AwsDouble) -> None:
     server.wait_for_each_worker("MountedFile has changed", since)
     stage.show(whom(review(server, mint(BOB, aws))), good=True)
 
-    stage.step(
-        "mallory has valid AWS keys and no mapping; kubectl sees no more than `Unauthorized`"
-    )
+    stage.step("an alice of another account has valid AWS keys; kubectl says only `Unauthorized`")
     moment = now()
     status = review(server, mint(MALLORY, aws))
     stage.show(json.dumps(status), good=status["authenticated"])
-    stage.show("and the audit log gives the reason:")
-    record = server.audited(moment)
-    stage.show(f"{record['reason']} (denial {record['denial_id']})", good=False)
+    explain(stage, server, server.audited(moment))
+
+    stage.step("A slip in an edit is found before it matters: `lint`")
+    broken = server.config.with_name("edit.yaml")
+    broken.write_text(server.config.read_text().replace(f"{ACCOUNT}:role", f"{ACCOUNT[1:]}:role"))
+    stage.show(administer("lint", broken.name, directory=broken.parent), good=False)
+
+
+def explain(stage: Stage, server: WebhookServer, denial: dict[str, Any]) -> None:
+    """Show why somebody was refused, by the denial's id in the log."""
+    denial_id = denial["denial_id"]
+    log = server.config.with_name("server.log")
+    log.write_text(json.dumps(denial) + "\n")
+    stage.show(f"The log names the denial {denial_id}; `explain --id {denial_id}` tells why:")
+    given = ("--id", denial_id, "--log", log.name, "--config", server.config.name)
+    told = administer("explain", *given, directory=log.parent)
+    stage.show(told[told.index("Nearest") :].strip(), good=False)
+
+
+def administer(*arguments: str, directory: Path) -> str:
+    """Run a verb of ours as the administrator does, and return what it prints."""
+    done = subprocess.run(
+        [COMMAND, *arguments], cwd=directory, capture_output=True, text=True, check=False
+    )
+    return done.stdout
 
 
 def with_kubectl(stage: Stage, server: WebhookServer, directory: Path) -> None:
