@@ -162,7 +162,7 @@ def test_kops(walk: Walk) -> None:
         *("--cluster-id=prod-1.example.com", f"--kubeconfig={account}"),
         f"--backend-mode={cluster['spec']['authentication']['aws']['backendMode']}",
     )
-    walk.node.of_kops = Run(arguments)
+    walk.node.run_otherwise = Run(arguments)
     tell_api_server(walk)
     assert_logs_in(walk)
 

@@ -78,7 +78,7 @@ class Node:
         home: where its root user works.
         plane: its control plane.
         log: what the server writes.
-        of_kops: the server as kops runs it, if it does.
+        run_otherwise: the server as something runs it that is not here, such as kops.
     """
 
     def __init__(self, directory: Path, environment: Mapping[str, str]) -> None:
@@ -98,7 +98,7 @@ class Node:
         self._make_cluster(directory / "apiserver")
         self._running: tuple[Run, Process] | None = None
         self.log = directory / "server.log"
-        self.of_kops: Run | None = None
+        self.run_otherwise: Run | None = None
 
     def __enter__(self) -> Self:
         self.plane.__enter__()

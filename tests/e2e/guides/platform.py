@@ -41,8 +41,8 @@ def settle(node: Node) -> None:
         node.run(_run_of(node, yaml.safe_load(pod.read_text())))
     elif (unit := node.root / f"etc/systemd/system/{_NAME}.service").exists():
         node.run(_unit(unit) if unit.with_suffix(".enabled").exists() else None)
-    elif node.of_kops is not None:
-        node.run(node.of_kops)
+    elif node.run_otherwise is not None:
+        node.run(node.run_otherwise)
     else:
         _workload(node)
 

@@ -124,10 +124,14 @@ class Walk:
         """Run a block and have the node do what is then to be done; return what it prints."""
         printed = ""
         for part in _parts(block.text):
-            settle(self.node)
+            self.settle()
             printed += self.shell(block.words[0], part, str(block))
-        settle(self.node)
+        self.settle()
         return printed
+
+    def settle(self) -> None:
+        """Have the node do what is to be done now."""
+        settle(self.node)
 
     def shell(self, place: str, text: str, name: str) -> str:
         """Run commands of the guide's at a place; return what they print."""
