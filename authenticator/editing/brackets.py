@@ -5,11 +5,15 @@ See `authenticator.editing.splicing`, which uses them. What is new is laid out a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from authenticator.editing.entry import Value
-from authenticator.editing.places import Layout, Place
+from authenticator.editing.places import Layout, Place, Unspliceable
 from authenticator.editing.writing import Item, flow, line_break
+
+_REST_OF_LINE = re.compile(r"[ \t]*,?[ \t]*(?:#[^\n]*)?\r?\n")
+_COMMENT_ABOVE = re.compile(r"^([ \t]*)#[^\n]*\n\Z", re.MULTILINE)
 
 
 def append(found: Layout, place: Place, items: Sequence[Item]) -> str:
@@ -20,12 +24,7 @@ def append(found: Layout, place: Place, items: Sequence[Item]) -> str:
 
 def remove(text: str, place: Place, index: int) -> str:
     """Take an item out of a list."""
-    items = place.children
-    if len(items) == 1:
-        return f"{text[: place.start]}[]{text[place.end :]}"
-    if index + 1 < len(items):
-        return text[: items[index].start] + text[items[index + 1].start :]
-    return text[: items[index - 1].end] + text[items[index].end :]
+    return _cut(text, place, [(item.start, item.end) for item in place.children], index)
 
 
 def set_field(
@@ -43,10 +42,34 @@ def set_field(
 
 def remove_field(text: str, place: Place, index: int) -> str:
     """Take a field out of a map, where others are left."""
-    fields = list(place.fields())
-    if index == 0:
-        return text[: fields[0][0].start] + text[fields[1][0].start :]
-    return text[: fields[index - 1][1].end] + text[fields[index][1].end :]
+    return _cut(text, place, [(key.start, value.end) for key, value in place.fields()], index)
+
+
+def _cut(text: str, place: Place, spans: Sequence[tuple[int, int]], index: int) -> str:
+    """Take out what is at one of `spans`, with a comma."""
+    start, end = spans[index]
+    before = spans[index - 1][1] if index else place.start + 1
+    after = spans[index + 1][0] if index + 1 < len(spans) else place.end - 1
+    same_line = text[end:after].strip(" \t") in {"", ","}
+    if "#" in text[before:start] + text[end:after] and not same_line:
+        return _cut_lines(text, start, end, first=index == 0)
+    if index + 1 < len(spans) or "#" in text[before:start]:
+        return text[:start] + text[after:]
+    return text[:before] + text[end if index else after :]
+
+
+def _cut_lines(text: str, start: int, end: int, *, first: bool) -> str:
+    """Take out whole lines: comments stand around, and only some of them belong to what goes."""
+    rest = _REST_OF_LINE.match(text, end)
+    if rest is None:
+        raise Unspliceable("something else stands in its line")
+    begin = text.rfind("\n", 0, start) + 1
+    margin = text[begin:start]
+    if margin.strip():  # behind the bracket, or behind what comes before it
+        return text[:start] + text[rest.end() :]
+    while not first and (above := _COMMENT_ABOVE.search(text, 0, begin)) and above[1] == margin:
+        begin = above.start()
+    return text[:begin] + text[rest.end() :]
 
 
 def _insert(found: Layout, place: Place, written: Sequence[str]) -> str:

@@ -15,9 +15,8 @@ import yaml
 
 from authenticator.editing import roundtrip, splicing
 from authenticator.editing.entry import Value
-from authenticator.editing.places import layout
+from authenticator.editing.places import Unspliceable, layout
 from authenticator.editing.roundtrip import Unwritable
-from authenticator.editing.splicing import Unspliceable
 from authenticator.editing.writing import Item, quoted
 from authenticator.mapping.nodes import DocumentError, Fields, Items, Node, Text, read
 

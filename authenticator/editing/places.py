@@ -16,6 +16,10 @@ _BYTE_ORDER_MARK = "\ufeff"
 _BLOCK_STYLES = frozenset({"|", ">"})
 
 
+class Unspliceable(Exception):
+    """The text is written in a way that cannot be changed in place."""
+
+
 @dataclass(slots=True)
 class Place:
     """Where one value stands: `text[start:end]`.

@@ -13,15 +13,11 @@ from itertools import chain
 
 from authenticator.editing import brackets
 from authenticator.editing.entry import Value
-from authenticator.editing.places import Layout, Place, layout
+from authenticator.editing.places import Layout, Place, Unspliceable, layout
 from authenticator.editing.writing import Item, field_lines, flow, items_lines, line_break
 
 _COMMENT = re.compile(r"( *)#[^\n]*(?:\n|\Z)")
 _DEFAULT_OFFSET = 2
-
-
-class Unspliceable(Exception):
-    """The text is written in a way that cannot be changed in place."""
 
 
 def append(text: str, path: Sequence[str | int], items: Sequence[Item]) -> str:

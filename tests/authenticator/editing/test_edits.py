@@ -220,6 +220,53 @@ def test_a_field_is_taken_out(before: str, after: str) -> None:
     assert edits.update(before, (), 0, {"a": None}) == after
 
 
+IN_BRACKETS = """\
+[ # all
+  {a: 1}, # of 1
+  # above 2
+  {a: 2}, # of 2
+  # above 3
+  {a: 3} # of 3
+  # the end
+]
+"""
+OF_1, OF_2, OF_3 = (
+    "  {a: 1}, # of 1\n",
+    "  # above 2\n  {a: 2}, # of 2\n",
+    "  # above 3\n  {a: 3} # of 3\n",
+)
+
+
+@pytest.mark.parametrize("line_break", ["\n", "\r\n"])
+@pytest.mark.parametrize(
+    ("indexes", "gone"),
+    [
+        pytest.param([0], [OF_1], id="the first"),
+        pytest.param([1], [OF_2], id="one between"),
+        pytest.param([2], [OF_3], id="the last"),
+        pytest.param([0, 2], [OF_1, OF_3], id="the first and the last"),
+    ],
+)
+def test_an_entry_in_brackets_goes_with_its_own_comments(
+    indexes: list[int], gone: list[str], line_break: str
+) -> None:
+    wanted = IN_BRACKETS
+    for lines in gone:
+        wanted = wanted.replace(lines, "")
+    assert edits.remove(broken(IN_BRACKETS, line_break), (), indexes) == broken(wanted, line_break)
+
+
+@pytest.mark.parametrize(
+    ("before", "key", "after"),
+    [
+        pytest.param("- {a: 1, # x\n   b: 2}\n", "b", "- {a: 1, # x\n   }\n", id="the last"),
+        pytest.param("- { # x\n   a: 1, b: 2}\n", "a", "- { # x\n   b: 2}\n", id="the first"),
+    ],
+)
+def test_a_field_in_braces_leaves_the_comments_of_others(before: str, key: str, after: str) -> None:
+    assert edits.update(before, (), 0, {key: None}) == after
+
+
 ALIASES = """\
 - &dev
   rolearn: arn:dev  # the first
