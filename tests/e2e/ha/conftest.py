@@ -79,11 +79,19 @@ def site(programs: binaries.Binaries, tmp_path_factory: pytest.TempPathFactory) 
         yield Site(cluster, internet, aws, etcd.url, ending)
 
 
+@pytest.fixture
+def nodes(started_nodes: list[Node]) -> list[Node]:
+    """The nodes, all running, whatever a test before has left undone."""
+    for node in started_nodes:
+        if not node.server.running:
+            node.start_server()
+    return started_nodes
+
+
 @pytest.fixture(scope="session")
-def nodes(
+def started_nodes(
     site: Site, programs: binaries.Binaries, tmp_path_factory: pytest.TempPathFactory
 ) -> list[Node]:
-    """The nodes, all running."""
     return [
         _start(name, site, programs, tmp_path_factory.mktemp(f"node-{name}")) for name in _NODES
     ]
