@@ -27,7 +27,7 @@ pytestmark = pytest.mark.cluster
 
 GUIDE = pages.read(pages.ROOT / "docs" / "migrating.md")
 ROLE = "arn:aws:iam::111122223333:role/Dev"
-ENTRY = {
+ENTRY: dict[str, object] = {
     "principalArn": ROLE,
     "kubernetesGroups": ["developers"],
     "username": "dev:{{SessionName}}",
