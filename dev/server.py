@@ -143,7 +143,7 @@ class WebhookServer:
         assert self._process is not None
         self._process.send_signal(number)
 
-    def signal_all(self, number: signal.Signals) -> None:
+    def signal_all(self, number: int) -> None:
         """Send a signal to all of its processes."""
         assert self._process is not None
         os.killpg(self._process.pid, number)
