@@ -13,12 +13,11 @@ from typing import Protocol
 from authenticator.editing import edits
 from authenticator.editing.edits import EditError
 from authenticator.editing.entry import MappingEntry, Value
-from authenticator.editing.located import ACCOUNT, Located, located_in, value_at
+from authenticator.editing.located import ACCOUNT, Located, located_in, reader, value_at
 from authenticator.editing.writing import Item
 from authenticator.mapping.documents import read_data, read_file
-from authenticator.mapping.guards import Guard
 from authenticator.mapping.nodes import DocumentError, Fields, read
-from authenticator.mapping.sections import MAP_ACCOUNTS, SECTIONS, Section, SectionReader
+from authenticator.mapping.sections import MAP_ACCOUNTS, SECTIONS, Section
 
 _SERVER = "server"
 
@@ -61,7 +60,7 @@ class AwsAuth:
 
     def sections(self) -> tuple[Section, ...]:
         """See `Document.sections`."""
-        return read_data(self.texts, SectionReader(self.source, Guard()))
+        return read_data(self.texts, reader(self.source))
 
     def entries(self) -> tuple[Located, ...]:
         """See `Document.entries`."""
@@ -111,8 +110,7 @@ class MappingFile:
 
     def sections(self) -> tuple[Section, ...]:
         """See `Document.sections`."""
-        reader = SectionReader(self.name, Guard())
-        return read_file(self.text.encode(), reader, "".join(self._under))
+        return read_file(self.text.encode(), reader(self.name), "".join(self._under))
 
     def entries(self) -> tuple[Located, ...]:
         """See `Document.entries`."""

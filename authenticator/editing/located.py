@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from authenticator.editing.entry import MappingEntry, Value
+from authenticator.mapping.guards import Guard
 from authenticator.mapping.nodes import Fields, Items, Node, Text
+from authenticator.mapping.sections import SectionReader
 
 ACCOUNT = "account"
 _SSO_KEYS = {key.lower(): key for key in ("permissionSetName", "accountID", "partition")}
@@ -27,6 +30,11 @@ class Located:
     origin: tuple[str, int]
     line: int
     entry: MappingEntry
+
+
+def reader(source: str) -> SectionReader:
+    """What reads a document as the server does; here no problem may hide behind another."""
+    return SectionReader(source, Guard(), most_problems=sys.maxsize)
 
 
 def value_at(node: Node | None, name: str) -> Node | None:

@@ -11,9 +11,8 @@ from authenticator.aws.arns import PrincipalKind
 from authenticator.editing.edits import EditError
 from authenticator.editing.entry import MappingEntry, Value
 from authenticator.editing.formats.identity_mappings import portable, specs
-from authenticator.editing.located import Located
-from authenticator.mapping.guards import Guard
-from authenticator.mapping.sections import MAP_ROLES, MAP_USERS, Section, SectionReader
+from authenticator.editing.located import Located, reader
+from authenticator.mapping.sections import MAP_ROLES, MAP_USERS, Section
 from authenticator.mapping.selectors import by_arn
 
 _USERS = frozenset({PrincipalKind.USER, PrincipalKind.FEDERATED_USER, PrincipalKind.ROOT})
@@ -55,8 +54,8 @@ class IdentityMappings:
 
     def sections(self) -> tuple[Section, ...]:
         """See `Document.sections`."""
-        reader = SectionReader("CRD", Guard())
-        return tuple(reader.identity(name, self._spec(name)) for name in sorted(self.objects))
+        identity = reader("CRD").identity
+        return tuple(identity(name, self._spec(name)) for name in sorted(self.objects))
 
     def entries(self) -> tuple[Located, ...]:
         """See `Document.entries`."""

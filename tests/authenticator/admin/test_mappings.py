@@ -203,6 +203,11 @@ class TestGuards:
         file.write_text(f"{TEXT}mapAccounts: [12345]\n")
         assert run(*ADD, "--yes")[0] == 0
 
+    def test_of_many_faults_one_can_be_put_right(self, run: Run, file: Path) -> None:
+        file.write_text(f"{TEXT}mapAccounts: {json.dumps([str(n) for n in range(200)])}\n")
+        assert run("remove", "mapAccounts[7]", "--yes")[0] == 0
+        assert run("add", "account", "12345", "--yes")[0] == 1
+
     def test_the_last_administrator_stays(self, run: Run, file: Path) -> None:
         code, said = run("update", ADMIN, "--groups=dev", "--yes")
         assert (code, "last-administrator" in said) == (1, True)
