@@ -113,9 +113,13 @@ def _coming_back() -> Iterator[None]:
     """Be where this thread was before, in the end."""
     home = os.open(_OURS, os.O_RDONLY | os.O_CLOEXEC)
     try:
-        yield
-    finally:
+        # Before anything else: who could not come back must not leave.
         _call("setns", home, _CLONE_NEWNET)
+        try:
+            yield
+        finally:
+            _call("setns", home, _CLONE_NEWNET)
+    finally:
         os.close(home)
 
 
@@ -124,6 +128,7 @@ def _call(name: str, *arguments: int) -> None:
     if getattr(ctypes.CDLL(None, use_errno=True), name)(*arguments):
         problem = os.strerror(ctypes.get_errno())
         raise NamespacesError(
-            f"no network namespaces here ({name}: {problem}): run as root, or as"
-            " `unshare --user --map-root-user make test` where ordinary users may do that"
+            f"no network namespaces here ({name}: {problem}): run as root, or, where ordinary"
+            " users may have namespaces, as `unshare --user --map-root-user --net sh -c"
+            " 'ip link set lo up && .venv/bin/python -m pytest tests/e2e/ha'`"
         )

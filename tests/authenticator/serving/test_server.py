@@ -395,6 +395,18 @@ def test_a_review_in_flight_is_answered_before_the_end(own: Server) -> None:
     assert [record["decision"] for record in audited] == ["allow"] * 3
 
 
+def test_a_worker_that_is_killed_resets_its_connections(own: Server) -> None:
+    """An API server asks again after a reset; after an end without an answer it answers 401."""
+    client = own.client()
+    client.request("POST", "/authenticate", REVIEW % "gate")
+    until(lambda: own.waiting() == 1)
+    [waiting] = own.directory.glob("waiting.*")
+    os.kill(int(waiting.name.split(".")[1]), signal.SIGKILL)
+    with pytest.raises(ConnectionResetError):
+        client.getresponse()
+    assert_serves(own)
+
+
 def test_a_restart_under_load_loses_no_review(own: Server) -> None:
     lost: list[Exception] = []
     users: set[str] = set()
