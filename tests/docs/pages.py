@@ -84,32 +84,26 @@ class Page:
 
 
 def read(path: Path) -> Page:
-    """Take a page apart."""
-    name = str(path.relative_to(ROOT))
-    prose: list[str] = []
+    """Take a page apart. Raises ValueError for a block without an end."""
+    name, lines = str(path.relative_to(ROOT)), path.read_text().splitlines()
+    prose = list(lines)
     blocks: list[Block] = []
     headings: list[tuple[int, str]] = []
-    fence: tuple[int, str, list[str]] | None = None
-    inside: list[str] = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
-        found = _FENCE.fullmatch(line)
-        if fence is not None:
-            prose.append("")
-            if found is None or found["info"]:
-                inside.append(line.removeprefix(fence[1]))
-                continue
-            at, _, (language, *words) = fence
+    at = 0
+    while at < len(lines):
+        if fence := _FENCE.fullmatch(lines[at]):
+            end = lines.index(f"{fence['indent']}```", at + 1)
+            language, *words = fence["info"].split() or [""]
+            text = "".join(
+                f"{line.removeprefix(fence['indent'])}\n" for line in lines[at + 1 : end]
+            )
             under = _sections(headings)
-            blocks.append(Block(name, at, under, language, tuple(words), "\n".join(inside) + "\n"))
-            fence, inside = None, []
-        elif found is not None:
-            prose.append("")
-            fence = (number, found["indent"], found["info"].split() or [""])
-        else:
-            prose.append(line)
-            if (heading := _HEADING.fullmatch(line)) is not None:
-                headings.append((len(heading["marks"]), heading["title"]))
-    assert fence is None, f"{name}:{fence}: this block has no end"
+            blocks.append(Block(name, at + 1, under, language, tuple(words), text))
+            prose[at : end + 1] = [""] * (end + 1 - at)
+            at = end
+        elif heading := _HEADING.fullmatch(lines[at]):
+            headings.append((len(heading["marks"]), heading["title"]))
+        at += 1
     return Page(name, tuple(prose), tuple(blocks), tuple(title for _, title in headings))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import functools
 import re
 import shlex
@@ -19,12 +20,12 @@ every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.path)
 
 _OURS = "aws-iam-authenticator"
 _FLAG = re.compile(r"--?[a-zA-Z][\w-]*")
-_METRIC = re.compile(rf"{NAMESPACE}_[a-z0-9_]+")
+_METRIC = re.compile(rf"{NAMESPACE}_[a-z0-9_]+|(?<![\w.])[a-z0-9_]+_(?:total|seconds)(?!\w)")
 _PATH = re.compile(r"(?:manifests|docs|dev|tests|authenticator|client)/[\w./-]*\w")
 _TARGET = re.compile(r"^(?:    )?make ([a-z]+)\b", re.MULTILINE)
 _SETTING = re.compile(r"KUBERNETES_AWS_AUTHENTICATOR_[A-Z0-9_]+")
 # At the beginning of a line or of a command within it.
-_BEGIN = re.compile(rf"(?:^ *(?:\$ )?|[|(] *|&& ){_OURS} (?=[a-z-])")
+_BEGIN = re.compile(rf"(?:^ *(?:\$ )?|[|(] *|&& | -- |/bin/){_OURS} (?=[a-z-])")
 _END = frozenset({"|", "||", "&&", ";", ">", ">>", "<", ")", "#"})
 
 
@@ -154,6 +155,18 @@ def test_variables_of_settings_exist(page: Page) -> None:
         if name not in known
     ]
     assert unknown == []
+
+
+@every_page
+def test_settings_are_spelt_as_they_are(page: Page) -> None:
+    keys = {place.path.rpartition(".")[2] for _, _, place in places()}
+    slips = [
+        f"{where}: {code}"
+        for where, code in everything(page)
+        if re.fullmatch(r"[a-z]+[A-Z]\w+", code) and code not in keys
+        if difflib.get_close_matches(code, keys, cutoff=0.85)
+    ]
+    assert slips == []
 
 
 @every_page
