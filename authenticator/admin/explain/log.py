@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-_FIELD = re.compile(r'([a-z_]+)=("(?:[^"\\]|\\.)*"|[^\s"]\S*)', re.ASCII)
+# At the beginning of a word only: else a long one is read from each of its letters on.
+_FIELD = re.compile(r'(?<![a-z_])([a-z_]+)=("(?:[^"\\]|\\.)*"|[^\s"]\S*)', re.ASCII)
 
 Record = dict[str, Any]
 

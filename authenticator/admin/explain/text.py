@@ -39,9 +39,11 @@ def as_text(explanation: Explanation) -> str:
 
 def logged_as_text(record: Mapping[str, Any]) -> str:
     """What the audit log says of a denial."""
-    title = click.style(f"In the log of {record.get('time', '?')}", bold=True)
+    title = click.style(f"In the log of {_harmless(str(record.get('time', '?')))}", bold=True)
     shown = {
-        name: value for name, value in record.items() if name not in ("time", "event", "version")
+        _harmless(name): value
+        for name, value in record.items()
+        if name not in ("time", "event", "version")
     }
     return "\n".join((title, *(f"  {line}" for line in _aligned(shown))))
 
@@ -116,6 +118,9 @@ def _aligned(fields: Mapping[str, Any]) -> Iterator[str]:
         if value in ("", []):
             continue
         text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        if not text.isprintable():  # a log can hold anything, and a terminal obeys it
-            text = json.dumps(text)
-        yield f"{name:<{width}}  {text}"
+        yield f"{name:<{width}}  {_harmless(text)}"
+
+
+def _harmless(text: str) -> str:
+    """A text as a terminal can be given it: a log can hold anything."""
+    return text if text.isprintable() else json.dumps(text)

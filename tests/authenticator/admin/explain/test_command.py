@@ -322,6 +322,14 @@ def test_a_log_cannot_write_to_the_terminal(run: Run, file: str) -> None:
     assert "\x1b" not in ran.out
 
 
+def test_not_even_the_names_and_the_time_in_a_log_can(run: Run, file: str) -> None:
+    escape = "\x1b[2J"
+    record = {"event": "review", "denial_id": "0123456789", "time": escape, escape: "x"}
+    ran = run("--id", "0123456789", "--log", "-", "--file", file, stdin=json.dumps(record))
+    assert ran.out.count("\\u001b") == 2
+    assert "\x1b" not in ran.out
+
+
 @pytest.mark.parametrize(("no_color", "coloured"), [("", True), ("1", False)])
 def test_a_terminal_gets_colours_unless_it_wants_none(
     file: str, no_color: str, coloured: bool

@@ -71,3 +71,8 @@ def test_whatever_the_server_writes_is_read(render: Render, reason: str) -> None
 @given(st.text())
 def test_no_line_is_too_strange_to_be_passed_over(line: str) -> None:
     assert find([f"{line} {ID}", as_json(denial())], ID) is not None
+
+
+def test_a_long_word_is_passed_over_without_reading_it_from_each_of_its_letters() -> None:
+    """That would take minutes."""
+    assert find([f"{'a' * 200_000} {ID}", as_json(denial())], ID) is not None
