@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from rich.console import Console
@@ -31,8 +32,9 @@ Answers = Sequence[tuple[Principal, tuple[Grant, ...]]]
 
 def console() -> Console:
     """Standard output: in colour on a terminal (not with NO_COLOR), and never cut in a pipe."""
-    made = Console(highlight=False, markup=False, emoji=False)
-    return made if made.is_terminal else Console(highlight=False, markup=False, width=_WIDTH)
+    made = partial(Console, highlight=False, markup=False, emoji=False)
+    terminal = made()
+    return terminal if terminal.is_terminal else made(width=_WIDTH)
 
 
 def shown(text: str) -> str:

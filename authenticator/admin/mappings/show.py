@@ -116,9 +116,9 @@ def _word(value: object) -> str:
 
 def _write(value: Any, output: str) -> None:
     if output == "json":
-        click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+        click.echo(json.dumps(value, indent=2))
     else:
-        text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=200)
+        text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, width=200)
         click.echo(text, nl=False)
 
 

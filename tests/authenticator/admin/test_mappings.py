@@ -284,9 +284,17 @@ class TestWhatIsShown:
         run("add", "account", "012345678901", "--yes")
         assert 'principal: "012345678901"\n' in run("get", "012345678901", "--output=yaml")[1]
 
-    def test_what_moves_the_cursor_is_shown_as_an_escape(self, run: Run, file: Path) -> None:
-        file.write_text('mapRoles: [{"rolearn": "\\e[2J"}]\n')
-        assert "\x1b" not in run("list")[1]
+    @pytest.mark.parametrize("output", ["table", "json", "yaml"])
+    def test_what_moves_the_cursor_is_shown_as_an_escape(
+        self, run: Run, file: Path, output: str
+    ) -> None:
+        file.write_text('mapRoles: [{"rolearn": "\\e[2J \\u009b2J \\u202e"}]\n')
+        said = run("list", f"--output={output}")[1]
+        assert said.replace("\n", "").isprintable()
+
+    def test_no_part_of_a_name_becomes_a_picture(self, run: Run, file: Path) -> None:
+        file.write_text(TEXT.replace("username: admin", "username: ops:sa:admin"))
+        assert " ops:sa:admin " in run("list")[1]
 
     def test_errors_quote_nothing_that_moves_the_cursor(self, run: Run, tmp_path: Path) -> None:
         entry = {"rolearn": "arn:aws:iam::111122223333:role/\x1b[2J", "username": "x"}
