@@ -203,8 +203,9 @@ def _own_access(editor: Editor, old: _InForce, new: _InForce, now: float) -> Ref
     had = old.granted(identity, now) if identity else None
     if identity is None or had is None:
         return None
-    if MASTERS in editor.groups and MASTERS not in had[1]:
-        return None  # another authenticator (EKS access entries, say) makes them administrator
+    groups = set(editor.groups)
+    if groups and (not groups.issuperset(had[1]) or MASTERS in groups.difference(had[1])):
+        return None  # another authenticator (EKS access entries, say) has let them in
     has = new.granted(identity, now)
     if has is None:
         return _NO_ENTRY

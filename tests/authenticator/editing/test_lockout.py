@@ -231,7 +231,13 @@ def test_an_administrator_by_another_authenticator_has_nothing_to_lose_here() ->
     assert ids(sections(entry_of_mine, OTHER), sections(OTHER)) == []
 
 
-READERS = Editor("bob", ("editors",), f"arn:aws:iam::{ACCOUNT}:user/bob", USER_ID)
+def test_an_editor_by_another_authenticator_may_remove_their_old_entry() -> None:
+    """Whoever moves to EKS access entries, and is no member of system:masters by them."""
+    by_access_entry = Editor("arn:...", ("editors", "system:authenticated"), ADMIN_ARN)
+    assert ids(sections(*START), sections(OTHER, node()), by_access_entry) == []
+
+
+READERS = Editor("bob", ("editors", "readers"), f"arn:aws:iam::{ACCOUNT}:user/bob", USER_ID)
 BOB = {"userarn": READERS.arn, "username": "bob", "groups": ["editors", "readers"]}
 WITHOUT_MASTERS = {
     "entry removed": ((), [OWN]),
