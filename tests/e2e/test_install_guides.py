@@ -15,7 +15,7 @@ import yaml
 
 from dev.aws_double import AwsDouble
 from dev.aws_double.principals import assumed_role
-from tests.e2e.guides.node import Node, Run
+from tests.e2e.guides.node import INIT_CONFIGURATION, Node, Run
 from tests.e2e.guides.walk import GUIDE, Walk, blocks
 
 if TYPE_CHECKING:
@@ -43,13 +43,17 @@ def walk(tmp_path: Path) -> Iterator[Walk]:
 
 
 def tell_kubeadm(walk: Walk) -> None:
-    """Add to its `apiServer` what stands in cluster-configuration.yaml, and have it on the node."""
+    """Add to its `apiServer` what stands in cluster-configuration.yaml, and have it on the node.
+
+    The InitConfiguration is appended, since this cluster was made with one.
+    """
     kept = yaml.safe_load((walk.checkout / "cluster-configuration.yaml").read_text())
     overlay = walk.checkout / "manifests/overlays/kubeadm/cluster-configuration.yaml"
     ours = yaml.safe_load(overlay.read_text())
     assert (kept["apiVersion"], kept["kind"]) == (ours["apiVersion"], ours["kind"])
     kept.setdefault("apiServer", {}).update(ours["apiServer"])
-    (walk.node.home / "cluster-configuration.yaml").write_text(yaml.safe_dump(kept))
+    edited = yaml.safe_dump_all([kept, INIT_CONFIGURATION])
+    (walk.node.home / "cluster-configuration.yaml").write_text(edited)
 
 
 @pytest.fixture

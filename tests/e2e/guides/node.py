@@ -40,6 +40,12 @@ _PATIENCE_SECONDS = 30
 _PATH = re.compile(rf"(?<![\w./-])({'|'.join(_DIRECTORIES)})(?![\w-])")
 _PORT = re.compile(r"\b(21362|21363|6443)\b")
 _OWNER = re.compile(r" -o 10000 -g 10000\b")
+# Given to kubeadm, so that it does not look for the machine's own address, which may have none.
+INIT_CONFIGURATION = {
+    "apiVersion": "kubeadm.k8s.io/v1beta4",
+    "kind": "InitConfiguration",
+    "localAPIEndpoint": {"advertiseAddress": "192.0.2.1"},
+}
 # What the server's settings are by default, where that is different here.
 _DEFAULTS = {
     "KUBERNETES_AWS_AUTHENTICATOR_PORT": "21362",
@@ -186,7 +192,7 @@ class Node:
             "certificatesDir": f"{etc}/pki",
             "controlPlaneEndpoint": f"127.0.0.1:{self._ports['6443']}",
         }
-        (etc / "kubeadm.yaml").write_text(yaml.safe_dump(configuration))
+        (etc / "kubeadm.yaml").write_text(yaml.safe_dump_all([configuration, INIT_CONFIGURATION]))
         for name in ("ca", "apiserver"):
             command = ["init", "phase", "certs", name, f"--config={etc}/kubeadm.yaml"]
             subprocess.run([binaries.kubeadm(), *command], check=True, capture_output=True)
