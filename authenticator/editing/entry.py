@@ -8,6 +8,9 @@ from dataclasses import dataclass
 # A value of an entry: a text, a list of texts (`groups`), or a map of texts (`sso`).
 Value = str | list[str] | dict[str, str]
 
+# The keys of `sso` in lower case, with how they are written.
+SSO_KEYS = {key.lower(): key for key in ("permissionSetName", "accountID", "partition")}
+
 
 @dataclass(frozen=True, slots=True)
 class MappingEntry:

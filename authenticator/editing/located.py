@@ -6,13 +6,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from authenticator.editing.entry import MappingEntry, Value
+from authenticator.editing.entry import SSO_KEYS, MappingEntry, Value
 from authenticator.mapping.guards import Guard
 from authenticator.mapping.nodes import Fields, Items, Node, Text
 from authenticator.mapping.sections import SectionReader
 
 ACCOUNT = "account"
-_SSO_KEYS = {key.lower(): key for key in ("permissionSetName", "accountID", "partition")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +64,7 @@ def _field(node: Node) -> Value | None:
         return node.value
     if isinstance(node, Items):
         return _texts(node.values)
-    parts = ((_SSO_KEYS.get(key.strip().lower(), key), part) for key, part in node.values.items())
+    parts = ((SSO_KEYS.get(key.strip().lower(), key), part) for key, part in node.values.items())
     return {key: part.value or "" for key, part in parts if isinstance(part, Text)}
 
 

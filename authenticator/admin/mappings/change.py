@@ -155,12 +155,10 @@ def _apply(where: Where, *, filename: str, prune: bool, manner: Manner) -> int:
 @complaining
 def _rollback(where: Where, *, version: int | None, manner: Manner) -> int:
     store = where.store()
-    versions = store.history().versions
-    wanted = [found for found in versions if version in (None, found.number)]
-    if not wanted:
+    chosen = store.history().find(version)
+    if chosen is None:
         name = "no edit" if version is None else f"no version {version}"
         raise ConfigError((f"{store.title}: {name} is in the history ('mappings history')",))
-    chosen = wanted[-1]
     undone: list[Mapping[str, str]] = []
 
     def change(document: Document) -> Document:

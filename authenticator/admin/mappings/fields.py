@@ -7,13 +7,10 @@ from typing import Any, TypeVar
 
 import click
 
-from authenticator.editing.entry import MappingEntry, Value
+from authenticator.editing.entry import SSO_KEYS, MappingEntry, Value
 from authenticator.mapping.sections import MAP_ROLES, MAP_USERS
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-_SSO_KEYS = {key.lower(): key for key in ("permissionSetName", "accountID", "partition")}
-
 
 groups_option = click.option(
     "--groups", multiple=True, metavar="A,B", help="The Kubernetes groups. Repeatable."
@@ -100,7 +97,7 @@ def _sso(text: str) -> dict[str, str]:
     found: dict[str, str] = {}
     for part in text.split(","):
         name, equals, value = part.partition("=")
-        key = _SSO_KEYS.get(name.strip().lower())
+        key = SSO_KEYS.get(name.strip().lower())
         if not equals or key is None or key in found:
             raise click.UsageError(
                 f"--sso has {part.strip()!r} where one of permissionSetName=NAME,"

@@ -100,6 +100,7 @@ class History:
             raise ValueError(f"what stood there before is larger than {MAX_BYTES // 1024} KiB")
         return History(tuple(reversed(kept)))
 
-    def find(self, number: int) -> Version | None:
-        """The version with this number."""
-        return next((version for version in self.versions if version.number == number), None)
+    def find(self, number: int | None) -> Version | None:
+        """The version with this number; for None the last. None if there is none."""
+        newest_first = reversed(self.versions)
+        return next((found for found in newest_first if number in (None, found.number)), None)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from authenticator.editing.entry import MappingEntry, Value
+from authenticator.editing.entry import SSO_KEYS, MappingEntry, Value
 from authenticator.editing.formats.conversion import ACCOUNT_KEY, Conversion, Note, subject
 from authenticator.mapping.guards import Guard
 from authenticator.mapping.nodes import from_value
@@ -29,7 +29,6 @@ _KEYS = {
     MAP_USERS: ("userarn", *_COMMON),
     MAP_ACCOUNTS: (ACCOUNT_KEY,),
 }
-_SSO_KEYS = {key.lower(): key for key in ("permissionSetName", "accountID", "partition")}
 _READER = SectionReader("entries", Guard())
 
 
@@ -114,8 +113,8 @@ def _normal(entry: MappingEntry) -> MappingEntry:
 
 def _plain(key: str, value: Value) -> Value:
     if isinstance(value, Mapping):
-        parts = {_SSO_KEYS.get(name.strip().lower(), ""): part for name, part in value.items()}
-        return {name: parts[name].strip() for name in _SSO_KEYS.values() if parts.get(name)}
+        parts = {SSO_KEYS.get(name.strip().lower(), ""): part for name, part in value.items()}
+        return {name: parts[name].strip() for name in SSO_KEYS.values() if parts.get(name)}
     if isinstance(value, str):
         return [value.strip()] if key == "groups" else value.strip()
     return [item.strip() for item in value if item]

@@ -22,7 +22,9 @@ def test_versions_are_numbered_and_hold_what_stood_there() -> None:
         (2, "1970-01-01T00:00:00Z", "ann", {"mapRoles": "b\r\n# é\n"}),
     ]
     assert history.find(2) is history.versions[1]
+    assert history.find(None) is history.versions[1]
     assert history.find(3) is None
+    assert History().find(None) is None
 
 
 def test_what_is_written_is_read_and_what_is_foreign_is_passed_over() -> None:
