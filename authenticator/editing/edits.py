@@ -169,7 +169,10 @@ def _plain(node: Node | None) -> _Plain:
 
 def _updated(entry: _Plain, fields: Mapping[str, Value | None]) -> _Plain:
     if not isinstance(entry, dict) or None in entry:
-        raise EditError("the entry is no map, or has a key twice; remove it and add it anew")
+        raise EditError(
+            "the entry has no fields (an account has none), or has a key twice; remove it and add"
+            " it anew"
+        )
     changed = dict(entry)
     spelled = {key.strip().lower(): key for key in entry}
     for key, value in fields.items():

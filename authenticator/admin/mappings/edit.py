@@ -29,6 +29,7 @@ from authenticator.options import COMMAND
 
 # Makes the new document of the present one. It is asked again whenever somebody else was faster.
 Change = Callable[[Document], Document]
+_Sections = Sequence[Section]
 _CHANGED = re.compile(r"[+-](?!\+\+ |-- )")
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
 
@@ -125,8 +126,9 @@ def edit(
             if attempt:
                 warn("somebody else has written meanwhile; this would be the difference now")
             show_diff(difference)
-        _refuse_lock_out(snapshot.document, document, editor, manner)
-        _refuse_faults(snapshot.document, document, force=manner.force, restoring=restoring)
+        before, after = snapshot.document.sections(), document.sections()
+        _refuse_lock_out(before, after, editor, manner)
+        _refuse_faults(before, after, force=manner.force, restoring=restoring)
         if lines != agreed:
             _ask(store, manner)
             agreed = lines
@@ -162,19 +164,17 @@ def _editor(store: Store) -> Editor:
         return Editor("unknown")
 
 
-def _refuse_lock_out(before: Document, after: Document, editor: Editor, manner: Manner) -> None:
-    old, new = before.sections(), after.sections()
-    found = refusals(old, new, editor, time.time(), manner.elsewhere)
+def _refuse_lock_out(before: _Sections, after: _Sections, editor: Editor, manner: Manner) -> None:
+    found = refusals(before, after, editor, time.time(), manner.elsewhere)
     _refuse((f"refused ({r.id}): {r.reason}; {r.advice}" for r in found), force=manner.force)
 
 
-def _refuse_faults(before: Document, after: Document, *, force: bool, restoring: bool) -> None:
+def _refuse_faults(before: _Sections, after: _Sections, *, force: bool, restoring: bool) -> None:
     """Warn of what the edit makes wrong, and refuse entries that the server would leave out."""
-    known = Counter(problem.reason for problem in _problems(before.sections()))
-    sections = after.sections()
-    broken = {section.name for section in sections if section.broken}
+    known = Counter(problem.reason for problem in _problems(before))
+    broken = {section.name for section in after if section.broken}
     found: list[str] = []
-    for problem in _problems(sections):
+    for problem in _problems(after):
         known[problem.reason] -= 1
         if known[problem.reason] >= 0:
             continue
@@ -198,7 +198,7 @@ def _refuse(reasons: Iterable[str], *, force: bool) -> None:
         warn(text)
 
 
-def _problems(sections: Sequence[Section]) -> list[Problem]:
+def _problems(sections: _Sections) -> list[Problem]:
     return [problem for section in sections for problem in section.problems]
 
 
