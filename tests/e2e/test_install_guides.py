@@ -91,6 +91,7 @@ def test_kubeadm_to_the_end(kubeadm_cluster: Walk) -> None:
     walk.follow("kubeadm", {"phase control-plane": partial(tell_kubeadm, walk)})
     assert_logs_in(walk)
 
+    walk.shell("admin", "export VERSION=0.2.0", "the new version")
     # The first block alone: an undo needs the history that a controller keeps.
     walk.run(blocks("Upgrade")[0])
     assert USERNAME in whoami(walk, BOB)

@@ -8,11 +8,10 @@ tests instead of user 10000.
 from __future__ import annotations
 
 import contextlib
-import http
+import http.client
 import re
 import subprocess
 import time
-import urllib.request
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -203,8 +202,8 @@ class Node:
         (etc / "admin.conf").write_text(self.plane.admin_kubeconfig.read_text())
 
     def _is_ready(self) -> bool:
-        with contextlib.suppress(OSError):
-            url = self.here("http://127.0.0.1:21363/readyz")
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                return bool(answer.status == http.HTTPStatus.OK)
+        probe = http.client.HTTPConnection("127.0.0.1", int(self._ports["21363"]), timeout=5)
+        with contextlib.closing(probe), contextlib.suppress(OSError):
+            probe.request("GET", "/readyz")
+            return probe.getresponse().status == http.HTTPStatus.OK
         return False

@@ -62,12 +62,9 @@ def _workload(node: Node) -> None:
         return
     (workload,) = found
     pod = workload["spec"]["template"]
-    secrets = [
-        volume["secret"]["secretName"] for volume in pod["spec"]["volumes"] if "secret" in volume
-    ]
-    if not {secret["metadata"]["name"] for secret in _get(node, "secrets")["items"]}.issuperset(
-        secrets
-    ):
+    there = {secret["metadata"]["name"] for secret in _get(node, "secrets")["items"]}
+    secrets = [volume["secret"] for volume in pod["spec"]["volumes"] if "secret" in volume]
+    if any(secret["secretName"] not in there for secret in secrets):
         return  # The pod waits for it.
     node.run(_run_of(node, pod))
     number = workload["spec"].get("replicas", 1)
