@@ -85,6 +85,7 @@ def refuse(*_: object, **__: object) -> None:
 
 
 def test_an_unreachable_service_is_no_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DEPENDENCY_AUDIT", raising=False)
     monkeypatch.setattr("urllib.request.urlopen", refuse)
     with pytest.raises(NoAnswerError, match="Connection refused"):
         audit.ask(b"{}")
