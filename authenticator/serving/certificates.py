@@ -117,7 +117,10 @@ def load(certificate: Path, key: Path, now: datetime) -> ServerCertificate:
     except OSError as error:
         raise _unreadable(certificate.parent, error) from error
     parsed = _parse_certificate(certificate, pem)
-    _check(certificate, parsed, _parse_key(key, key_pem), now)
+    try:
+        _check(certificate, parsed, _parse_key(key, key_pem), now)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise _unusable(certificate, "its key is of a kind that is not known") from error
     begins, ends = parsed.not_valid_before_utc, parsed.not_valid_after_utc
     return ServerCertificate(certificate, key, pem, begins, ends, parsed.issuer == parsed.subject)
 

@@ -7,6 +7,7 @@ switched to at the last moment that is safe, to leave them the time.
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import threading
 from collections.abc import Callable
@@ -19,7 +20,7 @@ from authenticator.serving import rotation
 from authenticator.serving.certificates import ServerCertificate, Wanted
 
 _LOG = logging.getLogger(__name__)
-_LOOK_SECONDS = 3600.0
+_LOOK_SECONDS = 600.0
 _PREPARE_AT_MOST = timedelta(days=365)
 _SWITCH_AT_MOST = timedelta(days=7)
 _REMEDY = (
@@ -50,7 +51,7 @@ class Schedule:
 
 
 class Renewal:
-    """Looks once an hour whether the time has come. Every worker may have one."""
+    """Looks every ten minutes whether the time has come. Every worker may have one."""
 
     def __init__(
         self, directory: Path, wanted: Wanted, write_kubeconfig: Callable[[], None] | None
@@ -82,8 +83,11 @@ class Renewal:
     def look(self, now: datetime) -> None:
         """Do what is due at `now` (aware); what cannot be done is logged."""
         try:
-            self._look(now)
-        except ConfigError as error:
+            # One worker after the other: each decides by what the one before has left.
+            with (self._directory / "renewal.lock").open("ab") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                self._look(now)
+        except (ConfigError, OSError) as error:
             _LOG.error("the certificate cannot be renewed: %s", error)
 
     def _look(self, now: datetime) -> None:
@@ -108,9 +112,12 @@ class Renewal:
                 following.ends.isoformat(),
                 schedule.switch.isoformat(),
             )
-        elif now >= schedule.switch:
-            rotation.switch(self._directory, now)
+        else:
+            # Again, should it have failed before: what nobody trusts is not to be served.
             self._write_kubeconfig()
+            if now >= schedule.switch:
+                rotation.switch(self._directory, now)
+                self._write_kubeconfig()
 
     def _run(self) -> None:
         while True:

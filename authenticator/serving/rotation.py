@@ -39,9 +39,10 @@ def current(directory: Path, wanted: Wanted, now: datetime) -> ServerCertificate
     Raises:
         ConfigError: the files cannot be read, written or used.
     """
-    if _half_switched(directory):
+    if _half_switched(directory, now):
         with _locked(directory):
-            _move_certificate(directory)
+            if _half_switched(directory, now):
+                _move_certificate(directory)
     return load_or_create(directory, wanted, now)
 
 
@@ -80,7 +81,10 @@ def switch(directory: Path, now: datetime) -> ServerCertificate:
         ConfigError: there is no next pair, or it cannot be used.
     """
     with _locked(directory):
-        if not _half_switched(directory):
+        if not is_prepared(directory):
+            missing = directory / f"{_NEXT}{CERTIFICATE_NAME}"
+            raise ConfigError((f"{missing}: there is no next certificate; run `rotate` first",))
+        if not _half_switched(directory, now):
             key = directory / f"{_NEXT}{KEY_NAME}"
             load(directory / f"{_NEXT}{CERTIFICATE_NAME}", key, now)
             # The key first: until its certificate follows, running servers keep what they have,
@@ -90,13 +94,19 @@ def switch(directory: Path, now: datetime) -> ServerCertificate:
     return load(directory / CERTIFICATE_NAME, directory / KEY_NAME, now)
 
 
-def _half_switched(directory: Path) -> bool:
-    return is_prepared(directory) and not (directory / f"{_NEXT}{KEY_NAME}").exists()
+def _half_switched(directory: Path, now: datetime) -> bool:
+    """Whether the key has been moved and its certificate has not."""
+    if not is_prepared(directory) or (directory / f"{_NEXT}{KEY_NAME}").exists():
+        return False
+    try:
+        load(directory / f"{_NEXT}{CERTIFICATE_NAME}", directory / KEY_NAME, now)
+    except ConfigError:
+        return False  # somebody has deleted the next key
+    return True
 
 
 def _move_certificate(directory: Path) -> None:
-    if _half_switched(directory):
-        (directory / f"{_NEXT}{CERTIFICATE_NAME}").replace(directory / CERTIFICATE_NAME)
+    (directory / f"{_NEXT}{CERTIFICATE_NAME}").replace(directory / CERTIFICATE_NAME)
 
 
 @contextmanager

@@ -50,7 +50,7 @@ def test_switch_puts_the_next_pair_in_place(tmp_path: Path, old: ServerCertifica
 @pytest.mark.usefixtures("old")
 def test_switch_without_a_next_pair_is_refused(tmp_path: Path) -> None:
     before = (tmp_path / "cert.pem").read_bytes()
-    with pytest.raises(ConfigError, match=r"next-cert\.pem"):
+    with pytest.raises(ConfigError, match=r"next-cert\.pem: .*run `rotate` first"):
         rotation.switch(tmp_path, NOW)
     assert (tmp_path / "cert.pem").read_bytes() == before
 
@@ -75,6 +75,17 @@ def test_a_switch_that_was_cut_off_is_finished(tmp_path: Path, finish: object) -
         found = rotation.current(tmp_path, WANTED, NOW)
     assert found.pem == following.pem
     assert names(tmp_path) == ["cert.pem", "key.pem"]
+
+
+def test_a_next_certificate_without_its_key_does_not_replace_the_one_in_use(
+    tmp_path: Path, old: ServerCertificate
+) -> None:
+    rotation.prepare(tmp_path, WANTED, NOW)
+    (tmp_path / "next-key.pem").unlink()
+    assert rotation.current(tmp_path, WANTED, NOW) == old
+    with pytest.raises(ConfigError, match=r"next-key\.pem"):
+        rotation.switch(tmp_path, NOW)
+    assert rotation.current(tmp_path, WANTED, NOW) == old
 
 
 def test_a_directory_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -111,7 +122,7 @@ def test_a_third_before_its_end_both_are_trusted(tmp_path: Path, old: ServerCert
     assert timedelta(days=29) < old.ends - due < timedelta(days=31)
     keeper.look(due)
     keeper.look(due + timedelta(hours=1))
-    (trusted,) = kubeconfig.written
+    (trusted,) = set(kubeconfig.written)
     assert trusted.startswith(old.pem)
     assert trusted.count(b"BEGIN CERTIFICATE") == 2
     assert rotation.current(tmp_path, WANTED, due) == old
@@ -127,7 +138,31 @@ def test_shortly_before_its_end_the_next_is_served(tmp_path: Path, old: ServerCe
     assert kubeconfig.written[-1] != old.pem
 
 
-def test_of_several_workers_each_may_look(tmp_path: Path, old: ServerCertificate) -> None:
+def test_a_kubeconfig_that_could_not_be_written_is_written_before_the_switch(
+    tmp_path: Path, old: ServerCertificate
+) -> None:
+    kubeconfig, full = Kubeconfig(tmp_path), [True]
+
+    def write() -> None:
+        if full:
+            raise ConfigError(("the disk is full",))
+        kubeconfig.write()
+
+    keeper = Renewal(tmp_path, WANTED, write)
+    schedule = Schedule.of(old)
+    for when in (schedule.prepare, schedule.switch):
+        keeper.look(when)
+    assert rotation.current(tmp_path, WANTED, schedule.switch) == old
+    full.clear()
+    keeper.look(schedule.switch)
+    before, after = kubeconfig.written
+    assert before.endswith(after)
+    assert before != after
+
+
+def test_of_several_workers_each_may_look(
+    tmp_path: Path, old: ServerCertificate, caplog: pytest.LogCaptureFixture
+) -> None:
     schedule, start = Schedule.of(old), threading.Barrier(8)
 
     def race(when: datetime) -> None:
@@ -137,8 +172,9 @@ def test_of_several_workers_each_may_look(tmp_path: Path, old: ServerCertificate
     for when in (schedule.prepare, schedule.switch):
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(race, [when] * 8))
-    assert names(tmp_path) == ["cert.pem", "key.pem"]
+    assert names(tmp_path) == ["cert.pem", "key.pem", "renewal.lock"]
     assert rotation.current(tmp_path, WANTED, schedule.switch).pem != old.pem
+    assert "cannot be renewed" not in caplog.text
 
 
 def test_where_the_kubeconfig_is_not_ours_it_only_warns(
