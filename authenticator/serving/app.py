@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -16,6 +17,8 @@ from authenticator.serving.reviews import Answer, plain
 MAX_BODY_BYTES = 64 * 1024
 
 VALIDATE = "/validate"
+# At once in one worker: each takes milliseconds of a thread that logins wait for.
+_SCRAPES = 2
 
 Begins = Callable[[bytes, str], "Answer | Callable[[], Answer]"]
 
@@ -64,9 +67,16 @@ def build_app(
             abort(HTTPStatus.LENGTH_REQUIRED)
         return _response(validate(request.get_data(cache=False), request.remote_addr or ""))
 
+    scraping = threading.BoundedSemaphore(_SCRAPES)
+
     @app.get("/metrics", provide_automatic_options=False)
     def scrape() -> Response:
-        return Response(metrics(), content_type=CONTENT_TYPE)
+        if not scraping.acquire(blocking=False):
+            abort(HTTPStatus.SERVICE_UNAVAILABLE)
+        try:
+            return Response(metrics(), content_type=CONTENT_TYPE)
+        finally:
+            scraping.release()
 
     @app.get("/healthz", provide_automatic_options=False)
     def healthz() -> Response:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import struct
 import threading
 import time
 from contextlib import suppress
@@ -27,6 +28,7 @@ WRITE_SECONDS = 5.0
 IDLE_SECONDS = 120.0
 # For the client to read the last answer and close (RFC 9112 section 9.6).
 DRAIN_SECONDS = 2.0
+_IN_ORDER = struct.pack("ii", 0, 0)  # SO_LINGER off, which is the default (socket(7))
 _RECORD = 16 * 1024  # a TLS record, the most that one read gives
 
 
@@ -168,6 +170,8 @@ class Connection:
             # It sends our close_notify, and would then wait for the client's.
             with suppress(OSError, ValueError):
                 self.sock.unwrap()
+        # In order from here on: closing must not take back what is still on its way.
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _IN_ORDER)
         self.sock.shutdown(socket.SHUT_WR)
 
     def discard_input(self) -> bool:

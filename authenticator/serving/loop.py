@@ -129,7 +129,7 @@ class Loop:
             if listener not in self._left:
                 self._poller.unregister(listener.sock)
             # What the kernel has accepted for us would be reset by closing.
-            while self._accept(listener):
+            while time.monotonic() < end and self._accept(listener):
                 pass
             listener.sock.close()
         self._left.clear()
@@ -318,11 +318,11 @@ class Loop:
 
     def _sent(self, connection: Connection) -> None:
         """Give a connection back to the poller, which hears of it only if there is more to do."""
+        connection.large = False
         if not connection.keep:
             self._defer(partial(self._shut, connection))
             return
         connection.served = True
-        connection.large = False
         with connection.lock:
             more = connection.parked or connection.reader.started
             connection.enter(State.IDLE, self._idle_seconds)

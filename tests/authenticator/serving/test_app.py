@@ -277,3 +277,23 @@ def test_an_edit_is_validated() -> None:
 )
 def test_a_body_has_the_limit_of_its_path(path: str, size: int) -> None:
     assert serving(DECISION).client.post(path, data=b"x" * size).status_code == 413
+
+
+def test_scrapes_at_once_leave_threads_for_logins() -> None:
+    """Whoever can connect can ask for the metrics in a loop."""
+    inside: list[int] = []
+
+    def render() -> bytes:
+        # Each scrape begins another, until one is turned away.
+        inside.append(app.test_client().get("/metrics").status_code)
+        return b"metric 1\n"
+
+    app = build_app(
+        lambda _body, _remote: Answer(200, b""),
+        render,
+        lambda: Readiness(ready=True, detail=b"{}"),
+        lambda _body, _remote: Answer(200, b""),
+    )
+    assert app.test_client().get("/metrics").status_code == 200
+    assert inside == [503, 200]
+    assert app.test_client().get("/metrics").status_code == 200
