@@ -105,4 +105,5 @@ def _replace(path: Path, content: bytes, like: os.stat_result) -> None:
     """Write a file with the mode of another and, as root, with its owner."""
     write_atomically(path, content, stat.S_IMODE(like.st_mode))
     if os.geteuid() == 0:
-        os.chown(path, like.st_uid, like.st_gid)
+        # What stands there now may be a link that the directory's owner has just put there.
+        os.chown(path, like.st_uid, like.st_gid, follow_symlinks=False)
