@@ -96,6 +96,11 @@ def _shown(default: object) -> str:
     return str(default).lower() if isinstance(default, bool) else str(default or "none")
 
 
+def colour() -> bool | None:
+    """What `click.echo` takes for `color`: never with NO_COLOR, else None: on a terminal only."""
+    return False if os.environ.get("NO_COLOR") else None
+
+
 def run_verb(verb: click.Command, name: str, arguments: list[str]) -> int:
     """Run a verb's click command, show its errors, and return its exit code."""
     try:

@@ -175,10 +175,11 @@ class Settings(BaseModel):
         "127.0.0.1", description="The address to listen on."
     )
     port: Annotated[Port, Place("port", "--port")] = Field(
-        21362, description="The TLS port of `/authenticate`, `/metrics` and `/healthz`."
+        21362,
+        description="The TLS port of `/authenticate`, `/validate`, `/metrics`, probes.",
     )
     health_port: Annotated[Port, Place("healthPort", "--health-port")] = Field(
-        21363, description="The plain port of `/healthz`."
+        21363, description="The plain port of `/healthz` and `/readyz`."
     )
     hostname: Annotated[str, Place("hostname", "--hostname")] = Field(
         "localhost", description="The host name in the certificate and in the webhook kubeconfig."

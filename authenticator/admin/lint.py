@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,7 +30,7 @@ from authenticator.lint.reports import as_data, as_sarif, counted
 from authenticator.mapping.guards import Guard
 from authenticator.mapping.problems import printable, shortened
 from authenticator.mapping.selectors import by_arn
-from authenticator.options import command
+from authenticator.options import colour, command
 from authenticator.sources.cluster import Cluster, ClusterError, Object
 from authenticator.sources.config_map import NAME, NAMESPACE
 from authenticator.sources.custom_resources import API_VERSION, KIND
@@ -168,12 +167,7 @@ def _show(findings: Sequence[Finding], output: str, entries: int) -> None:
         click.echo(json.dumps(as_sarif(findings, __version__), indent=2))
     else:
         lines = [_line(finding) for finding in findings]
-        # None leaves it to click, which colours on a terminal only.
-        click.echo("\n".join([*lines, _summary(findings, entries)]), color=_color())
-
-
-def _color() -> bool | None:
-    return False if os.environ.get("NO_COLOR") else None
+        click.echo("\n".join([*lines, _summary(findings, entries)]), color=colour())
 
 
 def _line(finding: Finding) -> str:

@@ -14,7 +14,7 @@ from authenticator.admin.verify_steps import Step, asking, identity_fields, prov
 from authenticator.aws.arns import CallerIdentity
 from authenticator.config import Loaded
 from authenticator.errors import AuthenticatorError
-from authenticator.options import command
+from authenticator.options import colour, command
 
 
 @command(
@@ -46,6 +46,7 @@ def _show(made: Iterable[Step], identity: dict[str, str], output: str | None) ->
         return
     for step in made:
         mark = click.style("ok  ", fg="green") if step.passed else click.style("FAIL", fg="red")
-        click.echo(f"{mark} {step.check}{': ' if step.detail else ''}{step.detail}")
+        detail = f": {step.detail}" if step.detail else ""
+        click.echo(f"{mark} {step.check}{detail}", color=colour())
     for key, value in identity.items():
         click.echo(f"{key:<14} {value}")

@@ -15,10 +15,11 @@ import yaml
 
 from authenticator.editing import roundtrip, splicing
 from authenticator.editing.entry import Value
+from authenticator.editing.located import value_at
 from authenticator.editing.places import Unspliceable, layout
 from authenticator.editing.roundtrip import Unwritable
 from authenticator.editing.writing import Item, quoted
-from authenticator.mapping.nodes import DocumentError, Fields, Items, Node, Text, read
+from authenticator.mapping.nodes import DocumentError, Items, Node, Text, read
 
 # A value without places: what two texts are compared by.
 _Plain: TypeAlias = Any
@@ -153,8 +154,7 @@ def _with_list(text: str, path: Sequence[str]) -> str:
 
 def _at(node: Node | None, path: Sequence[str]) -> Node | None:
     for name in path:
-        values = node.values if isinstance(node, Fields) else {}
-        node = next((value for key, value in values.items() if key.lower() == name.lower()), None)
+        node = value_at(node, name)
     return node
 
 

@@ -12,7 +12,7 @@ from authenticator.editing.located import Located
 from authenticator.editing.principals import principal
 from authenticator.mapping.overlaps import overlaps
 from authenticator.mapping.problems import Problem
-from authenticator.mapping.rules import CANONICAL_ARN, Match, Rule
+from authenticator.mapping.rules import Match, Rule
 from authenticator.mapping.templates import Placeholder, Template
 
 _Origin = tuple[str, int]
@@ -138,6 +138,3 @@ def _elsewhere(problems: dict[_Origin, list[Problem]]) -> Iterator[str]:
         for problem in found:
             line = f", line {problem.origin.line}" if problem.origin.line else ""
             yield f"{problem.origin.section}{line}: {problem.reason}"
-
-
-DEFAULT_USERNAME = _written(CANONICAL_ARN)

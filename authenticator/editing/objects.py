@@ -85,7 +85,7 @@ class IdentityMappings:
             if value is None:
                 spec.pop(key, None)
             else:
-                spec["arn" if key in _KEYS.values() else key] = value
+                spec[key] = value
         if not spec.get("username"):
             raise EditError(f"{located.id}: a custom resource must have a username")
         return IdentityMappings(

@@ -26,7 +26,7 @@ def listen(address: str, port: int, health_port: int) -> list[int]:
     Args:
         address: the IP address to listen on.
         port: the TCP port of HTTPS.
-        health_port: the TCP port of plain `/healthz`; 0 for none.
+        health_port: the TCP port of plain `/healthz` and `/readyz`; 0 for none.
 
     Raises:
         ConfigError: the address or port cannot be used.
@@ -54,7 +54,7 @@ def _listen(address: str, port: int) -> int:
     except OSError as error:
         problem = (
             f"cannot listen on {address} port {port}: {error.strerror or error};"
-            " choose others with --address and --port, or stop what listens there"
+            " choose others with --address and --port or --health-port, or stop what listens there"
         )
         raise ConfigError((problem,)) from error
 

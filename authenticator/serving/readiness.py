@@ -75,6 +75,6 @@ def _source(state: SourceState) -> dict[str, Any]:
         "name": state.name,
         "synced": state.synced,
         "revision": state.revision,
-        "staleSince": state.stale_since,
+        "staleSince": _iso(state.stale_since),
         "faults": [str(fault) for fault in state.faults],
     }

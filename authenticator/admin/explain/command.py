@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import click
@@ -27,7 +24,7 @@ from authenticator.admin.explain.trace import Given, trace
 from authenticator.admin.verify_steps import asking, prover, steps, token_in
 from authenticator.config import Loaded
 from authenticator.errors import ConfigError
-from authenticator.options import command
+from authenticator.options import colour, command
 from authenticator.sources.modes import MOUNTED_FILE
 from authenticator.sources.options import source_options
 
@@ -101,7 +98,7 @@ def _names_somebody(given: dict[str, Any]) -> bool:
 def _record(given: dict[str, Any]) -> Record:
     log = given["log"]
     try:
-        with sys.stdin if log == "-" else Path(log).open(errors="replace") as lines:
+        with click.open_file(log, encoding="utf-8", errors="replace") as lines:
             record = find(lines, given["denial_id"])
     except OSError as error:
         raise ConfigError((f"{log}: cannot be read: {error.strerror}",)) from error
@@ -185,9 +182,7 @@ def _show(record: Record, explanation: Explanation | None, output: str) -> None:
             parts.append(as_text(explanation))
         else:
             parts.append("Nobody was proven, or the log leaves out whom: no mapping was asked.")
-        # None leaves it to click, which colours on a terminal only.
-        color = False if os.environ.get("NO_COLOR") else None
-        click.echo("\n\n".join(parts), color=color)
+        click.echo("\n\n".join(parts), color=colour())
         return
     data: dict[str, Any] = {"logged": record} if record else {}
     if explanation is not None:

@@ -11,7 +11,7 @@ from typing import Any
 MAX_VERSIONS = 20
 # All versions together. A ConfigMap, where they may be kept, holds 1 MiB.
 MAX_BYTES = 512 * 1024
-_MAX_WORDS = 200
+_MAX_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ class History:
         """
         time = datetime.fromtimestamp(now, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         number = self.versions[-1].number + 1 if self.versions else 1
-        new = Version(number, time, user[:_MAX_WORDS], edit[:_MAX_WORDS], dict(texts))
+        new = Version(number, time, user[:_MAX_CHARACTERS], edit[:_MAX_CHARACTERS], dict(texts))
         kept: list[Version] = []
         room = MAX_BYTES
         for version in reversed((*self.versions, new)):
