@@ -145,9 +145,13 @@ class Node:
             self._running = (wanted, process)
 
     def wait_for_edit(self, source: str) -> None:
-        """Wait until each worker of the server has taken an edit of a source of mappings."""
+        """Wait until each worker of the server has mappings of a source that had none.
+
+        One that comes to read the source only now finds them there at once.
+        """
+        taken = re.compile(f"{source} has (?:changed: now|been read:) [1-9]")
         deadline = time.monotonic() + _PATIENCE_SECONDS
-        while self.log.read_text().count(f"{source} has changed") < _WORKERS:
+        while len(taken.findall(self.log.read_text())) < _WORKERS:
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.05)
 
