@@ -78,7 +78,7 @@ def _build(version: str, directory: Path) -> str:
     pip = _CACHE / "pip"
     pip.mkdir(exist_ok=True)
     # A volume leaves nothing in the image, as --env would.
-    volumes = [*_pip_configuration(directory), f"{pip}:/root/.cache/pip"]
+    volumes = [*_pip_configuration(directory), f"{pip}:/pip-cache"]
     arguments = {
         "BUILD_IMAGE": _BUILD_IMAGE,
         "FINAL_IMAGE": _FINAL_IMAGE,
@@ -103,7 +103,8 @@ def _pip_configuration(directory: Path) -> list[str]:
     pairs = (line.split("=", 1) for line in sorted(listed, reverse=True))
     settings = {name.rpartition(".")[2]: value.strip("'") for name, value in pairs}
     volumes = []
-    lines = [f"{name} = {settings[name]}" for name in _PIP_SETTINGS.intersection(settings)]
+    lines = ["cache-dir = /pip-cache"]
+    lines += [f"{name} = {settings[name]}" for name in _PIP_SETTINGS.intersection(settings)]
     if certificates := settings.get("cert"):
         lines.append("cert = /run/certificates.pem")
         volumes.append(f"{certificates}:/run/certificates.pem:ro")
