@@ -7,6 +7,7 @@ directory) see the old content or the new, never half of it, whatever crashes in
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import secrets
 from contextlib import contextmanager
@@ -54,6 +55,23 @@ def create_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
 
 
 @contextmanager
+def alone_in(directory: Path) -> Iterator[None]:
+    """Wait until no other process is in here with the same directory, and keep it so.
+
+    The lock is the kernel's (flock(2)): it ends with the process, however that ends.
+
+    Raises:
+        OSError: there is no such directory.
+    """
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
 def _temporary_beside(path: Path, data: bytes, mode: int) -> Iterator[Path]:
     """A file with `data` on disk, beside `path`, that is gone afterwards unless it was renamed."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
@@ -66,12 +84,12 @@ def _temporary_beside(path: Path, data: bytes, mode: int) -> Iterator[Path]:
             file.flush()
             os.fsync(descriptor)
         yield temporary
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: Path) -> None:
     """Put a rename itself on disk: fsync of a file does not cover its name (open(2), fsync(2))."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:

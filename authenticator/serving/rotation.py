@@ -10,11 +10,10 @@ left out. Each can be repeated, by several processes at once, and after a crash 
 
 from __future__ import annotations
 
-import fcntl
-import os
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from authenticator.atomic import alone_in, sync_directory
 from authenticator.errors import ConfigError
 from authenticator.serving.certificates import (
     CERTIFICATE_NAME,
@@ -117,15 +116,13 @@ def _locked(directory: Path) -> Iterator[None]:
         ConfigError: it is not there, or its files cannot be changed.
     """
     try:
-        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        directory.stat()
     except OSError as error:
         raise ConfigError((f"{directory}: {error.strerror}; run `init` first",)) from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-        os.fsync(descriptor)
+        with alone_in(directory):
+            yield
+            sync_directory(directory)
     except OSError as error:
         problem = f"{error.filename or directory}: the certificate cannot be replaced: {error}"
         raise ConfigError((problem,)) from error
-    finally:
-        os.close(descriptor)

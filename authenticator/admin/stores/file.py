@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import pwd
 import stat
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from authenticator.admin.stores.base import Conflict, Snapshot, StoreError
 from authenticator.admin.stores.history import History
-from authenticator.atomic import write_atomically
+from authenticator.atomic import alone_in, write_atomically
 from authenticator.editing.documents import Document, MappingFile
 from authenticator.editing.editor import Editor
 
@@ -55,7 +53,7 @@ class FileStore:
         if dry_run:
             raise StoreError(f"{self.title} is a file, which no server checks")
         try:
-            with self._locked():
+            with alone_in(self._path.parent):
                 if self._path.read_bytes() != snapshot.version:
                     raise Conflict
                 _replace(self._path, text.encode(), self._path.stat())
@@ -83,22 +81,12 @@ class FileStore:
     def remember(self, change: Callable[[History], History]) -> None:
         """See `Store.remember`."""
         try:
-            with self._locked():
+            with alone_in(self._path.parent):
                 versions = change(self.history()).versions
                 lines = "".join(f"{version.encoded()}\n" for version in versions)
                 _replace(self._history, lines.encode(), self._path.stat())
         except OSError as error:
             raise StoreError(f"{self._history} cannot be written: {error}") from error
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        """Nobody else writes the file by this command meanwhile (the lock is on its directory)."""
-        descriptor = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
 
 
 def _replace(path: Path, content: bytes, like: os.stat_result) -> None:
