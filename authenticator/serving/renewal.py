@@ -11,7 +11,7 @@ import fcntl
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -98,11 +98,7 @@ class Renewal:
         if not pair.self_signed or self._write_kubeconfig is None:
             _LOG.warning("the certificate ends at %s; %s", pair.ends.isoformat(), _REMEDY)
         elif not rotation.is_prepared(self._directory):
-            wanted = Wanted(
-                hostname=self._wanted.hostname,
-                address=self._wanted.address,
-                lifetime=pair.ends - pair.begins,
-            )
+            wanted = replace(self._wanted, lifetime=pair.ends - pair.begins)
             following = rotation.prepare(self._directory, wanted, now)
             self._write_kubeconfig()
             _LOG.warning(
