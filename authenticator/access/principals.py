@@ -15,6 +15,7 @@ from authenticator.access.names import (
 from authenticator.aws.arns import PrincipalArn, PrincipalKind
 from authenticator.mapping.problems import Origin, Problem
 from authenticator.mapping.rules import Match, Rule
+from authenticator.mapping.ruleset import earliest
 from authenticator.mapping.sections import Section
 from authenticator.mapping.selectors import Selector
 
@@ -107,10 +108,7 @@ def entrants(sections: Sequence[Section], now: float) -> Entrants:
     refused = tuple(
         problem for section in sections for problem in section.problems if not problem.in_force
     )
-    accounts: dict[str, Match] = {}
-    for section in sections:
-        for account_id, match in section.accounts:
-            accounts.setdefault(account_id, match)
+    accounts = earliest(found for section in sections for found in section.accounts)
     ranked = sorted(in_force, key=_rank)
     of_accounts = (_of_account(account_id, match) for account_id, match in accounts.items())
     return Entrants((*(_of_rule(rule) for rule in ranked), *of_accounts), idle, refused)

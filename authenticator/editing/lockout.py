@@ -18,8 +18,8 @@ from itertools import islice
 from authenticator.aws.arns import CallerIdentity, PrincipalArn, PrincipalKind
 from authenticator.editing.editor import Editor
 from authenticator.errors import UnknownUser
-from authenticator.mapping.rules import MASTERS, Match, Rule
-from authenticator.mapping.ruleset import RuleSet
+from authenticator.mapping.rules import MASTERS, Rule
+from authenticator.mapping.ruleset import RuleSet, earliest
 from authenticator.mapping.sections import Section
 from authenticator.mapping.templates import Template
 
@@ -110,10 +110,8 @@ class _InForce:
             [rule for section in chain for rule in section.rules],
             [rule for section in elsewhere.break_glass for rule in section.rules],
         ]
-        accounts: dict[str, Match] = {}
-        for section in (*chain, *elsewhere.break_glass):
-            for account_id, match in section.accounts:
-                accounts.setdefault(account_id, match)
+        everywhere = (*chain, *elsewhere.break_glass)
+        accounts = earliest(found for section in everywhere for found in section.accounts)
         self.rules = [rule for tier in tiers for rule in tier]
         self._rule_set = RuleSet(tiers, accounts)
 

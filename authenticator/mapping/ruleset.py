@@ -65,6 +65,14 @@ def _rank(ranked: tuple[_Rank, Rule]) -> _Rank:
     return ranked[0]
 
 
+def earliest(accounts: Iterable[tuple[str, Match]]) -> dict[str, Match]:
+    """What maps each account: of several mappings the first, as among sources and entries."""
+    found: dict[str, Match] = {}
+    for account_id, match in accounts:
+        found.setdefault(account_id, match)
+    return found
+
+
 class RuleSet:
     """An immutable set of rules; safe to share between threads and cheap to keep."""
 

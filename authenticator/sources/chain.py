@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from authenticator.mapping.overlaps import overlaps
 from authenticator.mapping.problems import Problem
-from authenticator.mapping.rules import Match, Rule
-from authenticator.mapping.ruleset import RuleSet
+from authenticator.mapping.rules import Rule
+from authenticator.mapping.ruleset import RuleSet, earliest
 from authenticator.sources.base import Source, SourceState
 
 _LOG = logging.getLogger(__name__)
@@ -139,10 +139,7 @@ class MappingStore:
     def _combined(self) -> RuleSet:
         chain = [self._states[source] for source in self._chain]
         last = [self._states[source] for source in self._last]
-        accounts: dict[str, Match] = {}
-        for state in (*chain, *last):
-            for account_id, match in state.accounts:
-                accounts.setdefault(account_id, match)
+        accounts = earliest(found for state in (*chain, *last) for found in state.accounts)
         tiers = [[rule for state in states for rule in state.rules] for states in (chain, last)]
         before, self._overlaps = self._overlaps, overlaps(tiers[0])
         for overlap in self._overlaps:
