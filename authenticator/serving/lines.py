@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import queue
 import select
-import threading
 import time
 from typing import TYPE_CHECKING, Generic, TypeVar
+
+from authenticator.background import BackgroundThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -46,7 +47,7 @@ class LineWriter(Generic[Record]):
         self._dropped = dropped
         self._capacity = capacity
         self._waiting: queue.SimpleQueue[Record | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._write, name="lines", daemon=True)
+        self._thread = BackgroundThread(self._write, "lines")
 
     def start(self) -> None:
         """Start writing."""
@@ -57,10 +58,9 @@ class LineWriter(Generic[Record]):
 
         Without effect on a log that was never started.
         """
-        if self._thread.ident is not None:
+        if self._thread.started:
             self._waiting.put(None)
-            self._thread.join(timeout)
-        return not self._thread.is_alive()
+        return self._thread.join(timeout)
 
     def add(self, record: Record) -> None:
         """Have `record` written soon; never blocks."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from authenticator.background import BackgroundThread
 from authenticator.errors import ConfigError
 from authenticator.serving import rotation
 from authenticator.serving.certificates import ServerCertificate, Wanted
@@ -68,7 +69,7 @@ class Renewal:
         self._wanted = wanted
         self._write_kubeconfig = write_kubeconfig
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="renewal", daemon=True)
+        self._thread = BackgroundThread(self._run, "renewal")
 
     def start(self) -> None:
         """Look now, and from then on from a thread."""
@@ -77,8 +78,7 @@ class Renewal:
     def stop(self) -> None:
         """Stop looking. Without effect if not started."""
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._thread.join()
 
     def look(self, now: datetime) -> None:
         """Do what is due at `now` (aware); what cannot be done is logged."""

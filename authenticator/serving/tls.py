@@ -8,6 +8,7 @@ import threading
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from authenticator.background import BackgroundThread
 from authenticator.errors import ConfigError
 from authenticator.serving.certificates import ServerCertificate, load
 
@@ -59,7 +60,7 @@ class LiveContext:
         self._fault = ""
         self._on_load: Callable[[ServerCertificate], None] = lambda _pair: None
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="certificate", daemon=True)
+        self._thread = BackgroundThread(self._run, "certificate")
 
     @property
     def current(self) -> ssl.SSLContext:
@@ -80,8 +81,7 @@ class LiveContext:
     def stop(self) -> None:
         """Stop following. Without effect if not started."""
         self._stop.set()
-        if self._thread.is_alive():
-            self._thread.join()
+        self._thread.join()
 
     def look(self) -> None:
         """Look at the files once."""

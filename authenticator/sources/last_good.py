@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from authenticator.atomic import write_atomically
+from authenticator.background import BackgroundThread
 from authenticator.sources.base import Kept
 
 _LOG = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ class LastGoodFiles:
         self._waiting: dict[str, Callable[[], Mapping[str, str]]] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="last-good", daemon=True)
+        self._thread = BackgroundThread(self._run, "last-good")
 
     def start(self) -> None:
         """Begin to write what is to be saved."""
@@ -41,8 +42,7 @@ class LastGoodFiles:
     def stop(self) -> None:
         """Write what waits, and end."""
         self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._thread.join()
         self.flush()
 
     def load(self, source: str) -> Kept | None:

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from authenticator.background import BackgroundThread
 from authenticator.mapping.nodes import MAX_BYTES
 
 _LOG = logging.getLogger(__name__)
@@ -44,21 +45,17 @@ class FilePoll:
         self._reported: object = None
         self._seen: object = None
         self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread = BackgroundThread(self._run, f"poll-{path.name}")
 
     def start(self) -> None:
         """Call back once from this thread, then go on looking in another."""
         self._report(self._read())
-        self._thread = threading.Thread(
-            target=self._run, name=f"poll-{self._path.name}", daemon=True
-        )
         self._thread.start()
 
     def stop(self) -> None:
         """Stop looking; no call comes after this has returned."""
         self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
+        self._thread.join()
 
     def look(self) -> None:
         """Look once."""

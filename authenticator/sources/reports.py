@@ -21,6 +21,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Protocol
 
+from authenticator.background import BackgroundThread
 from authenticator.mapping.problems import Problem
 from authenticator.sources.cluster import Cluster, ClusterError, Object
 
@@ -80,14 +81,14 @@ class ClusterReports:
         self._locked: int | None = None
         self._starting = threading.Lock()
         self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(_WAITING)
-        self._thread = threading.Thread(target=self._run, name="reports", daemon=True)
+        self._thread = BackgroundThread(self._run, "reports")
 
     def stop(self) -> None:
         """Drop what waits, finish what is under way, and let another process write."""
         with suppress(queue.Empty):
             while True:
                 self._queue.get_nowait()
-        if self._thread.ident is not None:
+        if self._thread.started:
             self._queue.put(None)
             self._thread.join()
         if self._locked is not None:
@@ -104,7 +105,7 @@ class ClusterReports:
 
     def _put(self, job: Callable[[], None]) -> None:
         with self._starting:
-            if self._thread.ident is None:
+            if not self._thread.started:
                 self._thread.start()
         try:
             self._queue.put_nowait(job)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from authenticator.background import BackgroundThread
 from authenticator.sources.cluster import Cluster, ClusterError, Object, Watch
 
 _LOG = logging.getLogger(__name__)
@@ -82,7 +83,7 @@ class Watcher:
         self._delay = _FIRST_DELAY
         self._stop = threading.Event()
         self._watch: Watch | None = None
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._thread = BackgroundThread(self._run, "watch")
 
     def start(self) -> None:
         """Begin, in a thread."""
@@ -94,8 +95,7 @@ class Watcher:
         watch = self._watch
         if watch is not None:
             watch.interrupt()
-        if self._thread.ident is not None:
-            self._thread.join()
+        self._thread.join()
 
     def cycle(self) -> float:
         """List and watch once; gives the seconds to wait before the next time."""

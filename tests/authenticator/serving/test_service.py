@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import sys
+import threading
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from authenticator.serving.certificates import Wanted
 from authenticator.serving.logs import LogHandler
 from authenticator.serving.renewal import Renewal
 from authenticator.serving.service import ReviewService
+from authenticator.serving.tls import LiveContext
 
 CONFIG = """
 clusterID: c
@@ -25,6 +28,54 @@ server:
     username: eks:user
     groups: [eks:group]
 """
+
+EVERY_SOURCE = """
+clusterID: c
+server:
+  backendMode: [MountedFile, EKSConfigMap, CRD, DynamicFile]
+  dynamicfilepath: /nonexistent/mappings.json
+  kubeconfig: KUBECONFIG
+"""
+KUBECONFIG = """
+apiVersion: v1
+kind: Config
+clusters: [{name: c, cluster: {server: "https://127.0.0.1:1"}}]
+users: [{name: u, user: {token: t}}]
+contexts: [{name: c, context: {cluster: c, user: u}}]
+current-context: c
+"""
+
+
+def build(directory: Path, document: str) -> tuple[ReviewService, LiveContext]:
+    """What the main process makes before it forks the workers."""
+    config = directory / "config.yaml"
+    config.write_text(document)
+    settings = load({"state_dir": str(directory)}, {}, config).settings
+    wanted = Wanted(hostname="localhost", address="127.0.0.1")
+    pair = rotation.current(directory, wanted, datetime.now(timezone.utc))
+    renewal = Renewal(directory, wanted, None)
+    service = ReviewService(settings, config, LogHandler(sys.stderr.fileno()), renewal)
+    return service, LiveContext(pair.certificate, pair.key)
+
+
+def test_no_thread_object_is_made_before_the_fork(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.13.0 cannot start it afterwards: RuntimeError: thread already started."""
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(KUBECONFIG)
+    before = {id(thread): thread for thread in thread_objects()}
+
+    built = build(tmp_path, EVERY_SOURCE.replace("KUBECONFIG", str(kubeconfig)))
+
+    assert [thread for thread in thread_objects() if id(thread) not in before] == []
+    del built
+
+
+def thread_objects() -> list[threading.Thread]:
+    gc.collect()
+    return [found for found in gc.get_objects() if isinstance(found, threading.Thread)]
 
 
 @pytest.mark.parametrize(
@@ -38,13 +89,7 @@ def test_reserved_prefixes_keep_an_entry_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, reason: str
 ) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    config = tmp_path / "config.yaml"
-    config.write_text(CONFIG.replace("KEY", key))
-    settings = load({"state_dir": str(tmp_path)}, {}, config).settings
-    wanted = Wanted(hostname="localhost", address="127.0.0.1")
-    rotation.current(tmp_path, wanted, datetime.now(timezone.utc))
-    renewal = Renewal(tmp_path, wanted, None)
-    service = ReviewService(settings, config, LogHandler(sys.stderr.fileno()), renewal)
+    service, _ = build(tmp_path, CONFIG.replace("KEY", key))
     service.start()
     try:
         assert reason in service.readiness().detail.decode()
