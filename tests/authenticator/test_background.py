@@ -33,7 +33,11 @@ def test_a_thread_that_was_never_started_has_ended() -> None:
 
 def test_tells_that_it_goes_on() -> None:
     end = threading.Event()
-    background = BackgroundThread(lambda: None if end.wait() else None, "long")
+
+    def run() -> None:
+        end.wait()
+
+    background = BackgroundThread(run, "long")
     background.start()
 
     assert background.started
