@@ -24,7 +24,7 @@ from pydantic.fields import FieldInfo
 
 from authenticator.aws.arns import PARTITIONS, PrincipalArn
 from authenticator.aws.sts_hosts import StsHost
-from authenticator.sources.modes import MODES, canonical_modes
+from authenticator.modes import MODES, canonical_modes
 
 ENVIRONMENT_PREFIX = "KUBERNETES_AWS_AUTHENTICATOR_"
 

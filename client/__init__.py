@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .adapters import BearerAuth, keep_authorized
     from .errors import ClientError
     from .provider import TokenProvider
-    from .sessions import Role
+    from .roles import Role
     from .token import Token, mint
 
 __all__ = [
@@ -32,7 +32,7 @@ __all__ = [
 _MODULES = {
     "BearerAuth": "adapters",
     "ClientError": "errors",
-    "Role": "sessions",
+    "Role": "roles",
     "Token": "token",
     "TokenProvider": "provider",
     "keep_authorized": "adapters",

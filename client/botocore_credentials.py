@@ -22,7 +22,7 @@ from .errors import ClientError
 
 if TYPE_CHECKING:
     from .profiles import Section
-    from .sessions import Role
+    from .roles import Role
 
 _DEFAULT_SESSION_NAME = "aws-iam-authenticator"
 

@@ -88,7 +88,7 @@ def _run(arguments: list[str], words: tuple[str, ...]) -> str:
     if flags.get("help"):
         from .usage import usage  # noqa: PLC0415 - kubectl never asks
 
-        return usage()
+        return usage(COMMAND, FLAGS)
     if tuple(rest) != words:
         raise ClientError(
             f"expected {' and '.join((*words, 'flags'))}, got {' '.join(rest) or 'no verb'!r};"
@@ -107,7 +107,7 @@ def _token(flags: dict[str, str]) -> Token:
             raise ClientError(f"--{one} and --{other} exclude each other; drop one")
     role = None
     if role_arn := flags.get("role", os.environ.get("DEFAULT_ROLE")):
-        from .sessions import Role  # noqa: PLC0415 - only for those who assume one
+        from .roles import Role  # noqa: PLC0415 - only for those who assume one
 
         role = Role.from_flags(role_arn, flags)
     return mint(

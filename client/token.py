@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .botocore_credentials import BotocoreSession
-    from .sessions import Role
+    from .roles import Role
 
 PREFIX = "k8s-aws-v1."
 
@@ -105,8 +105,11 @@ def find(
     from .sessions import Sessions  # noqa: PLC0415 - not for ready credentials
 
     sessions = Sessions(
-        surroundings,
-        endpoint.region,
+        surroundings.ready,
+        surroundings.botocore,
+        profile=surroundings.profile,
+        explicit=surroundings.explicit,
+        region=endpoint.region,
         caching=caching,
         sharing=sharing,
         warn=warn or _warn,

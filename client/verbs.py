@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import command, token
 from .errors import ClientError
-from .sessions import Role
+from .roles import Role
 
 if TYPE_CHECKING:
     from .credentials import Credentials

@@ -30,11 +30,11 @@ from authenticator.lint.reports import as_data, as_sarif, counted
 from authenticator.mapping.guards import Guard
 from authenticator.mapping.problems import printable, shortened
 from authenticator.mapping.selectors import by_arn
+from authenticator.modes import CRD, EKS_CONFIG_MAP
 from authenticator.options import colour, command
 from authenticator.sources.cluster import Cluster, ClusterError, Object
 from authenticator.sources.config_map import NAME, NAMESPACE
 from authenticator.sources.custom_resources import API_VERSION, KIND
-from authenticator.sources.modes import CRD, EKS_CONFIG_MAP
 from authenticator.sources.options import source_options
 
 _CONFIG_MAP = f"/api/v1/namespaces/{NAMESPACE}/configmaps/{NAME}"

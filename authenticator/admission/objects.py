@@ -9,9 +9,9 @@ from authenticator.admission.review import AdmissionRequest, Object
 from authenticator.lint import RULES, Context, Finding, Place, lint_data, lint_identity
 from authenticator.mapping.guards import Guard
 from authenticator.mapping.sections import SECTIONS, Section, SectionReader
+from authenticator.modes import CRD, EKS_CONFIG_MAP
 from authenticator.sources.config_map import NAME, NAMESPACE, AwsAuth
 from authenticator.sources.custom_resources import API_VERSION, KIND, IdentityMappings
-from authenticator.sources.modes import CRD, EKS_CONFIG_MAP
 
 # Every line, item and key of a text becomes an object of Python's when it is read. A ConfigMap with
 # as many ordinary mappings as it can hold (9,000) has 90,000 of these.

@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 # Of the lines' form. Fields are added within a version, never removed or given another meaning.
 VERSION = 1
@@ -99,6 +99,7 @@ class AdmissionRecord:
 
 
 Record: TypeAlias = "AuditRecord | AdmissionRecord"
+Audits: TypeAlias = "Callable[[AuditRecord], None]"
 
 
 def as_json(record: Record) -> str:

@@ -1,4 +1,7 @@
-"""One client's connection, as the worker keeps it. Only one thread touches it at a time."""
+"""Clients' connections and the listeners that accept them.
+
+Only one thread touches a connection at a time.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,19 @@ import struct
 import threading
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from authenticator.serving.framing import RequestReader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from gunicorn.config import Config
 
-    from authenticator.serving.listening import Listener
+    from authenticator.serving.framing import ReceivedRequest
+    from authenticator.serving.responding import Response
 
 # A client that works needs milliseconds for each of these.
 HANDSHAKE_SECONDS = 5.0
@@ -28,6 +35,9 @@ WRITE_SECONDS = 5.0
 IDLE_SECONDS = 120.0
 # For the client to read the last answer and close (RFC 9112 section 9.6).
 DRAIN_SECONDS = 2.0
+# The kernel resets the connections of a killed worker (SO_LINGER, socket(7)). An API server retries
+# after a reset, but refuses the login after an end of stream without an answer.
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _IN_ORDER = struct.pack("ii", 0, 0)  # SO_LINGER off, which is the default (socket(7))
 _RECORD = 16 * 1024  # a TLS record, the most that one read gives
 
@@ -182,3 +192,37 @@ class Connection:
             OSError: the connection broke.
         """
         return bool(self.sock.recv(64 * 1024))
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A port, and who answers what comes in on it.
+
+    Attributes:
+        sock: listening and non-blocking.
+        tls: gives what to shake hands with at the time; None for a plain port.
+        begin: gives the response to a request at once if it can, and otherwise what will give it;
+            the poller calls it, so it waits for nothing.
+    """
+
+    sock: socket.socket
+    tls: Callable[[], ssl.SSLContext] | None
+    begin: Callable[[ReceivedRequest, Connection], Response | Callable[[], Response]]
+
+    def accept(self, config: Config) -> Connection | None:
+        """Take one connection; None if the client has gone already.
+
+        Raises:
+            BlockingIOError: none is waiting.
+            OSError: there is no room for one.
+        """
+        sock, peer = self.sock.accept()
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
+            if self.tls:
+                sock = self.tls().wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
+        except OSError:
+            sock.close()
+            return None
+        return Connection(sock, peer[:2], self.sock.getsockname()[:2], config, self)

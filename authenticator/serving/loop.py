@@ -30,6 +30,7 @@ from authenticator.serving.connection import (
     IDLE_SECONDS,
     WRITE_SECONDS,
     Connection,
+    Listener,
     State,
 )
 from authenticator.serving.crew import Crew
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
     from gunicorn.config import Config
 
     from authenticator.serving.framing import ReceivedRequest
-    from authenticator.serving.listening import Listener
     from authenticator.serving.sharing import Share
 
     _Waiting = tuple[Connection, Callable[[], Response]]

@@ -13,6 +13,7 @@ from authenticator.aws.https import HttpsPool, Proxy, verifying_context
 from authenticator.aws.sts import Sts
 from authenticator.aws.sts_hosts import sts_hosts
 from authenticator.login import Login
+from authenticator.modes import DYNAMIC_FILE
 from authenticator.serving.admissions import Admissions, judge_of
 from authenticator.serving.app import build_app
 from authenticator.serving.audit import as_json, as_text
@@ -29,7 +30,6 @@ from authenticator.serving.tracing import tracing
 from authenticator.settings import Settings
 from authenticator.sources.chain import StoreStatus
 from authenticator.sources.mappings import Mappings
-from authenticator.sources.modes import DYNAMIC_FILE
 from authenticator.sources.options import source_options
 from authenticator.verdicts.budget import Budget, InFlight, KeyLimit
 from authenticator.verdicts.memory import Remembering

@@ -33,10 +33,9 @@ from authenticator.aws.sts import Fetches
 from authenticator.aws.sts_hosts import StsHost
 from authenticator.login import NamesInstances
 from authenticator.serving.app import Begins
-from authenticator.serving.audit import AuditRecord
+from authenticator.serving.audit import AuditRecord, Audits
 from authenticator.serving.metric_table import NAMESPACE
 from authenticator.serving.reviews import Answer
-from authenticator.serving.tracing import Audits
 
 _LOG = logging.getLogger(__name__)
 # Of an audit record: what says nothing of who the caller is.

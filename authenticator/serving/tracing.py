@@ -7,16 +7,14 @@ packages come with the extra `tracing`, and are imported only then.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Protocol
 
 from authenticator.aws.sts import Fetches
 from authenticator.aws.sts_hosts import StsHost
 from authenticator.login import NamesInstances
 from authenticator.serving.app import Begins
-from authenticator.serving.audit import AuditRecord
-
-Audits = Callable[[AuditRecord], None]
+from authenticator.serving.audit import Audits
 
 _LOG = logging.getLogger(__name__)
 # OpenTelemetry specification, "Environment Variable Specification".

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 from gunicorn.workers.base import Worker
 
 from authenticator.serving.app import VALIDATE
+from authenticator.serving.connection import Connection, Listener
 from authenticator.serving.health import Health
-from authenticator.serving.listening import Listener
 from authenticator.serving.loop import Loop
 from authenticator.serving.responding import Response, respond, response_to
 from authenticator.serving.reviews import Answer
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterable
 
-    from authenticator.serving.connection import Connection
     from authenticator.serving.framing import Head, ReceivedRequest
     from authenticator.serving.readiness import Readiness
 

@@ -16,6 +16,7 @@ from authenticator.mapping.problems import Origin
 from authenticator.mapping.rules import Rule, administrator
 from authenticator.mapping.ruleset import RuleSet
 from authenticator.mapping.sections import SectionReader
+from authenticator.modes import CRD, DYNAMIC_FILE, EKS_CONFIG_MAP
 from authenticator.sources.base import Context, Source, SourceMetrics, Uncounted
 from authenticator.sources.chain import MappingStore, StoreStatus
 from authenticator.sources.cluster import Cluster
@@ -24,7 +25,7 @@ from authenticator.sources.config_map import AwsAuth
 from authenticator.sources.custom_resources import IdentityMappings
 from authenticator.sources.file import FileSource
 from authenticator.sources.last_good import LastGoodFiles
-from authenticator.sources.modes import CRD, DYNAMIC_FILE, EKS_CONFIG_MAP, ModesFile
+from authenticator.sources.modes import ModesFile
 from authenticator.sources.observing import Unreported, Unsaved
 from authenticator.sources.reports import ClusterReports
 

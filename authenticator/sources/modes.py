@@ -4,47 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
-from types import MappingProxyType
 
 from authenticator.mapping.nodes import DocumentError, Fields, Text, read
+from authenticator.modes import canonical_modes
 from authenticator.sources.poll import INTERVAL, FilePoll
 
 _LOG = logging.getLogger(__name__)
-
-MOUNTED_FILE = "MountedFile"
-EKS_CONFIG_MAP = "EKSConfigMap"
-CRD = "CRD"
-DYNAMIC_FILE = "DynamicFile"
-# The reference's names, its older ones included, in lower case.
-MODES = MappingProxyType(
-    {
-        "mountedfile": MOUNTED_FILE,
-        "file": MOUNTED_FILE,
-        "eksconfigmap": EKS_CONFIG_MAP,
-        "configmap": EKS_CONFIG_MAP,
-        "crd": CRD,
-        "dynamicfile": DYNAMIC_FILE,
-    }
-)
-
-
-def canonical_modes(names: Iterable[str]) -> tuple[str, ...]:
-    """The modes that `names` stand for, in order.
-
-    Raises:
-        ValueError: one is unknown or stands twice, or there is none.
-    """
-    given = tuple(names)
-    unknown = [name for name in given if name.lower() not in MODES]
-    if unknown or not given:
-        known = ", ".join(dict.fromkeys(MODES.values()))
-        raise ValueError(f"{', '.join(unknown) or 'nothing'} given where one of {known} is needed")
-    modes = tuple(MODES[name.lower()] for name in given)
-    if len(set(modes)) != len(modes):
-        raise ValueError("a mode is named twice")
-    return modes
 
 
 class ModesFile:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from authenticator.mapping.guards import Guard
+from authenticator.modes import MODES
 from authenticator.settings import Settings
 from authenticator.sources.mappings import SourceOptions
-from authenticator.sources.modes import MODES
 
 
 def source_options(settings: Settings, config: Path | None) -> SourceOptions:

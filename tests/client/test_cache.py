@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from client import cache
-from client.sessions import Role
+from client.roles import Role
 from tests.client.running import PREFIX, Outcome, Run, python
 from tests.client.sts import KEYS, ROLE, Sts, at, url_of
 from tests.client.test_imports import ALLOWED, PROGRAM
@@ -53,7 +53,7 @@ class TestRole:
 
         code, loaded = json.loads(outcome.err)
         assert code == 0
-        assert set(loaded) == ALLOWED | {"client.sessions", "client.cache"}
+        assert set(loaded) == ALLOWED | {"client.cache", "client.roles", "client.sessions"}
 
     @pytest.mark.parametrize(
         "line",

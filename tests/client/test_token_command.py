@@ -13,7 +13,7 @@ import pytest
 from client import command
 from client.cluster import VARIABLE
 from client.errors import ClientError
-from client.sessions import Role
+from client.roles import Role
 from client.token import Token
 from tests.client.running import PREFIX, Run, python
 

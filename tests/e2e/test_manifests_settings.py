@@ -12,8 +12,8 @@ import yaml
 import authenticator
 from authenticator.config import Loaded, load
 from authenticator.errors import ConfigError
+from authenticator.modes import CRD, EKS_CONFIG_MAP, canonical_modes
 from authenticator.settings import Settings, places, variable
-from authenticator.sources.modes import CRD, EKS_CONFIG_MAP, canonical_modes
 from tests.e2e.manifests import (
     BASE,
     CLUSTER_ID,

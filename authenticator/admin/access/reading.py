@@ -16,10 +16,10 @@ from authenticator.errors import ConfigError
 from authenticator.mapping.documents import read_file
 from authenticator.mapping.guards import Guard
 from authenticator.mapping.sections import Section, SectionReader
+from authenticator.modes import CRD, EKS_CONFIG_MAP
 from authenticator.sources.cluster import Cluster, ClusterError, Object
 from authenticator.sources.config_map import NAME, NAMESPACE, AwsAuth
 from authenticator.sources.custom_resources import API_VERSION, KIND, IdentityMappings
-from authenticator.sources.modes import CRD, EKS_CONFIG_MAP
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,8 @@ from authenticator.admin.explain.trace import Given, trace
 from authenticator.admin.verify_steps import asking, prover, steps, token_in
 from authenticator.config import Loaded
 from authenticator.errors import ConfigError
+from authenticator.modes import MOUNTED_FILE
 from authenticator.options import colour, command
-from authenticator.sources.modes import MOUNTED_FILE
 from authenticator.sources.options import source_options
 
 # What stands in for the cluster id where no token is checked.

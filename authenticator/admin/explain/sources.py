@@ -13,11 +13,11 @@ from authenticator.mapping.guards import Guard
 from authenticator.mapping.nodes import MAX_BYTES, DocumentError, Fields, Text, read
 from authenticator.mapping.ruleset import RuleSet
 from authenticator.mapping.sections import Section, SectionReader
+from authenticator.modes import CRD, EKS_CONFIG_MAP
 from authenticator.sources.base import SourceState
 from authenticator.sources.chain import MappingStore, StoreStatus
 from authenticator.sources.cluster import Cluster
 from authenticator.sources.mappings import Mappings, SourceOptions
-from authenticator.sources.modes import CRD, EKS_CONFIG_MAP
 from authenticator.sources.observing import Still
 
 # An API server that has not answered by then is reported as not read.

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from authenticator.sources.modes import ModesFile, canonical_modes
+from authenticator.modes import canonical_modes
+from authenticator.sources.modes import ModesFile
 
 
 @pytest.mark.parametrize(
