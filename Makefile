@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SOURCES := $(shell find authenticator client -type f -not -name '*.pyc' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint bench dist fuzz clean
+.PHONY: help install demo quick test lint bench dist fuzz clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ install: $(VENV)/.installed ## Install the command at .venv/bin/aws-iam-authenti
 
 demo: install ## Log in without an AWS account, edit a mapping, see a refusal and its reason
 	@$(BIN)/python -m dev.demo
+
+quick: install ## Run the tests that need Python and nothing else, in two minutes
+	@$(BIN)/python -m pytest --quiet --quick --numprocesses 2 --dist worksteal
 
 test: install ## Run every test, the real Kubernetes API server included
 	@$(BIN)/python -m dev.cluster build

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from selenium.webdriver import Chrome
     from selenium.webdriver.remote.webelement import WebElement
 
+pytestmark = pytest.mark.debian
+
 WIDE, NARROW = 1280, 360
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from dev.netns import Host, Network
 
+pytestmark = pytest.mark.debian
+
 
 @pytest.fixture
 def network() -> Iterator[Network]:

@@ -44,11 +44,13 @@ def queries() -> list[str]:
     return found
 
 
+@pytest.mark.debian
 def test_prometheus_reads_the_rules(tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump(RULE["spec"]))
     assert f"{len(RULES)} rules found" in promtool(tmp_path, "check", "rules", "rules.yaml")
 
 
+@pytest.mark.debian
 def test_each_alarm_rings_when_it_should_and_not_before(tmp_path: Path) -> None:
     # promtool compares annotations to the letter; which alarm rings is what matters here.
     bare = [{key: rule[key] for key in rule if key != "annotations"} for rule in RULES]
@@ -73,6 +75,7 @@ def test_each_alarm_says_what_to_do(rule: dict[str, Any]) -> None:
     assert len(rule["annotations"]["description"]) > len(rule["annotations"]["summary"]) > 0
 
 
+@pytest.mark.debian
 def test_prometheus_reads_every_query_of_the_dashboard(tmp_path: Path) -> None:
     rules = [{"record": f"panel:{n}", "expr": query} for n, query in enumerate(queries())]
     (tmp_path / "rules.yaml").write_text(
