@@ -10,16 +10,15 @@ SOURCES := $(shell find authenticator client -type f -not -name '*.pyc' 2>/dev/n
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-$(VENV)/.dependencies: setup.cfg dev/constraints.txt
+# Every distribution by its hash; without dependency resolution, which is slower and could add more.
+$(VENV)/.dependencies: dev/requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null \
 	  || { echo "make: Python 3.10 or newer is needed; $(PYTHON) is $$($(PYTHON) --version 2>&1). Set PYTHON=..." >&2; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
 	  || { echo "make: $(PYTHON) has no venv module; install it (Debian and Ubuntu: apt-get install python3-venv)" >&2; exit 1; }
 	@echo "Setting up $(VENV) (once; a minute or two)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint dev/constraints.txt pip setuptools
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint dev/constraints.txt '.[server,dev,tracing]'
-	@rm -rf build *.egg-info
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement dev/requirements.txt
 	@touch $@
 
 # A regular install, not an editable one: the command starts as it does for users.
@@ -57,7 +56,7 @@ dist: install ## Make wheel, sdist, single-file plugin, SBOM and checksums of th
 	@$(BIN)/python -m dev.release
 
 fuzz: install ## Fuzz what reads hostile bytes, a minute for each target
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint dev/constraints.txt 'atheris>=3'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --requirement dev/fuzz/requirements.txt
 	@$(BIN)/python -m dev.fuzz
 
 clean: ## Remove what the targets made

@@ -1,7 +1,7 @@
 """Makes what is published of a commit; from the same commit, byte for byte the same.
 
 What is not committed is not in it. The time of everything is the commit's, and the tools are those
-of dev/constraints.txt.
+of dev/requirements.txt.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the server needs at run time, as dev/image/requirements.txt has it locked."""
+"""The versions that are locked: for the image (dev/image) and for development (dev/)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 
 LOCK = Path(__file__).parent / "image" / "requirements.txt"
+# For every Python and platform, so that lines can have environment markers.
+DEVELOPMENT = Path(__file__).with_name("requirements.txt")
 
 _PIN = re.compile(r"([a-z0-9-]+)==([a-z0-9.]+) \\", re.ASCII)
 
@@ -19,6 +21,13 @@ def locked(lock: Path = LOCK) -> dict[str, str]:
     """The version of each distribution, by its normalized name."""
     pins = map(_PIN.fullmatch, lock.read_text("utf-8").splitlines())
     return {pin[1]: pin[2] for pin in pins if pin is not None}
+
+
+def constraints(lock: Path = DEVELOPMENT) -> str:
+    """Return the lines of a lock without their hashes, as `pip install --constraint` reads them."""
+    lines = lock.read_text("utf-8").splitlines()
+    pins = [line.removesuffix(" \\") for line in lines if line and line[0] not in "# "]
+    return "\n".join([*pins, ""])
 
 
 def installed() -> list[Distribution]:

@@ -11,11 +11,10 @@ import tempfile
 from io import BytesIO
 from pathlib import Path
 
+from dev import locked
 from dev.gotools import CACHE
 
 ROOT = Path(__file__).resolve().parents[2]
-
-_CONSTRAINTS = ROOT / "dev" / "constraints.txt"
 
 # Installs kept in .cache; each is 30 MB, and every change of the sources makes one.
 _KEPT = 4
@@ -66,7 +65,7 @@ def _copy_sources(ref: str | None, target: Path) -> None:
 
 
 def _digest(sources: Path) -> str:
-    digest = hashlib.sha256(sys.version.encode() + _CONSTRAINTS.read_bytes())
+    digest = hashlib.sha256(sys.version.encode() + locked.constraints().encode())
     for path in sorted(sources.rglob("*")):
         if path.is_file():
             digest.update(f"{path.relative_to(sources)}\0".encode())
@@ -77,13 +76,15 @@ def _digest(sources: Path) -> str:
 def _install_wheel(sources: Path, environment: Path) -> None:
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet"]
     wheels = sources.parent / "wheels"
+    constraints = sources.parent / "constraints.txt"
+    constraints.write_text(locked.constraints(), "utf-8")
     build = ["wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(wheels)]
     _run([*pip, *build, str(sources)])
     environment.parent.mkdir(parents=True, exist_ok=True)
     # Scripts carry the path of their interpreter: the environment is made where it stays.
     try:
         _run([sys.executable, "-m", "venv", "--without-pip", str(environment)])
-        target = ["--python", str(environment), "install", "--constraint", str(_CONSTRAINTS)]
+        target = ["--python", str(environment), "install", "--constraint", str(constraints)]
         _run([*pip, *target, *map(str, wheels.iterdir())])
     except BaseException:
         shutil.rmtree(environment, ignore_errors=True)
