@@ -41,11 +41,12 @@ test: install ## Run every test, the real Kubernetes API server included
 	@$(BIN)/python -m dev.debian
 	@$(BIN)/python -m pytest
 
-lint: install ## Check style, types, the direction of imports, and the dependencies
+lint: install ## Check style, types, imports, wording and the dependencies
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/python -m dev.words
 	@$(BIN)/python -m dev.licences
 	@$(BIN)/python -m dev.audit
 
