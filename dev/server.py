@@ -13,7 +13,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,8 +20,10 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from dev import socket_unit
+from dev.ports import free_port
 from dev.poster import Poster
 from dev.server_log import Log
+from dev.waiting import PATIENCE_SECONDS, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 
 COMMAND = Path(sys.executable).with_name("aws-iam-authenticator")
 
-_PATIENCE_SECONDS = 30
 # The setting's default. Each worker follows the config file for itself.
 _WORKERS = 2
 
@@ -156,7 +156,7 @@ class WebhookServer:
         """Wait for the end of a server that has been told to end. Raises ServerError."""
         assert self._process is not None
         try:
-            status = self._process.wait(_PATIENCE_SECONDS)
+            status = self._process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
             raise ServerError(f"it goes on and on; {self.log.tail}") from None
         self.kill()
@@ -177,15 +177,17 @@ class WebhookServer:
     def poll_until(self, condition: Callable[[], bool], complaint: str) -> None:
         """Ask until the condition holds: for what the server gives no signal of.
 
-        Raises ServerError with the complaint.
+        Raises AssertionError with the complaint, ServerError if the server ends meanwhile.
         """
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while not condition():
+
+        def holds() -> bool:
+            if condition():
+                return True
             if not self.running:
                 raise ServerError(f"it ended; {self.log.tail}")
-            if time.monotonic() > deadline:
-                raise ServerError(f"{complaint}; {self.log.tail}")
-            time.sleep(0.02)
+            return False
+
+        wait_until(holds, lambda: f"{complaint}; {self.log.tail}")
 
     def kill(self) -> None:
         """End it and all that it started; harmless when it has ended."""
@@ -241,14 +243,6 @@ def write_config(directory: Path, configuration: dict[str, Any]) -> Path:
 def now() -> str:
     """The time as the audit log writes it."""
     return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _review(line: str) -> dict[str, Any] | None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from typing import IO, TYPE_CHECKING, TypeVar
 
+from dev.waiting import PATIENCE_SECONDS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_PATIENCE_SECONDS = 30
 _TAIL_LINES = 40
 
 _Found = TypeVar("_Found")
@@ -63,7 +64,7 @@ class Log:
             return [one for one in every if one is not None]
 
         with self._grown:
-            if not self._grown.wait_for(lambda: len(found()) >= count, _PATIENCE_SECONDS):
+            if not self._grown.wait_for(lambda: len(found()) >= count, PATIENCE_SECONDS):
                 raise LogError(f"waited for {count} lines and got {found()}; {self.tail}")
             return found()[:count]
 

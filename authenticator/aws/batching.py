@@ -81,17 +81,21 @@ class Batcher(Generic[Value]):
             TimeoutError: there was no answer within `timeout` seconds.
             Exception: whatever `fetch` raised.
         """
+        try:
+            return self.ask(key).result(timeout)
+        except FutureTimeoutError as error:
+            # Another class than the built-in one before Python 3.11.
+            raise TimeoutError from error
+
+    def ask(self, key: str) -> Future[Value | None]:
+        """Return the future value of `key`, shared by everyone who asks before it is set."""
         with self._changed:
             future = self._waiting.get(key) or self._under_way.get(key)
             if future is None:
                 future = self._waiting[key] = Future()
                 self._changed.notify()
             self._start()
-        try:
-            return future.result(timeout)
-        except FutureTimeoutError as error:
-            # Another class than the built-in one before Python 3.11.
-            raise TimeoutError from error
+        return future
 
     def stop(self) -> None:
         """End the threads after the call that each is making."""

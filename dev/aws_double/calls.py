@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from dev.aws_double.wire import Request
+from dev.waiting import PATIENCE_SECONDS
 
 _KEPT = 1000
 
@@ -74,7 +75,9 @@ class Calls:
         with self._changed:
             return tuple(self._recent)
 
-    def wait(self, enough: Callable[[Counts], bool], *, timeout: float = 30) -> Counts:
+    def wait(
+        self, enough: Callable[[Counts], bool], *, timeout: float = PATIENCE_SECONDS
+    ) -> Counts:
         """Wait until the counts are `enough`, and give them.
 
         Raises:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import time
@@ -16,6 +15,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import yaml
+
+from dev.ports import free_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -58,7 +59,7 @@ def running(
     """
     config = {"clusterID": CLUSTER, "server": dict(settings)}
     (directory / "config.yaml").write_text(yaml.safe_dump(config))
-    port = _free_port()
+    port = free_port()
     paths = [
         *("--config", str(directory / "config.yaml")),
         *("--state-dir", str(directory)),
@@ -116,13 +117,6 @@ def _environment(home: Path, double: StsDouble) -> dict[str, str]:
         "SSL_CERT_FILE": str(double.ca),
         "AWS_CA_BUNDLE": str(double.ca),
     }
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
 
 
 def _ready(process: subprocess.Popen[bytes], directory: Path, log: Path) -> Webhook:

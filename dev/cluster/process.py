@@ -8,16 +8,14 @@ import os
 import signal
 import socket
 import subprocess
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from dev.waiting import PATIENCE_SECONDS, wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-# Start-up takes 3 s; the rest is for a machine that is busy with something else.
-_READY_SECONDS = 90
-_POLL_SECONDS = 0.05
 # etcd takes 7 s while it has clients, and being killed costs it nothing: what it wrote is with the
 # kernel already.
 _TERM_SECONDS = 2
@@ -99,13 +97,19 @@ class Process:
 
     def _wait_until(self, is_ready: Callable[[], bool]) -> None:
         assert self._child is not None
-        deadline = time.monotonic() + _READY_SECONDS
-        while not is_ready():
-            if self._child.poll() is not None:
-                raise self._failure(f"ended with status {self._child.returncode}")
-            if time.monotonic() > deadline:
-                raise self._failure(f"was not ready after {_READY_SECONDS} s")
-            time.sleep(_POLL_SECONDS)
+        child = self._child
+
+        def ready() -> bool:
+            if is_ready():
+                return True
+            if child.poll() is not None:
+                raise self._failure(f"ended with status {child.returncode}")
+            return False
+
+        try:
+            wait_until(ready, "")
+        except AssertionError:
+            raise self._failure(f"was not ready after {PATIENCE_SECONDS:.0f} s") from None
 
     def _signal(self, number: signal.Signals) -> None:
         with contextlib.suppress(ProcessLookupError):

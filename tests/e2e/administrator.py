@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from dev.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     Entries = Sequence[Mapping[str, object]]
 
 CRD = Path(__file__).parents[2] / "manifests" / "base" / "crd.yaml"
-_PATIENCE = 30.0
 
 
 class Administrator:
@@ -52,10 +52,7 @@ class Administrator:
 
     def wait_for(self, wanted: Callable[[], bool]) -> None:
         """Ask the API server until it is as wanted."""
-        end = time.monotonic() + _PATIENCE
-        while not wanted():
-            assert time.monotonic() < end
-            time.sleep(0.2)
+        wait_until(wanted, "the API server does not have what was waited for")
 
     def events(self, kind: str) -> list[str]:
         """What the Events on objects of a kind say."""

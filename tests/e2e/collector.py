@@ -11,13 +11,13 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceResponse,
 )
 
+from dev.waiting import PATIENCE_SECONDS
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from opentelemetry.proto.trace.v1.trace_pb2 import Span
     from typing_extensions import Self
-
-PATIENCE_SECONDS = 20
 
 
 class Collector:

@@ -18,7 +18,8 @@ import yaml
 
 from authenticator.sources.mappings import Mappings, SourceOptions
 from dev.cluster import Options
-from dev.server import WebhookServer, free_port, write_config
+from dev.ports import free_port
+from dev.server import WebhookServer, write_config
 from tests.e2e import callers
 from tests.e2e.manifests import BASE, only, render
 from tests.e2e.rights import Installed, Right, granted

@@ -17,6 +17,7 @@ from authenticator.sources.chain import StoreStatus
 from authenticator.sources.kubernetes_api import KubernetesApi, configuration
 from authenticator.sources.mappings import Mappings, SourceOptions
 from dev.cluster import ControlPlane, Options
+from dev.waiting import PATIENCE_SECONDS
 from tests.authenticator.mapping.callers import role
 from tests.e2e.administrator import Administrator
 
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import StartControlPlane
 
 pytestmark = pytest.mark.cluster
-
-_PATIENCE = 30.0
 
 
 def entry(name: str, username: str = "") -> dict[str, str]:
@@ -49,7 +48,7 @@ class Worker:
 
     def wait(self, wanted: Callable[[], bool]) -> None:
         with self._changed:
-            assert self._changed.wait_for(wanted, _PATIENCE), self.mappings.status()
+            assert self._changed.wait_for(wanted, PATIENCE_SECONDS), self.mappings.status()
 
     def wait_for(self, name: str, username: str | None) -> None:
         self.wait(lambda: self.username(name) == username)

@@ -14,11 +14,12 @@ import pytest
 from dev.aws_double import AwsDouble
 from dev.aws_double.faults import Fail, Hang, Reset, Rubbish, Throttle
 from dev.server import WebhookServer, write_config
+from dev.waiting import PATIENCE_SECONDS, wait_until
 from tests.e2e import callers
 from tests.e2e.callers import ALICE, MAPPED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from dev.aws_double.faults import Fault
 
@@ -34,7 +35,6 @@ CONNECTIONS = 8
 # More than the calls of the half second that strangers are patient for.
 FLOOD = 32
 # Far more than it takes, and a reason to give up.
-PATIENCE_SECONDS = 20
 
 
 @pytest.fixture(scope="module")
@@ -83,20 +83,13 @@ def forged(number: int) -> str:
     return callers.fresh_token(ALICE.principal, url=url, set={"X-Amz-Credential": key})
 
 
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-
-
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_while_sts_is_away_the_proven_stay_and_nobody_is_denied(
     server: WebhookServer, aws: AwsDouble, fault: Fault
 ) -> None:
     proven = [callers.fresh_token(ALICE.principal) for _ in range(CONNECTIONS)]
     everybody = Counter({ALICE.username: CONNECTIONS})
-    until(lambda: at_once(server, proven) == everybody)
+    wait_until(lambda: at_once(server, proven) == everybody, "not everybody is let in")
     aws.faults.start(fault)
     since = server.log.end
     for _ in range(3):  # enough for both workers to find out
@@ -106,7 +99,7 @@ def test_while_sts_is_away_the_proven_stay_and_nobody_is_denied(
     assert set(at_once(server, others)) <= {"429", "504"}
     aws.faults.stop_all()
     # None of them was denied, here or in the API server's cache: the same tokens log in now.
-    until(lambda: at_once(server, others) == everybody)
+    wait_until(lambda: at_once(server, others) == everybody, "not everybody is let in")
 
 
 def degraded(line: str) -> str | None:
@@ -118,7 +111,10 @@ def test_a_flood_of_forged_tokens_keeps_no_known_user_out(
 ) -> None:
     known = list(MAPPED.values())
     names = Counter(caller.username for caller in known)
-    until(lambda: at_once(server, [callers.fresh_token(k.principal) for k in known]) == names)
+    wait_until(
+        lambda: at_once(server, [callers.fresh_token(k.principal) for k in known]) == names,
+        "not everybody is let in",
+    )
     over, began = threading.Event(), threading.Semaphore(0)
     outcomes: Counter[str] = Counter()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
 from importlib.metadata import distributions
 from pathlib import Path
@@ -15,9 +14,10 @@ import yaml
 from dev.aws_double import AwsDouble
 from dev.debian import MissingProgramsError
 from dev.locked import locked
+from dev.ports import free_port
 from dev.poster import Poster
-from dev.server import free_port
 from dev.server_log import Log
+from dev.waiting import PATIENCE_SECONDS, wait_until
 from tests.e2e import callers
 from tests.image import container, engine
 from tests.image.container import Container
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.image, pytest.mark.timeout(900)]
 
 APP = "opt/aws-iam-authenticator"
-_PATIENCE_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -88,14 +87,12 @@ def server(prepared: Container) -> Iterator[Process]:
     assert process.stdout is not None
     reader = log.follow(process.stdout)
     try:
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while not prepared.healthy():
-            assert process.poll() is None, log.tail
-            assert time.monotonic() < deadline, log.tail
+        wait_until(lambda: process.poll() is not None or prepared.healthy(), lambda: log.tail)
+        assert process.poll() is None, log.tail
         yield process
     finally:
         process.terminate()
-        process.wait(_PATIENCE_SECONDS)
+        process.wait(PATIENCE_SECONDS)
         reader.join()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
@@ -13,6 +13,7 @@ from authenticator.aws.batching import Batcher, Bucket
 from authenticator.aws.ec2 import Instance
 from authenticator.aws.instance_names import InstanceNames
 from authenticator.errors import NamesUnavailable, UnknownUser
+from dev.waiting import PATIENCE_SECONDS
 
 ID = "i-0123456789abcdef0"
 NODE = Instance("111122223333", "ip-10-0-0-1.ec2.internal", has_profile=True)
@@ -37,7 +38,7 @@ class FakeEc2:
     def describe(self, ids: Sequence[str]) -> Mapping[str, Instance]:
         self.calls.append(tuple(ids))
         self.entered.release()
-        assert self.gate.wait(10)
+        assert self.gate.wait(PATIENCE_SECONDS)
         if self.fault is not None:
             raise self.fault
         return {key: self.instances[key] for key in ids if key in self.instances}
@@ -167,12 +168,23 @@ def test_no_answer_in_time_is_no_denial(
         make()(node())
 
 
-def test_those_who_ask_for_one_instance_at_once_share_a_call(make: Make, ec2: FakeEc2) -> None:
+def test_those_who_ask_for_one_instance_at_once_share_a_call(
+    make: Make, ec2: FakeEc2, monkeypatch: pytest.MonkeyPatch
+) -> None:
     names = make(callers=2)
+    asked, ask = threading.Semaphore(0), names._batcher.ask
+
+    def counted(key: str) -> Future[Instance | None]:
+        future = ask(key)
+        asked.release()
+        return future
+
+    monkeypatch.setattr(names._batcher, "ask", counted)
     ec2.gate.clear()
     with ThreadPoolExecutor(10) as pool:
         results = [pool.submit(names, node()) for _ in range(10)]
-        ec2.entered.acquire()
+        for _ in results:
+            asked.acquire()
         ec2.gate.set()
         assert {result.result() for result in results} == {NODE.private_dns_name}
     assert len(ec2.calls) == 1
@@ -204,7 +216,7 @@ def test_a_call_that_hangs_does_not_hold_up_the_next(make: Make, ec2: FakeEc2) -
         pool.submit(names, node())
         ec2.entered.acquire()
         pool.submit(names, node(other))
-        assert ec2.entered.acquire(timeout=10)
+        assert ec2.entered.acquire(timeout=PATIENCE_SECONDS)
         ec2.gate.set()
 
 

@@ -6,6 +6,7 @@ from queue import SimpleQueue
 import pytest
 
 from authenticator.serving.crew import Crew
+from dev.waiting import PATIENCE_SECONDS
 
 SIZE = 4
 
@@ -21,10 +22,10 @@ class Job:
     def do(self) -> None:
         self.thread = threading.current_thread()
         self.begun.set()
-        assert self.end.wait(10)
+        assert self.end.wait(PATIENCE_SECONDS)
 
     def doer(self) -> threading.Thread:
-        assert self.begun.wait(10)
+        assert self.begun.wait(PATIENCE_SECONDS)
         assert self.thread is not None
         return self.thread
 
@@ -62,7 +63,7 @@ def test_what_waits_is_done_before_the_crew_ends() -> None:
         crew.hand(number)
     crew.stop()
     crew.start()
-    assert {done.get(timeout=10) for _ in range(3 * SIZE)} == set(range(3 * SIZE))
+    assert {done.get(timeout=PATIENCE_SECONDS) for _ in range(3 * SIZE)} == set(range(3 * SIZE))
 
 
 def test_an_idle_crew_ends(crew: Crew[Job]) -> None:
@@ -71,5 +72,5 @@ def test_an_idle_crew_ends(crew: Crew[Job]) -> None:
     thread = job.doer()
     job.end.set()
     crew.stop()
-    thread.join(10)
+    thread.join(PATIENCE_SECONDS)
     assert not thread.is_alive()

@@ -7,10 +7,12 @@ import pytest
 
 from authenticator.errors import ConfigError
 from authenticator.serving import ports
+from dev.ports import free_port
 
 _SAY_PORTS = """
 import socket
 from authenticator.serving import ports
+from dev.ports import free_port
 for descriptor in ports.listen("127.0.0.1", 1, 1):
     print(socket.socket(fileno=descriptor).getsockname()[1])
 """
@@ -18,13 +20,6 @@ for descriptor in ports.listen("127.0.0.1", 1, 1):
 
 def listening(port: int, health_port: int = 0) -> list[socket.socket]:
     return [socket.socket(fileno=fd) for fd in ports.listen("127.0.0.1", port, health_port)]
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def test_what_a_supervisor_has_passed_is_listened_on_in_its_order() -> None:

@@ -26,21 +26,15 @@ from authenticator.errors import ConfigError
 from authenticator.serving import rotation
 from authenticator.serving.certificates import Wanted, load_or_create
 from authenticator.serving.server import ServeOptions, serve
+from dev.ports import free_port
+from dev.waiting import wait_until
 
 ROOT = Path(__file__).parents[3]
 REVIEW = '{"apiVersion":"authentication.k8s.io/v1","kind":"TokenReview","spec":{"token":"%s"}}'
 
 
 def until(condition: Callable[[], bool]) -> None:
-    """Wait for what another process does; the test's own timeout ends it."""
-    while not condition():
-        time.sleep(0.01)
-
-
-def free_port() -> int:
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
+    wait_until(condition, "another process has not done what the test waits for")
 
 
 class Server:

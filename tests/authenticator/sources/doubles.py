@@ -10,8 +10,7 @@ from typing import Any
 
 from authenticator.sources.base import SourceState
 from authenticator.sources.cluster import ClusterError, Object
-
-_PATIENCE = 10.0
+from dev.waiting import PATIENCE_SECONDS
 
 
 class Listener:
@@ -33,7 +32,9 @@ class Listener:
     def wait(self, wanted: Callable[[SourceState], bool]) -> SourceState:
         """The newest state as soon as it is as wanted."""
         with self._changed:
-            seen = self._changed.wait_for(lambda: self.states and wanted(self.last), _PATIENCE)
+            seen = self._changed.wait_for(
+                lambda: self.states and wanted(self.last), PATIENCE_SECONDS
+            )
             assert seen, f"the source got no further than {self.states[-1:]}"
             return self.last
 
@@ -98,7 +99,7 @@ class FakeCluster:
     def wait(self, wanted: Callable[[], bool]) -> None:
         """Wait until something about the cluster is as wanted."""
         with self.changed:
-            assert self.changed.wait_for(wanted, _PATIENCE)
+            assert self.changed.wait_for(wanted, PATIENCE_SECONDS)
 
     def _emit(self, kind: str, obj: Object) -> None:
         self._events.append({"type": kind, "object": copy.deepcopy(obj)})

@@ -14,6 +14,7 @@ from authenticator.mapping.rules import administrator
 from authenticator.mapping.sections import SectionReader
 from authenticator.sources.base import Publish, SourceState
 from authenticator.sources.chain import MappingStore, StoreStatus
+from dev.waiting import PATIENCE_SECONDS
 from tests.authenticator.mapping.callers import role
 
 
@@ -177,7 +178,7 @@ def test_a_source_may_publish_while_it_is_stopped_by_a_switch(first: Told, secon
             # Its thread is in the midst of publishing, and stop() waits for it.
             last = threading.Thread(target=lambda: self.say(Dev="late"))
             last.start()
-            last.join(10)
+            last.join(PATIENCE_SECONDS)
             assert not last.is_alive()
             super().stop()
 
@@ -229,7 +230,7 @@ def test_the_status_is_told_while_a_change_is_being_put_in_force(first: Told) ->
     def ask(_: StoreStatus) -> None:
         asking = threading.Thread(target=lambda: seen.append(store.status()), daemon=True)
         asking.start()
-        asking.join(5)
+        asking.join(PATIENCE_SECONDS)
 
     store = MappingStore([first], on_change=ask)
     store.start()

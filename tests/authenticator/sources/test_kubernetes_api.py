@@ -17,6 +17,7 @@ from kubernetes.config.incluster_config import InClusterConfigLoader
 
 from authenticator.sources.cluster import ClusterError
 from authenticator.sources.kubernetes_api import KubernetesApi, configuration
+from dev.waiting import PATIENCE_SECONDS
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
 
@@ -78,7 +79,7 @@ def stream(server: Server, *chunks: bytes, end: str = "hang") -> Answer:
         if end == "orderly":
             handler.wfile.write(b"0\r\n\r\n")
         elif end == "hang":
-            server.release.wait(10)
+            server.release.wait(PATIENCE_SECONDS)
         handler.close_connection = True
 
     return answer

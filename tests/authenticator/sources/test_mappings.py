@@ -14,6 +14,7 @@ from authenticator.errors import ConfigError, UnknownUser
 from authenticator.mapping.guards import Guard
 from authenticator.sources.chain import StoreStatus
 from authenticator.sources.mappings import Mappings, SourceOptions
+from dev.waiting import PATIENCE_SECONDS
 from tests.authenticator.mapping.callers import role
 
 Start = Callable[..., Mappings]
@@ -48,7 +49,7 @@ class Changes:
 
     def wait(self, wanted: Callable[[], bool]) -> None:
         with self._changed:
-            assert self._changed.wait_for(wanted, 10)
+            assert self._changed.wait_for(wanted, PATIENCE_SECONDS)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from authenticator.sources.poll import FilePoll
+from dev.waiting import PATIENCE_SECONDS
 
 
 class Followed:
@@ -103,5 +104,5 @@ def test_a_change_that_could_not_be_taken_leaves_the_next_one_seen(tmp_path: Pat
     poll = FilePoll(file, take, interval=0.001)
     poll.start()
     file.write_bytes(b"2")
-    assert seen.wait(10)
+    assert seen.wait(PATIENCE_SECONDS)
     poll.stop()

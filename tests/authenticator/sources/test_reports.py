@@ -11,6 +11,7 @@ import pytest
 from authenticator.mapping.problems import Origin, Problem
 from authenticator.sources.cluster import ClusterError
 from authenticator.sources.reports import ClusterReports, Target
+from dev.waiting import PATIENCE_SECONDS
 from tests.authenticator.sources.doubles import FakeCluster
 
 CONFIG_MAP = Target("v1", "ConfigMap", "aws-auth", "kube-system", "uid-1")
@@ -125,7 +126,7 @@ def test_a_state_directory_that_cannot_be_written_costs_reports_and_not_their_th
     attempted = threading.Event()
     monkeypatch.setattr("authenticator.sources.reports._LOG.warning", lambda *_: attempted.set())
     reports.status("/x", {})
-    assert attempted.wait(10)
+    assert attempted.wait(PATIENCE_SECONDS)
     lock.parent.mkdir()
     reports.status("/y", {})
     cluster.wait(lambda: bool(cluster.written))

@@ -9,6 +9,7 @@ import pytest
 
 from authenticator.sources.cluster import ClusterError, Object
 from authenticator.sources.watcher import Resource, Watcher
+from dev.waiting import PATIENCE_SECONDS
 from tests.authenticator.sources.doubles import FakeCluster
 
 RESOURCE = Resource("/things", {"fieldSelector": "metadata.name=a"})
@@ -39,9 +40,10 @@ class Follower:
 
     def wait(self, kind: str, value: object, times: int = 1) -> None:
         with self.heard:
-            assert self.heard.wait_for(lambda: self.told.count((kind, value)) >= times, 10), (
-                self.told
+            enough = self.heard.wait_for(
+                lambda: self.told.count((kind, value)) >= times, PATIENCE_SECONDS
             )
+            assert enough, self.told
 
 
 class Clock:

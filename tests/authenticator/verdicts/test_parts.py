@@ -16,6 +16,7 @@ from authenticator.verdicts.breaker import FAILURES_TO_OPEN, OPEN_SECONDS, Break
 from authenticator.verdicts.budget import Budget, InFlight, KeyLimit, Standing
 from authenticator.verdicts.flight import SingleFlight
 from authenticator.verdicts.verdict import Proven, Refused, decode, encode
+from dev.waiting import PATIENCE_SECONDS
 
 NAMES = st.from_regex(r"[A-Za-z0-9_+=,.@-]{2,64}", fullmatch=True)
 TIMES = st.floats(0, 4e9)
@@ -216,7 +217,7 @@ def test_all_who_ask_at_once_share_one_call_and_its_outcome() -> None:
 
     def call() -> int:
         began.set()
-        end.wait(10)
+        end.wait(PATIENCE_SECONDS)
         return 42
 
     def must_not_be_called() -> int:
@@ -224,10 +225,10 @@ def test_all_who_ask_at_once_share_one_call_and_its_outcome() -> None:
 
     with ThreadPoolExecutor(9) as threads:
         first = threads.submit(flights.do, b"k", call, 10)
-        began.wait(10)
+        began.wait(PATIENCE_SECONDS)
         others = [threads.submit(flights.do, b"k", must_not_be_called, 10) for _ in range(7)]
         other_key = threads.submit(flights.do, b"other", lambda: 1, 10)
-        assert other_key.result(10) == (1, False)
+        assert other_key.result(PATIENCE_SECONDS) == (1, False)
         assert not any(other.done() for other in others)
         end.set()
         assert first.result() == (42, False)
@@ -253,12 +254,12 @@ def test_who_joins_does_not_wait_for_ever() -> None:
 
     def call() -> int:
         began.set()
-        end.wait(10)
+        end.wait(PATIENCE_SECONDS)
         return 1
 
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(flights.do, b"k", call, 10)
-        began.wait(10)
+        began.wait(PATIENCE_SECONDS)
         with pytest.raises(TimeoutError):
             flights.do(b"k", call, 0.01)
         end.set()

@@ -24,6 +24,7 @@ from authenticator.verdicts.breaker import FAILURES_TO_OPEN, OPEN_SECONDS
 from authenticator.verdicts.budget import Standing
 from authenticator.verdicts.memory import key_of
 from authenticator.verdicts.verdict import Proof, Source
+from dev.waiting import PATIENCE_SECONDS
 from tests.authenticator.verdicts.doubles import HOST, KEY, START, Rig, identity, rig, token
 
 if TYPE_CHECKING:
@@ -199,17 +200,17 @@ def test_one_tokens_verdict_moved_to_another_tokens_place_grants_nothing() -> No
 def test_reviews_of_one_token_at_once_share_one_call() -> None:
     r, asked = rig(strangers=9), token()
     began, end = threading.Event(), threading.Event()
-    r.sts.before = lambda: (began.set(), end.wait(10))
+    r.sts.before = lambda: (began.set(), end.wait(PATIENCE_SECONDS))
     with ThreadPoolExecutor(9) as threads:
         first = threads.submit(r.prover.prove, asked)
-        assert began.wait(10)
+        assert began.wait(PATIENCE_SECONDS)
         joining = [r.prover.begin(asked) for _ in range(8)]
         others = [threads.submit(each) for each in joining if not isinstance(each, Proof)]
         # All hold a place now, or soon: they have nothing else to wait for.
         while r.free_places():
             pass
         end.set()
-        proofs = [future.result(10) for future in (first, *others)]
+        proofs = [future.result(PATIENCE_SECONDS) for future in (first, *others)]
     assert proofs == [Proof(identity(), Source.STS)] * 9
     assert len(r.sts.calls) == 1
     assert r.observer.counts["collapsed"] == 8
@@ -220,16 +221,16 @@ def test_who_joins_a_flight_that_never_ends_is_let_in_degraded_if_proven_before(
     r, asked = rig(strangers=2, fresh_seconds=0), token()
     r.prover.prove(asked)
     began, end = threading.Event(), threading.Event()
-    r.sts.before = lambda: (began.set(), end.wait(10))
+    r.sts.before = lambda: (began.set(), end.wait(PATIENCE_SECONDS))
     with ThreadPoolExecutor(1) as threads:
         first = threads.submit(r.prover.prove, asked)
-        assert began.wait(10)
+        assert began.wait(PATIENCE_SECONDS)
         joining = r.prover.begin(asked)
         r.time.timer += 2  # its time is over
         assert callable(joining)
         assert joining().source is Source.DEGRADED
         end.set()
-        first.result(10)
+        first.result(PATIENCE_SECONDS)
 
 
 # STS away.
@@ -451,12 +452,12 @@ def test_strangers_never_fill_the_threads_whatever_they_wait_for() -> None:
 
     def ask(request: object) -> None:
         began.release()
-        end.wait(10)
+        end.wait(PATIENCE_SECONDS)
 
     r.sts.before = lambda: ask(None)
     with ThreadPoolExecutor(3) as threads:
         leading = threads.submit(r.prover.prove, forged)
-        assert began.acquire(timeout=10)
+        assert began.acquire(timeout=PATIENCE_SECONDS)
         joining = threads.submit(r.prover.prove, forged)
         while r.free_places():
             pass
@@ -465,10 +466,10 @@ def test_strangers_never_fill_the_threads_whatever_they_wait_for() -> None:
             with pytest.raises(Overloaded, match="stranger"):
                 r.prover.prove(asked)
         known = threads.submit(r.prover.prove, token())
-        assert began.acquire(timeout=10)
+        assert began.acquire(timeout=PATIENCE_SECONDS)
         end.set()
         for each in (leading, joining, known):
-            assert each.result(10).source is Source.STS
+            assert each.result(PATIENCE_SECONDS).source is Source.STS
 
 
 def test_a_review_asks_for_no_longer_than_it_has() -> None:

@@ -20,6 +20,7 @@ from authenticator.verdicts.budget import Budget, InFlight, KeyLimit
 from authenticator.verdicts.memory import Remembering
 from authenticator.verdicts.prover import Prover
 from authenticator.verdicts.verdict import Source
+from dev.waiting import PATIENCE_SECONDS
 from tests.authenticator.verdicts.doubles import Observer, identity, token
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def test_workers_that_are_asked_at_once_make_one_call(sts: SharedSts, outcome: s
             return outcome == "refused"
 
     workers = [Worker(review)]
-    assert sts.began.acquire(timeout=10)
+    assert sts.began.acquire(timeout=PATIENCE_SECONDS)
     workers += [Worker(review) for _ in range(3)]
     sts.go_on()
     assert [worker.succeeded() for worker in workers] == [True] * 4
@@ -147,7 +148,7 @@ def test_the_claim_of_a_worker_that_was_killed_holds_up_nobody_for_long(sts: Sha
     shared, asked = prover(sts), token(now=time.time())
     sts.hang()
     worker = Worker(lambda: shared.prove(asked) is not None)
-    assert sts.began.acquire(timeout=10)
+    assert sts.began.acquire(timeout=PATIENCE_SECONDS)
     worker.kill()
     sts.go_on()
     # The call that it began would have ended in 4 s, which is within a review's 8.

@@ -11,7 +11,6 @@ import contextlib
 import http.client
 import re
 import subprocess
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,7 +18,9 @@ import yaml
 
 from dev.cluster import ControlPlane, Options, binaries
 from dev.cluster.process import Process
-from dev.server import COMMAND, free_port
+from dev.ports import free_port
+from dev.server import COMMAND
+from dev.waiting import wait_until
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -35,7 +36,6 @@ _DIRECTORIES = (
     "/var/aws-iam-authenticator",
 )
 _WORKERS = 2  # by default
-_PATIENCE_SECONDS = 30
 _PATH = re.compile(rf"(?<![\w./-])({'|'.join(_DIRECTORIES)})(?![\w-])")
 _PORT = re.compile(r"\b(21362|21363|6443)\b")
 _OWNER = re.compile(r" -o 10000 -g 10000\b")
@@ -150,10 +150,7 @@ class Node:
         One that comes to read the source only now finds them there at once.
         """
         taken = re.compile(f"{source} has (?:changed: now|been read:) [1-9]")
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while len(taken.findall(self.log.read_text())) < _WORKERS:
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.05)
+        wait_until(lambda: len(taken.findall(self.log.read_text())) >= _WORKERS, self.log.read_text)
 
     def kubeadm(self) -> str:
         """A program that is kubeadm on this node: it writes its manifests here, as any user."""

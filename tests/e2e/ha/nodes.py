@@ -16,10 +16,11 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from dev.waiting import wait_until
 from tests.e2e import callers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
     from dev.cluster.apiserver import APIServer
@@ -35,15 +36,6 @@ _CONNECT_SECONDS = 3
 # More than the 30 s for which an API server waits for its webhook: a login that is going to be
 # refused is counted as that.
 _ANSWER_SECONDS = 60.0
-_PATIENCE_SECONDS = 60
-
-
-def wait_until(condition: Callable[[], bool], complaint: str) -> None:
-    """For what gives no signal. Raises AssertionError with the complaint."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not condition():
-        assert time.monotonic() < deadline, complaint
-        time.sleep(0.05)
 
 
 class Node:
@@ -91,7 +83,7 @@ class Node:
         """Have new workers take over, so that the API server has to connect to them."""
         before = set(self.server.workers)
         self.server.signal(signal.SIGHUP)
-        wait_until(lambda: before.isdisjoint(self.server.workers), self.server.log.tail)
+        wait_until(lambda: before.isdisjoint(self.server.workers), lambda: self.server.log.tail)
 
     def restart_apiserver(self) -> None:
         """Have the API server read the webhook kubeconfig again."""

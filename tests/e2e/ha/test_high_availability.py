@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dev.server import WebhookServer
-from tests.e2e.ha.nodes import GRANTED, Clients, wait_until
+from dev.waiting import wait_until
+from tests.e2e.ha.nodes import GRANTED, Clients
 from tests.e2e.logins import stream_of
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ def test_a_worker_that_hangs_is_replaced_and_refuses_nobody(nodes: list[Node]) -
     with stream_of(Clients(*nodes).log_in, _STREAMS) as stream:
         stream.wait_for_more()
         os.kill(worker, signal.SIGSTOP)
-        wait_until(lambda: worker not in node.server.workers, node.server.log.tail)
+        wait_until(lambda: worker not in node.server.workers, lambda: node.server.log.tail)
         stream.wait_for_more()
     assert set(stream.outcomes) == {GRANTED}, stream.outcomes
 
