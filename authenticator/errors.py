@@ -100,13 +100,18 @@ class Unavailable(AuthenticatorError):
 
 
 class StsUnavailable(Unavailable):
-    """STS did not answer in time, or not with an answer of STS's."""
+    """A call was sent to STS, and STS left it unanswered: an outage.
+
+    No connection, no answer in time, a 5xx, or an answer that is not STS's. Only these count
+    against a host's circuit, and only these let an older verdict be used.
+    """
 
 
-class StsRefusedOddly(StsUnavailable):
-    """STS refused the request for a reason that says nothing of the signer, nor of STS's health.
+class StsRefusedOddly(Unavailable):
+    """STS answered about one signer or one request, in a way that is neither yes nor no.
 
-    Whoever can make STS give such an answer must not be able to make it look down for others.
+    It says nothing of STS's health: a caller who can provoke such an answer must not be able to
+    make STS look down for others. It is no reason to use an older verdict either.
     """
 
 

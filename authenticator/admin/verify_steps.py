@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from authenticator.aws.arns import CallerIdentity
-from authenticator.aws.https import HttpsPool, Proxy, verifying_context
+from authenticator.aws.blocking import Blocking
+from authenticator.aws.https import HttpsPool, verifying_context
+from authenticator.aws.proxy import Proxies
 from authenticator.aws.sts import Sts
 from authenticator.aws.sts_hosts import sts_hosts
 from authenticator.errors import AuthenticatorError, ConfigError, NotProven, TokenRefused
@@ -73,8 +75,8 @@ def asking(settings: Settings) -> Asking:
     Raises:
         ConfigError: the environment's proxy or certificates cannot be used.
     """
-    pool = HttpsPool(context=verifying_context(), proxy=Proxy.from_environment())
-    return Asking(Sts(settings.cluster_id, pool, _Silent()).prove)
+    pool = HttpsPool(context=verifying_context(), proxies=Proxies.from_environment())
+    return Asking(Blocking(Sts(settings.cluster_id, pool, _Silent()).prove))
 
 
 def prover(settings: Settings, ask: AsksSts, clock: Callable[[], float] = time.time) -> Prover:

@@ -1,8 +1,10 @@
-"""One HTTP/1.1 answer, read strictly: there is one way to say where it ends, or it is no answer.
+"""HTTP/1.1: a request encoded, and its answer read strictly.
+
+There must be one way to say where an answer ends.
 
 What cannot be read in one way only is refused rather than guessed at: an answer that ended
 elsewhere than we think would leave its rest for the next request on the connection, and name its
-caller. I/O is the argument's.
+caller. The bytes come from the argument `receive`, which is the only thing that waits.
 
 Source: RFC 9112, sections 4 to 7.
 """
@@ -10,7 +12,7 @@ Source: RFC 9112, sections 4 to 7.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from errno import ECONNRESET
 
@@ -23,6 +25,18 @@ _HEADER = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\0]*?)[ \t]*"
 _LENGTH = re.compile(rb"[0-9]{1,8}")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
 _NO_BODY = frozenset({204, 304})
+
+
+def encode_request(method: str, target: str, headers: Mapping[str, str]) -> bytes:
+    """Return the head of a request, which has no body.
+
+    Raises:
+        ValueError: a line is not printable ASCII.
+    """
+    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {headers[name]}" for name in headers)]
+    if not all(line.isascii() and line.isprintable() for line in lines):
+        raise ValueError("a request's lines are printable ASCII")
+    return "\r\n".join((*lines, "", "")).encode("ascii")
 
 
 class BadAnswerError(Exception):
@@ -51,27 +65,31 @@ class Reader:
 
     Args:
         receive: waits for the next bytes; empty at the end of the connection.
+
+    Attributes:
+        begun: a byte of the answer has arrived.
     """
 
-    def __init__(self, receive: Callable[[], bytes]) -> None:
+    def __init__(self, receive: Callable[[], Awaitable[bytes]]) -> None:
         self._receive = receive
         self._buffer = b""
+        self.begun = False
 
     @property
     def drained(self) -> bool:
         """Whether nothing has arrived behind what was read."""
         return not self._buffer
 
-    def head(self) -> Head:
+    async def head(self) -> Head:
         """Read the status line and the headers.
 
         Raises:
             BadAnswerError: they cannot be read.
             ConnectionResetError: the connection ended before them.
         """
-        return _parse(self._until(b"\r\n\r\n", MAX_HEAD_BYTES))
+        return _parse(await self._until(b"\r\n\r\n", MAX_HEAD_BYTES))
 
-    def body(self, head: Head) -> bytes:
+    async def body(self, head: Head) -> bytes:
         """Read the body that belongs to `head`.
 
         Raises:
@@ -79,61 +97,63 @@ class Reader:
             ConnectionResetError: the connection ended within it.
         """
         if head.chunked:
-            return self._chunks()
+            return await self._chunks()
         if head.length is None:
-            return self._rest()
+            return await self._rest()
         if head.length > MAX_BODY_BYTES:
             raise _too_long()
-        return self._take(head.length)
+        return await self._take(head.length)
 
-    def _chunks(self) -> bytes:
+    async def _chunks(self) -> bytes:
         body = b""
-        while size := self._chunk_size():
+        while size := await self._chunk_size():
             if len(body) + size > MAX_BODY_BYTES:
                 raise _too_long()
-            body += self._take(size)
-            self._expect_line_end()
+            body += await self._take(size)
+            await self._expect_line_end()
         # Trailers have no use here.
-        self._expect_line_end()
+        await self._expect_line_end()
         return body
 
-    def _chunk_size(self) -> int:
-        found = _CHUNK_SIZE.fullmatch(self._until(b"\r\n", MAX_HEAD_BYTES))
+    async def _chunk_size(self) -> int:
+        found = _CHUNK_SIZE.fullmatch(await self._until(b"\r\n", MAX_HEAD_BYTES))
         if found is None:
             raise BadAnswerError("a chunk without a size")
         return int(found[1], 16)
 
-    def _expect_line_end(self) -> None:
-        if self._take(2) != b"\r\n":
+    async def _expect_line_end(self) -> None:
+        if await self._take(2) != b"\r\n":
             raise BadAnswerError("a chunk of another size than it says")
 
-    def _rest(self) -> bytes:
+    async def _rest(self) -> bytes:
         while len(self._buffer) <= MAX_BODY_BYTES:
-            data = self._receive()
+            data = await self._receive()
             if not data:
                 body, self._buffer = self._buffer, b""
                 return body
             self._buffer += data
         raise _too_long()
 
-    def _until(self, mark: bytes, limit: int) -> bytes:
+    async def _until(self, mark: bytes, limit: int) -> bytes:
         while (end := self._buffer.find(mark)) < 0:
             if len(self._buffer) > limit:
                 raise BadAnswerError(f"a head or line of more than {limit} bytes")
-            self._buffer += self._more()
+            self._buffer += await self._more()
         taken, self._buffer = self._buffer[:end], self._buffer[end + len(mark) :]
         return taken
 
-    def _take(self, size: int) -> bytes:
+    async def _take(self, size: int) -> bytes:
         while len(self._buffer) < size:
-            self._buffer += self._more()
+            self._buffer += await self._more()
         taken, self._buffer = self._buffer[:size], self._buffer[size:]
         return taken
 
-    def _more(self) -> bytes:
-        data = self._receive()
+    async def _more(self) -> bytes:
+        data = await self._receive()
         if not data:
-            raise ConnectionResetError(ECONNRESET, "the answer was cut short")
+            reason = "the answer was cut short" if self.begun else "the connection ended unanswered"
+            raise ConnectionResetError(ECONNRESET, reason)
+        self.begun = True
         return data
 
 

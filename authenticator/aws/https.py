@@ -1,68 +1,105 @@
-"""The connections to STS: kept alive, verified, bounded in time and size, never redirected.
+"""The connections to STS: kept alive, verified, bounded in time, size and number.
 
-One deadline holds for a whole exchange rather than for each byte of it. Each answer is read
-strictly (`authenticator.aws.http1`), and nothing is sent twice but after a connection broke
-(docs/adr/0003-http-client.md).
+One answer belongs to one request: a kept connection on which anything has arrived is replaced
+(`Connection.resume`), and one whose exchange did not end is never used again. No redirect is
+followed (docs/adr/0003-http-client.md).
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
-import socket
 import ssl
-import time
-import urllib.request
-from base64 import b64encode
-from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
-from errno import ECONNRESET
-from urllib.parse import unquote, urlsplit
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
-from authenticator.aws.http1 import BadAnswerError, Reader
-from authenticator.errors import ConfigError, StsUnavailable
+from authenticator.aws.connection import Connection, connect
+from authenticator.aws.deadline import Deadline
+from authenticator.aws.dns import Resolver
+from authenticator.aws.http1 import BadAnswerError, Reader, encode_request
+from authenticator.aws.proxy import Proxies
+from authenticator.aws.tunnel import open_tunnel
+from authenticator.errors import ConfigError, Overloaded, StsUnavailable
 
 # A connection that has been idle for longer is likely closed at the other end, or on the way.
 _MAX_IDLE_SECONDS = 20.0
-_MAX_IDLE_CONNECTIONS = 64
-_HTTP_PORT, _HTTPS_PORT = 80, 443
-_RECORD = 16 * 1024  # a TLS record, the most that one read gives
+_MAX_IDLE = 64
+# For each host. STS answers within 0.1 s, so that these are more than its quota allows for; they
+# bound the memory that calls take when it hangs.
+_MAX_BUSY = 128
+_PORT = 443
+_REQUEST_TIMEOUT = 408
+
+
+@dataclass(slots=True)
+class _Host:
+    """The connections to one host.
+
+    Attributes:
+        idle: the kept ones with the time since when, newest last.
+        session: what makes the next TLS handshake a short one.
+        busy: how many calls have a place.
+        waiting: who waits for a place, oldest first.
+        answered: when the last answer came, by the loop's clock.
+    """
+
+    idle: list[tuple[float, Connection]] = field(default_factory=list)
+    session: ssl.SSLSession | None = None
+    busy: int = 0
+    waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
+    answered: float = 0.0
 
 
 class HttpsPool:
-    """Sends GET requests over connections that it keeps. Safe to use from many threads.
+    """Sends GET requests over connections that it keeps.
+
+    Make it before the fork; connections and threads come with the first request. It belongs to
+    the event loop that it was last used on, and starts afresh on another.
 
     Implements `authenticator.aws.sts.Fetches`.
 
     Args:
         context: how servers' certificates are verified.
-        proxy: the proxy to go through, if any.
+        proxies: which hosts are reached through a proxy.
+        resolver: makes what resolves host names, once for each loop.
     """
 
-    def __init__(self, *, context: ssl.SSLContext, proxy: Proxy | None) -> None:
+    def __init__(
+        self,
+        *,
+        context: ssl.SSLContext,
+        proxies: Proxies,
+        resolver: Callable[[], Resolver] = Resolver,
+    ) -> None:
         self._context = context
-        self._proxy = proxy
-        # Newest last. list.append and list.pop are atomic, so that no lock is needed.
-        self._idle: defaultdict[str, list[tuple[float, _Connection]]] = defaultdict(list)
-        self._sessions: dict[str, ssl.SSLSession | None] = {}
+        self._proxies = proxies
+        self._make_resolver = resolver
+        self._resolver = resolver()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._hosts: dict[str, _Host] = {}
+        self._sweep: asyncio.TimerHandle | None = None
 
-    def __call__(
-        self, host: str, target: str, headers: Mapping[str, str], timeout: float
+    async def __call__(
+        self, host: str, target: str, headers: Mapping[str, str], /, timeout: float
     ) -> tuple[int, bytes]:
         """Send `GET https://host{target}`; see `authenticator.aws.sts.Fetches`.
 
         Raises:
             StsUnavailable: there was no answer, or one that is too long or too late.
+            Overloaded: too many calls to this host were under way, and STS was answering them.
         """
-        deadline = time.monotonic() + timeout
-        request = _request("GET", target, {"Host": host, "Accept-Encoding": "identity", **headers})
+        request = encode_request(
+            "GET", target, {"Host": host, "Accept-Encoding": "identity", **headers}
+        )
+        state = self._state(host)
         try:
-            try:
-                return self._exchange(self._take(host, deadline), host, request, deadline)
-            except ConnectionError:
-                # A kept connection that the other end has closed looks like this, and a GET may
-                # be sent twice. A fresh connection is not at risk of the same.
-                return self._exchange(self._open(host, deadline), host, request, deadline)
+            with Deadline(timeout) as deadline:
+                await self._enter(host, state, deadline)
+                try:
+                    return await self._ask(host, state, request, deadline)
+                finally:
+                    self._leave(state)
         except TimeoutError:
             raise StsUnavailable(f"{host} did not answer within {timeout:g} s") from None
         except BadAnswerError as error:
@@ -71,189 +108,140 @@ class HttpsPool:
             reason = error.strerror or type(error).__name__
             raise StsUnavailable(f"{host} could not be asked: {reason}") from error
 
-    def _take(self, host: str, deadline: float) -> _Connection:
-        idle = self._idle[host]
-        oldest = time.monotonic() - _MAX_IDLE_SECONDS
-        while idle:
-            try:
-                since, connection = idle.pop()
-            except IndexError:  # another thread was faster
-                break
-            if since > oldest:
-                return connection
-            connection.close()
-        return self._open(host, deadline)
+    def close(self) -> None:
+        """Close the kept connections."""
+        if self._sweep is not None:
+            self._sweep.cancel()
+            self._sweep = None
+        for state in self._hosts.values():
+            for _, connection in state.idle:
+                connection.close()
+            state.idle.clear()
 
-    def _open(self, host: str, deadline: float) -> _Connection:
-        proxy = self._proxy.for_host(host) if self._proxy else None
-        address = (proxy.host, proxy.port) if proxy else (host, _HTTPS_PORT)
-        connection = _Connection(socket.create_connection(address, _remaining(deadline)), deadline)
+    def _state(self, host: str) -> _Host:
+        loop = asyncio.get_running_loop()
+        if self._loop is not loop:
+            # The sockets of a loop that has ended close with their last reference.
+            self._loop, self._hosts, self._sweep = loop, {}, None
+            self._resolver = self._make_resolver()
+        state = self._hosts.get(host)
+        if state is None:
+            state = self._hosts[host] = _Host()
+        return state
+
+    async def _enter(self, host: str, state: _Host, deadline: Deadline) -> None:
+        if state.busy < _MAX_BUSY:
+            state.busy += 1
+            return
+        loop = asyncio.get_running_loop()
+        since = loop.time()
+        place: asyncio.Future[None] = loop.create_future()
+        state.waiting.append(place)
+        try:
+            await deadline.wait(place)
+        except BaseException as error:
+            if place.done() and not place.cancelled() and place.exception() is None:
+                self._leave(state)  # it was given the place a moment ago
+            elif isinstance(error, TimeoutError) and state.answered > since:
+                # STS is well: it is us who have no place, which says nothing of it.
+                raise Overloaded(f"{_MAX_BUSY} calls to {host} are under way") from None
+            raise
+
+    def _leave(self, state: _Host) -> None:
+        while state.waiting:
+            place = state.waiting.popleft()
+            if not place.done():
+                place.set_result(None)
+                return
+        state.busy -= 1
+
+    async def _ask(
+        self, host: str, state: _Host, request: bytes, deadline: Deadline
+    ) -> tuple[int, bytes]:
+        kept = self._take(state, deadline)
+        if kept is not None:
+            answer = await self._exchange(state, kept, request, kept=True)
+            if answer is not None:
+                return answer
+        fresh = await self._open(host, state, deadline)
+        answer = await self._exchange(state, fresh, request, kept=False)
+        assert answer is not None  # noqa: S101 (only a kept connection gives none)
+        return answer
+
+    def _take(self, state: _Host, deadline: Deadline) -> Connection | None:
+        while state.idle:
+            _, connection = state.idle.pop()
+            if connection.resume(deadline):
+                return connection
+        return None
+
+    async def _open(self, host: str, state: _Host, deadline: Deadline) -> Connection:
+        proxy = self._proxies.for_host(host, _PORT)
+        name, port = (proxy.host, proxy.port) if proxy else (host, _PORT)
+        addresses = await self._resolver.addresses(name, port, deadline)
+        try:
+            sock = await connect(addresses, deadline)
+        except OSError:
+            self._resolver.doubt(name, port)
+            raise
+        connection = Connection(sock, deadline)
         try:
             if proxy:
-                connection.tunnel(host, proxy.headers)
-            connection.secure(self._context, host, self._sessions.get(host))
+                await open_tunnel(connection, proxy, self._context, host, _PORT)
+            await connection.secure(self._context, host, state.session)
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _exchange(
-        self, connection: _Connection, host: str, request: bytes, deadline: float
-    ) -> tuple[int, bytes]:
+    async def _exchange(
+        self, state: _Host, connection: Connection, request: bytes, *, kept: bool
+    ) -> tuple[int, bytes] | None:
+        """Send the request and read its answer; None if a kept connection ended before it."""
+        reader = Reader(connection.receive)
         keep = False
         try:
-            connection.deadline = deadline
-            connection.send(request)
-            reader = Reader(connection.receive)
-            head = reader.head()
-            body = reader.body(head)
-            keep = head.keep and reader.drained and len(self._idle[host]) < _MAX_IDLE_CONNECTIONS
+            await connection.send(request)
+            head = await reader.head()
+            if kept and head.status == _REQUEST_TIMEOUT:
+                return None  # it crossed our request, and answers none (RFC 9110, 15.5.9)
+            body = await reader.body(head)
+            keep = head.keep and reader.drained
+        except ConnectionError:
+            # The other end closes connections that are idle, and a GET may be sent again.
+            if kept and not reader.begun:
+                return None
+            raise
         finally:
             if not keep:
                 connection.close()
+        state.answered = asyncio.get_running_loop().time()
         if keep:
-            if connection.fresh:
-                # A ticket comes behind the handshake, with the first answer (RFC 8446, 4.6.1).
-                self._sessions[host], connection.fresh = connection.session, False
-            self._idle[host].append((time.monotonic(), connection))
+            self._keep(state, connection, fresh=not kept)
         return head.status, body
 
+    def _keep(self, state: _Host, connection: Connection, *, fresh: bool) -> None:
+        if fresh:
+            # A ticket comes after the handshake, with the first answer (RFC 8446, 4.6.1).
+            state.session = connection.session
+        if len(state.idle) >= _MAX_IDLE:
+            connection.close()
+            return
+        connection.rest()
+        state.idle.append((state.answered, connection))
+        if self._sweep is None:
+            self._sweep = asyncio.get_running_loop().call_later(_MAX_IDLE_SECONDS, self._close_old)
 
-class _Connection:
-    """A connection all of whose waits end by `deadline` (in `time.monotonic()` seconds).
-
-    Attributes:
-        deadline: may be set anew for each exchange.
-        fresh: nothing has been asked on it yet.
-    """
-
-    def __init__(self, sock: socket.socket, deadline: float) -> None:
-        self._sock = sock
-        self.deadline = deadline
-        self.fresh = True
-
-    def tunnel(self, host: str, headers: Mapping[str, str]) -> None:
-        """Have the proxy at the other end connect us with `host` (RFC 9110, CONNECT).
-
-        Raises:
-            OSError: it did not, or not in time.
-            BadAnswerError: it is no HTTP proxy.
-        """
-        self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        authority = f"{host}:{_HTTPS_PORT}"
-        self.send(_request("CONNECT", authority, {"Host": authority, **headers}))
-        reader = Reader(self.receive)
-        status = reader.head().status
-        if status != 200 or not reader.drained:  # noqa: PLR2004
-            raise OSError(0, f"the proxy answered {status}")
-
-    def secure(self, context: ssl.SSLContext, host: str, session: ssl.SSLSession | None) -> None:
-        """Begin TLS and verify that it is `host` at the other end.
-
-        Raises:
-            OSError: it is not, or not in time.
-        """
-        self._sock.settimeout(_remaining(self.deadline))
-        # An end that TLS did not announce may be another's doing, and is told from one that it did.
-        self._sock = context.wrap_socket(
-            self._sock, server_hostname=host, session=session, suppress_ragged_eofs=False
-        )
-
-    @property
-    def session(self) -> ssl.SSLSession | None:
-        """What lets the next handshake be a short one."""
-        return self._sock.session if isinstance(self._sock, ssl.SSLSocket) else None
-
-    def send(self, data: bytes) -> None:
-        """Send all of `data`."""
-        while data:
-            self._sock.settimeout(_remaining(self.deadline))
-            data = data[self._sock.send(data) :]
-
-    def receive(self) -> bytes:
-        """Wait for bytes; empty at the end.
-
-        Raises:
-            ConnectionError: the connection broke.
-            OSError: the wait took too long, or what came is no TLS.
-        """
-        self._sock.settimeout(_remaining(self.deadline))
-        try:
-            return self._sock.recv(_RECORD)
-        except ssl.SSLEOFError:
-            raise ConnectionResetError(ECONNRESET, os.strerror(ECONNRESET)) from None
-
-    def close(self) -> None:
-        self._sock.close()
-
-
-def _remaining(deadline: float) -> float:
-    """Seconds until the deadline.
-
-    Raises:
-        TimeoutError: it has passed.
-    """
-    seconds = deadline - time.monotonic()
-    if seconds <= 0:
-        raise TimeoutError
-    return seconds
-
-
-def _request(method: str, target: str, headers: Mapping[str, str]) -> bytes:
-    lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {headers[name]}" for name in headers)]
-    if not all(line.isascii() and line.isprintable() for line in lines):
-        raise ValueError("a request's lines are printable ASCII")
-    return "\r\n".join((*lines, "", "")).encode("ascii")
-
-
-@dataclass(frozen=True, slots=True)
-class Proxy:
-    """An HTTP proxy that HTTPS requests are tunnelled through (RFC 9110, CONNECT).
-
-    Attributes:
-        host: its name or address.
-        port: its port.
-        headers: what the CONNECT request carries, such as the proxy's credentials.
-        no_proxy: the hosts to reach without it, in the form of the variable NO_PROXY.
-    """
-
-    host: str
-    port: int
-    headers: Mapping[str, str]
-    no_proxy: str
-
-    def for_host(self, host: str) -> Proxy | None:
-        """This proxy if `host` is to be reached through it."""
-        # typeshed lacks this name, which urllib documents by its proxy handling only.
-        bypass = urllib.request.proxy_bypass_environment(  # type: ignore[attr-defined]
-            host, {"no": self.no_proxy}
-        )
-        return None if bypass else self
-
-    @classmethod
-    def from_environment(cls) -> Proxy | None:
-        """The proxy that HTTPS_PROXY and NO_PROXY name, in either case.
-
-        Raises:
-            ConfigError: HTTPS_PROXY is not `http://[USER:PASSWORD@]HOST[:PORT]`.
-        """
-        proxies = urllib.request.getproxies_environment()
-        url = proxies.get("https", "")
-        if not url:
-            return None
-        parts = urlsplit(url if "://" in url else f"http://{url}")
-        try:
-            port = parts.port or _HTTP_PORT
-        except ValueError:
-            port = 0
-        if parts.scheme != "http" or not parts.hostname or not port:
-            # The value itself may hold a password, so that it is not shown.
-            raise ConfigError(("HTTPS_PROXY: it must be http://[USER:PASSWORD@]HOST[:PORT]",))
-        headers = {}
-        if parts.username is not None:
-            userinfo = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
-            headers["Proxy-Authorization"] = "Basic " + b64encode(userinfo.encode()).decode()
-        return cls(parts.hostname, port, headers, proxies.get("no", ""))
+    def _close_old(self) -> None:
+        loop = asyncio.get_running_loop()
+        oldest = loop.time() - _MAX_IDLE_SECONDS
+        for state in self._hosts.values():
+            for since, connection in state.idle:
+                if since <= oldest:
+                    connection.close()
+            state.idle = [one for one in state.idle if not one[1].closed]
+        left = [since for state in self._hosts.values() for since, _ in state.idle]
+        self._sweep = loop.call_at(min(left) + _MAX_IDLE_SECONDS, self._close_old) if left else None
 
 
 def verifying_context() -> ssl.SSLContext:

@@ -20,9 +20,12 @@ from authenticator.tokens.presigned import CLUSTER_ID_HEADER, PresignedRequest
 
 _OK = 200
 _TOO_MANY_REQUESTS = 429
-# RFC 9110, section 15.5: the fault is in the request.
+# RFC 9110, section 15.5: the fault is in the request, and with some of them in its form.
 _OF_THE_REQUEST = range(400, 500)
+_OF_ITS_FORM = frozenset({400, 404, 405, 411, 413, 414, 417, 431})
 _ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII)
+# Of any service and kind: partition and account.
+_ARN = re.compile(r"arn:([^:]+):[^:]*:[^:]*:([^:]*):.+", re.DOTALL)
 
 # What STS says when the signer is not who the token claims, with the reason in our words: STS's
 # own message quotes the canonical request, which holds parts of the token.
@@ -49,7 +52,7 @@ _THROTTLES = frozenset({"RequestLimitExceeded", "Throttling", "ThrottlingExcepti
 class Fetches(Protocol):
     """Sends one GET request to an STS host. One contract: `tests/contract/test_sts.py`."""
 
-    def __call__(
+    async def __call__(
         self, host: str, target: str, headers: Mapping[str, str], /, timeout: float
     ) -> tuple[int, bytes]:
         """Send `GET https://host{target}` and return the status and body of the answer.
@@ -58,6 +61,7 @@ class Fetches(Protocol):
 
         Raises:
             StsUnavailable: there was no answer, or one that is too long or late.
+            Overloaded: the call was never sent, for want of a place among those under way.
         """
         ...
 
@@ -84,7 +88,7 @@ class Sts:
         # The cluster id is ours, never the caller's: a signature for another cluster's fails.
         self._headers = {"Accept": "application/json", CLUSTER_ID_HEADER: cluster_id}
 
-    def prove(self, request: PresignedRequest, timeout: float) -> CallerIdentity:
+    async def prove(self, request: PresignedRequest, timeout: float) -> CallerIdentity:
         """Ask STS who signed `request`, for at most `timeout` seconds.
 
         Raises:
@@ -95,7 +99,9 @@ class Sts:
         host = request.host
         started = time.monotonic()
         try:
-            status, body = self._fetch(host.name, request.target, self._headers, timeout=timeout)
+            status, body = await self._fetch(
+                host.name, request.target, self._headers, timeout=timeout
+            )
         except StsUnavailable:
             self._observer.sts_connection_failed(host.region)
             raise
@@ -110,31 +116,39 @@ class Sts:
 def read_answer(request: PresignedRequest, status: int, body: bytes) -> CallerIdentity:
     """Read STS's answer to `request`. Pure.
 
+    An answer in STS's envelope concerns this request's signer alone, whatever it says; only
+    what is not one can mean that STS is down.
+
     Raises:
-        NotProven: STS refused the signature or the key, or the caller is no IAM principal.
+        NotProven: STS refused the signature or the key, or the caller is not a principal that a
+            mapping can name.
         StsThrottled: STS refused for its quota.
-        StsRefusedOddly: STS refused the request for a reason that is not known here.
-        StsUnavailable: the answer is not one of STS's.
+        StsRefusedOddly: STS's answer is about this signer or request, but neither yes nor no.
+        StsUnavailable: it is a fault of STS's, or not an answer of STS's.
     """
     if status != _OK:
         raise _refusal(request, status, body)
     result = _fields(body, "GetCallerIdentityResponse", "GetCallerIdentityResult")
+    if result is None:
+        raise StsUnavailable("what answered in STS's place gave no JSON of STS's")
     account, arn_text, user_id = (_text(result, key) for key in ("Account", "Arn", "UserId"))
     if not _ACCOUNT.fullmatch(account):
-        raise StsUnavailable("STS's answer holds an account id that is not 12 digits")
-    partition = request.host.partition
-    if not arn_text.startswith(
-        (f"arn:{partition}:iam::{account}:", f"arn:{partition}:sts::{account}:")
-    ):
-        raise StsUnavailable("STS's answer holds an ARN of another account or partition")
+        raise StsRefusedOddly("STS's answer holds an account id that is not 12 digits")
+    found = _ARN.fullmatch(arn_text)
+    if found is None or found.groups() != (request.host.partition, account):
+        raise StsRefusedOddly("STS's answer holds an ARN of another account or partition")
     try:
         arn = PrincipalArn.parse(arn_text)
     except ValueError as error:
-        # Some callers are no principals that anyone could map: an instance's own identity role.
-        raise NotProven("UnknownPrincipal", f"STS proved a caller of no use: {error}") from None
+        # An instance's own identity role, or a kind that AWS has added since.
+        raise _unknown(f"a caller that no mapping can name: {error}") from None
     if not _belongs(user_id, arn):
-        raise StsUnavailable("STS's answer holds a UserId that does not fit its ARN")
+        raise _unknown(f"{arn.kind.value} {arn}, with a UserId of another kind")
     return CallerIdentity(arn, user_id, request.access_key_id)
+
+
+def _unknown(caller: str) -> NotProven:
+    return NotProven("UnknownPrincipal", f"STS proved {caller}")
 
 
 _UNIQUE_ID = re.compile(r"[A-Z0-9]{16,128}", re.ASCII)
@@ -153,35 +167,31 @@ def _belongs(user_id: str, arn: PrincipalArn) -> bool:
 
 
 def _refusal(request: PresignedRequest, status: int, body: bytes) -> Exception:
-    if status == _TOO_MANY_REQUESTS:
+    code = (_fields(body, "Error") or {}).get("Code")
+    if status == _TOO_MANY_REQUESTS or code in _THROTTLES:
         return StsThrottled("STS refused the call for its quota")
-    try:
-        code = _text(_fields(body, "Error"), "Code")
-    except StsUnavailable:
-        code = ""  # what stands before STS refuses what is too long, in words of its own
-    if code in _THROTTLES:
-        return StsThrottled("STS refused the call for its quota")
-    reason = REFUSALS.get(code)
-    if reason is None:
-        kind = StsRefusedOddly if status in _OF_THE_REQUEST else StsUnavailable
-        return kind(f"{request.host.name} answered {status} with an unexpected error")
-    return NotProven(code, f"STS refused it: {reason}")
+    if isinstance(code, str) and code in REFUSALS:
+        return NotProven(code, f"STS refused it: {REFUSALS[code]}")
+    # What stands before STS refuses a request's form in words of its own. Any other 4xx that is
+    # not STS's comes from something else in STS's place, such as a proxy that blocks it.
+    of_the_request = status in _OF_THE_REQUEST if isinstance(code, str) else status in _OF_ITS_FORM
+    kind = StsRefusedOddly if of_the_request else StsUnavailable
+    return kind(f"{request.host.name} answered {status} with an unexpected error")
 
 
-def _fields(body: bytes, *path: str) -> Mapping[str, Any]:
+def _fields(body: bytes, *path: str) -> Mapping[str, Any] | None:
+    """Return the object at `path` in STS's envelope; None if the body is something else."""
     try:
         value = json.loads(body)
         for key in path:
             value = value[key]
     except (ValueError, TypeError, KeyError, IndexError, RecursionError):
-        value = None
-    if not isinstance(value, dict):
-        raise StsUnavailable("what answered in STS's place gave no JSON of STS's")
-    return value
+        return None
+    return value if isinstance(value, dict) else None
 
 
 def _text(fields: Mapping[str, Any], key: str) -> str:
     value = fields.get(key)
     if not isinstance(value, str):
-        raise StsUnavailable(f"STS's answer lacks {key}")
+        raise StsRefusedOddly(f"STS's answer lacks {key}")
     return value

@@ -9,7 +9,9 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 
-from authenticator.aws.https import HttpsPool, Proxy, verifying_context
+from authenticator.aws.blocking import Blocking
+from authenticator.aws.https import HttpsPool, verifying_context
+from authenticator.aws.proxy import Proxies
 from authenticator.aws.sts import Sts
 from authenticator.aws.sts_hosts import sts_hosts
 from authenticator.login import Login
@@ -59,7 +61,7 @@ class ReviewService:
             ConfigError: the environment's proxy or certificates cannot be used.
         """
         metrics = Metrics()
-        pool = HttpsPool(context=verifying_context(), proxy=Proxy.from_environment())
+        pool = HttpsPool(context=verifying_context(), proxies=Proxies.from_environment())
         self._metrics = metrics
         self._tracing = tracing(os.environ)
         options = source_options(settings, config)
@@ -68,7 +70,7 @@ class ReviewService:
         hosts = sts_hosts(settings.partition, settings.further_sts_hosts)
         fetch = self._tracing.sts(pool, hosts)
         self._prover = Prover(
-            ask=Sts(settings.cluster_id, fetch, metrics).prove,
+            ask=Blocking(Sts(settings.cluster_id, fetch, metrics).prove),
             hosts=hosts,
             budget=Budget(settings.sts_calls_per_second, time.monotonic),
             key_limit=KeyLimit(_CALLS_PER_KEY, time.monotonic),

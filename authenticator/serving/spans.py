@@ -92,13 +92,13 @@ class Traced:
     def sts(self, fetch: Fetches, hosts: Mapping[str, StsHost]) -> Fetches:
         """See `Tracing`."""
 
-        def traced(
+        async def traced(
             host: str, target: str, headers: Mapping[str, str], /, timeout: float
         ) -> tuple[int, bytes]:
             with self._call("STS", "GetCallerIdentity") as span:
                 span.set_attribute("server.address", host)
                 span.set_attribute("cloud.region", hosts[host].region)
-                status, body = fetch(host, target, headers, timeout=timeout)
+                status, body = await fetch(host, target, headers, timeout=timeout)
                 span.set_attribute("http.response.status_code", status)
                 return status, body
 

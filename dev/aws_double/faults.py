@@ -91,10 +91,47 @@ class Reset:
 
 
 @dataclass(frozen=True, slots=True)
+class Close:
+    """Close the connection in place of a response."""
+
+
+@dataclass(frozen=True, slots=True)
 class Dribble:
     """Send the response a byte at a time, with a pause of this many seconds after each."""
 
     seconds: float = 0.01
+
+    def __post_init__(self) -> None:
+        _check_not_negative(seconds=self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """Send the same response again after this many seconds, although nobody asked again."""
+
+    seconds: float = 0.0
+
+    def __post_init__(self) -> None:
+        _check_not_negative(seconds=self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """Send a few more bytes after the response, after this many seconds."""
+
+    seconds: float = 0.0
+    data: str = "HTTP/1.1"
+
+    def __post_init__(self) -> None:
+        _check_not_negative(seconds=self.seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class TimeOut:
+    """Send 408 and close the connection, this many seconds after the response or instead of it."""
+
+    seconds: float = 0.0
+    instead: bool = False
 
     def __post_init__(self) -> None:
         _check_not_negative(seconds=self.seconds)
@@ -111,7 +148,21 @@ class WrongName:
             raise ValueError("name: a host name is expected")
 
 
-Fault = Throttle | Delay | Hang | Fail | Redirect | Rubbish | Reset | Dribble | WrongName
+Fault = (
+    Throttle
+    | Delay
+    | Hang
+    | Fail
+    | Redirect
+    | Rubbish
+    | Reset
+    | Close
+    | Dribble
+    | Repeat
+    | Stray
+    | TimeOut
+    | WrongName
+)
 FaultT = TypeVar("FaultT", bound=Fault)
 
 # The names that the control endpoint knows the faults by.
@@ -123,7 +174,11 @@ KINDS: dict[str, type[Fault]] = {
     "redirect": Redirect,
     "rubbish": Rubbish,
     "reset": Reset,
+    "close": Close,
     "dribble": Dribble,
+    "repeat": Repeat,
+    "stray": Stray,
+    "time-out": TimeOut,
     "wrong-name": WrongName,
 }
 

@@ -13,7 +13,20 @@ from typing import Protocol
 from dev.aws_double.answers import AwsError
 from dev.aws_double.calls import Call, Calls
 from dev.aws_double.claim import read_claim
-from dev.aws_double.faults import FAILURES, Delay, Dribble, Fail, Faults, Redirect, Reset, Rubbish
+from dev.aws_double.faults import (
+    FAILURES,
+    Close,
+    Delay,
+    Dribble,
+    Fail,
+    Faults,
+    Redirect,
+    Repeat,
+    Reset,
+    Rubbish,
+    Stray,
+    TimeOut,
+)
 from dev.aws_double.hosts import Endpoint, Service
 from dev.aws_double.principals import Principals
 from dev.aws_double.rubbish import rubbish_response
@@ -138,16 +151,38 @@ class Tunnel:
         return self.backend.services[self.endpoint.service]
 
     async def _send(self, response: Response) -> None:
+        # All before the response: whoever has got it finds them used up.
+        faults = self.backend.faults
+        dribble, repeat, stray = faults.take(Dribble), faults.take(Repeat), faults.take(Stray)
+        time_out = faults.take(TimeOut)
         message = self._encode(response)
-        dribble = self.backend.faults.take(Dribble)
-        if dribble is None:
+        if time_out is not None and time_out.instead:
+            self._time_out()
+        elif faults.take(Close) is not None:
+            self.writer.close()
+        elif dribble is not None:
+            await self._dribble(message, dribble.seconds)
+        else:
             self.writer.write(message)
             await self.writer.drain()
-            return
+        later = asyncio.get_running_loop().call_later
+        if repeat is not None:
+            later(repeat.seconds, self.writer.write, message)
+        if stray is not None:
+            later(stray.seconds, self.writer.write, stray.data.encode())
+        if time_out is not None and not time_out.instead:
+            later(time_out.seconds, self._time_out)
+
+    async def _dribble(self, message: bytes, seconds: float) -> None:
         for byte in message:
             self.writer.write(bytes((byte,)))
             await self.writer.drain()
-            await asyncio.sleep(dribble.seconds)
+            await asyncio.sleep(seconds)
+
+    def _time_out(self) -> None:
+        headers = (("Connection", "close"),)
+        self.writer.write(self._encode(Response(408, "text/plain", b"", headers)))
+        self.writer.close()
 
     def _reset_within(self, response: Response) -> None:
         message = self._encode(response)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
+import ssl
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -17,15 +19,19 @@ from urllib3.exceptions import ProtocolError, ProxyError, ReadTimeoutError, SSLE
 from dev.aws_double import AwsDouble
 from dev.aws_double.faults import (
     KINDS,
+    Close,
     Delay,
     Dribble,
     Fail,
     Fault,
     Hang,
     Redirect,
+    Repeat,
     Reset,
     Rubbish,
+    Stray,
     Throttle,
+    TimeOut,
     WrongName,
 )
 from dev.aws_double.principals import Principal, user
@@ -174,6 +180,38 @@ def test_a_reset_in_the_middle_of_the_response(aws: AwsDouble, client: Client) -
         client.call()
     assert aws.calls.counts().by_outcome == {"reset": 1}
     assert client.outcome() == "ok"
+
+
+def test_a_close_in_place_of_a_response(aws: AwsDouble, client: Client) -> None:
+    aws.faults.start(Close(), times=1)
+    with pytest.raises((ProtocolError, ProxyError)):
+        client.call()
+    assert client.outcome() == "ok"
+
+
+@pytest.mark.parametrize(
+    ("fault", "more"), [(Repeat(), b"HTTP/1.1 400"), (Stray(data="stray"), b"stray")]
+)
+def test_more_bytes_than_the_response(aws: AwsDouble, fault: Fault, more: bytes) -> None:
+    aws.faults.start(fault, times=1)
+    proxy = aws.proxy_url.removeprefix("http://")
+    trust = ssl.create_default_context(cafile=aws.ca_bundle)
+    with contextlib.closing(http.client.HTTPSConnection(proxy, context=trust)) as connection:
+        connection.set_tunnel("sts.amazonaws.com")
+        connection.connect()
+        connection.sock.sendall(b"GET /?Action=Wrong HTTP/1.1\r\nHost: sts.amazonaws.com\r\n\r\n")
+        arrived = b""
+        while more not in arrived[1:]:
+            arrived += connection.sock.recv(65536)
+    assert arrived.startswith(b"HTTP/1.1 400")
+
+
+def test_a_408_after_the_response_and_instead_of_it(aws: AwsDouble, client: Client) -> None:
+    aws.faults.start(TimeOut(), times=1)
+    assert client.outcome() == "ok"
+    aws.faults.start(TimeOut(instead=True), times=1)
+    response = client.call()
+    assert (response.status, response.headers["connection"]) == (408, "close")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

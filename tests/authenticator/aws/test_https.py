@@ -1,20 +1,25 @@
-"""The connections to STS, against the double and whatever it is told to do."""
+"""The connections to STS, against the AWS double and the faults that it can have."""
 
+import asyncio
+import select
 import socket
 import ssl
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import Any, TypeVar
 
 import pytest
 
-from authenticator.aws.https import HttpsPool, Proxy, verifying_context
-from authenticator.errors import ConfigError, StsUnavailable
+from authenticator.aws import https
+from authenticator.aws.https import HttpsPool, verifying_context
+from authenticator.aws.proxy import NoProxy, Proxies, Proxy
+from authenticator.errors import ConfigError, Overloaded, StsUnavailable
 from dev.aws_double import AwsDouble, faults
 
 HOST = "sts.us-west-2.amazonaws.com"
 TARGET = "/?Action=GetCallerIdentity&Version=2011-06-15"
 HEADERS = {"Accept": "application/json", "x-k8s-aws-id": "c"}
+T = TypeVar("T")
 
 
 @pytest.fixture
@@ -26,43 +31,40 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsDouble]:
 
 
 def pool() -> HttpsPool:
-    return HttpsPool(context=verifying_context(), proxy=Proxy.from_environment())
+    return HttpsPool(context=verifying_context(), proxies=Proxies.from_environment())
+
+
+async def ask(fetch: HttpsPool, timeout: float = 10) -> tuple[int, bytes]:
+    return await fetch(HOST, TARGET, HEADERS, timeout=timeout)
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run it in debug mode, in which asyncio complains about what is misused or left behind."""
+    return asyncio.run(coroutine, debug=True)
+
+
+def kind(value: object) -> str:
+    return type(value).__name__
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for what the loop gives no signal of."""
+    for _ in range(2000):
+        if condition():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("it does not happen")
+
+
+def kept(fetch: HttpsPool) -> int:
+    return sum(not one.closed for state in fetch._hosts.values() for _, one in state.idle)
 
 
 def test_an_answer_comes_through_the_proxy(aws: AwsDouble) -> None:
-    status, body = pool()(HOST, TARGET, HEADERS, timeout=10)
+    status, body = run(ask(pool()))
     assert status in (400, 403)
     assert b"MissingAuthenticationToken" in body
     assert aws.calls.counts().total == 1
-
-
-@pytest.mark.parametrize(
-    "url",
-    ["https://proxy:3128", "socks5://proxy:1080", "http://", "http://proxy:notaport", "http://:80"],
-)
-def test_a_proxy_that_cannot_be_used_is_told_at_the_start(
-    monkeypatch: pytest.MonkeyPatch, url: str
-) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", url)
-    with pytest.raises(ConfigError, match="HTTPS_PROXY"):
-        Proxy.from_environment()
-
-
-def test_the_proxys_credentials_and_exceptions(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HTTPS_PROXY", "http://us%40er:pa%3Ass@proxy.example:3128")
-    monkeypatch.setenv("NO_PROXY", "localhost,.vpce.amazonaws.com")
-    proxy = Proxy.from_environment()
-    assert proxy is not None
-    assert (proxy.host, proxy.port) == ("proxy.example", 3128)
-    assert proxy.headers == {"Proxy-Authorization": "Basic dXNAZXI6cGE6c3M="}
-    assert proxy.for_host(HOST) is proxy
-    assert proxy.for_host("vpce-1.sts.us-west-2.vpce.amazonaws.com") is None
-
-
-def test_no_proxy_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HTTPS_PROXY", "https_proxy"):
-        monkeypatch.delenv(name, raising=False)
-    assert Proxy.from_environment() is None
 
 
 def test_a_bundle_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -75,13 +77,13 @@ def test_a_bundle_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch, tmp_path:
         verifying_context()
 
 
-def test_nobody_listens() -> None:
+def test_a_port_without_a_listener() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-    proxy = Proxy("127.0.0.1", port, {}, "")
-    fetch = HttpsPool(context=ssl.create_default_context(), proxy=proxy)
+    proxies = Proxies(Proxy("http", "127.0.0.1", port), NoProxy(""))
+    fetch = HttpsPool(context=ssl.create_default_context(), proxies=proxies)
     with pytest.raises(StsUnavailable, match="refused"):
-        fetch(HOST, "/", HEADERS, timeout=5)
+        run(ask(fetch))
 
 
 @pytest.mark.parametrize(
@@ -93,67 +95,221 @@ def test_nobody_listens() -> None:
         (faults.Reset(), "could not be asked"),
         (faults.WrongName(), "could not be asked"),
     ],
-    ids=lambda value: type(value).__name__,
+    ids=kind,
 )
 def test_a_fault_is_an_unavailable_sts(aws: AwsDouble, fault: faults.Fault, reason: str) -> None:
-    aws.faults.start(fault)
-    with pytest.raises(StsUnavailable, match=reason):
-        pool()(HOST, TARGET, HEADERS, timeout=1)
-    aws.faults.stop_all()
+    fetch = pool()
+
+    async def failing_then_well() -> bytes:
+        aws.faults.start(fault)
+        with pytest.raises(StsUnavailable, match=reason):
+            await ask(fetch, timeout=1)
+        assert kept(fetch) == 0
+        aws.faults.stop_all()
+        return (await ask(fetch))[1]
+
     # And nothing of it is left for the next.
-    assert b"MissingAuthenticationToken" in pool()(HOST, TARGET, HEADERS, timeout=10)[1]
+    assert b"MissingAuthenticationToken" in run(failing_then_well())
 
 
 @pytest.mark.parametrize("status", [301, 302, 307])
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_redirect_is_never_followed(aws: AwsDouble, status: int, scheme: str) -> None:
     aws.faults.start(faults.Redirect(f"{scheme}://sts.us-east-1.amazonaws.com/", status))
-    assert pool()(HOST, TARGET, HEADERS, timeout=10)[0] == status
+    assert run(ask(pool()))[0] == status
     assert aws.calls.counts().total == 1
 
 
 def test_a_connection_is_used_again(aws: AwsDouble) -> None:
     fetch = pool()
-    for _ in range(3):
-        fetch(HOST, TARGET, HEADERS, timeout=10)
+
+    async def three_times() -> None:
+        for _ in range(3):
+            await ask(fetch)
+        assert kept(fetch) == 1
+
+    run(three_times())
     assert aws.calls.counts().total == 3
-    assert connections(fetch) == 1
 
 
-def test_a_kept_connection_that_was_closed_meanwhile_is_no_fault(aws: AwsDouble) -> None:
+UNASKED = {
+    "the same answer again": faults.Repeat(),
+    "stray bytes": faults.Stray(),
+    "half of an answer": faults.Stray(data="HTTP/1.1 200 OK\r\nContent-Le"),
+    "408 and the end": faults.TimeOut(),
+}
+
+
+@pytest.mark.parametrize("fault", UNASKED.values(), ids=UNASKED)
+@pytest.mark.parametrize("noticed", ["before the loop looks", "by the loop"])
+def test_what_arrives_on_a_kept_connection_is_never_the_next_callers_answer(
+    aws: AwsDouble, fault: faults.Fault, noticed: str
+) -> None:
+    """A late answer would prove the next token to be the last one's caller."""
     fetch = pool()
-    fetch(HOST, TARGET, HEADERS, timeout=10)
-    aws.faults.start(faults.Reset(), times=1)
-    assert b"MissingAuthenticationToken" in fetch(HOST, TARGET, HEADERS, timeout=10)[1]
+
+    async def twice() -> bytes:
+        aws.faults.start(fault, times=1)
+        await ask(fetch)
+        for _, connection in fetch._hosts[HOST].idle:
+            if noticed == "by the loop":
+                await until(lambda one=connection: one.closed)
+            else:
+                select.select([connection._descriptor], [], [], 10)
+                assert not connection.closed
+        return (await fetch(HOST, "/?Action=Wrong", HEADERS, timeout=10))[1]
+
+    assert b"InvalidAction" in run(twice())
+
+
+def test_a_408_that_crosses_a_request_is_not_its_answer(aws: AwsDouble) -> None:
+    fetch = pool()
+
+    async def twice() -> tuple[int, bytes]:
+        await ask(fetch)
+        aws.faults.start(faults.TimeOut(instead=True), times=1)
+        return await ask(fetch)
+
+    status, body = run(twice())
+    assert status != 408
+    assert b"MissingAuthenticationToken" in body
+
+
+def test_a_kept_connection_that_ends_before_the_answer_is_replaced_silently(
+    aws: AwsDouble,
+) -> None:
+    fetch = pool()
+
+    async def twice() -> bytes:
+        await ask(fetch)
+        # What the check before the request cannot see: the other end closes on receiving it.
+        aws.faults.start(faults.Close(), times=1)
+        return (await ask(fetch))[1]
+
+    assert b"MissingAuthenticationToken" in run(twice())
+    assert aws.calls.counts().total == 3
+
+
+@pytest.mark.parametrize("fault", [faults.Close(), faults.Reset()], ids=kind)
+def test_a_connection_that_ends_is_not_replaced_twice(aws: AwsDouble, fault: faults.Fault) -> None:
+    fetch = pool()
+
+    async def twice() -> None:
+        await ask(fetch)
+        aws.faults.start(fault)
+        with pytest.raises(StsUnavailable, match=r"ended unanswered|reset by peer"):
+            await ask(fetch)
+
+    run(twice())
+    # A reset within the answer is not a connection that was idle for too long.
+    assert aws.calls.counts().total == (3 if isinstance(fault, faults.Close) else 2)
+
+
+@pytest.mark.parametrize("ending", ["a time-out", "a cancellation"])
+def test_a_connection_with_an_unfinished_exchange_is_never_used_again(
+    aws: AwsDouble, ending: str
+) -> None:
+    fetch = pool()
+
+    async def unfinished() -> bytes:
+        await ask(fetch)
+        aws.faults.start(faults.Hang())
+        call = asyncio.ensure_future(ask(fetch, timeout=0.3 if ending == "a time-out" else 10))
+        await until(lambda: aws.calls.counts().total == 2)
+        if ending == "a cancellation":
+            call.cancel()
+        with pytest.raises((asyncio.CancelledError, StsUnavailable)):
+            await call
+        assert kept(fetch) == 0
+        aws.faults.stop_all()  # and the late answer comes, to nobody
+        return (await fetch(HOST, "/?Action=Wrong", HEADERS, timeout=10))[1]
+
+    assert b"InvalidAction" in run(unfinished())
+
+
+def test_connections_that_are_idle_for_long_are_closed(
+    aws: AwsDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(https, "_MAX_IDLE_SECONDS", 0.05)
+    fetch = pool()
+
+    async def idle() -> None:
+        await asyncio.gather(ask(fetch), ask(fetch))
+        assert kept(fetch) == 2
+        await until(lambda: not any(state.idle for state in fetch._hosts.values()))
+
+    run(idle())
+
+
+def test_calls_beyond_the_bound_wait_for_a_place(
+    aws: AwsDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(https, "_MAX_BUSY", 2)
+    fetch = pool()
+
+    async def six() -> None:
+        answers = await asyncio.gather(*(ask(fetch) for _ in range(6)))
+        assert {status for status, _ in answers} <= {400, 403}
+        assert kept(fetch) == 2
+        assert fetch._hosts[HOST].busy == 0
+
+    run(six())
+
+
+def test_waiting_for_a_place_in_vain_is_an_outage_only_if_sts_is_silent(
+    aws: AwsDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(https, "_MAX_BUSY", 1)
+    fetch = pool()
+
+    async def in_vain(fault: faults.Fault, error: type[Exception]) -> None:
+        aws.faults.start(fault)
+        first = [asyncio.ensure_future(ask(fetch, timeout=2)) for _ in range(3)]
+        await asyncio.sleep(0)
+        with pytest.raises(error):
+            await ask(fetch, timeout=0.7)
+        aws.faults.stop_all()
+        await asyncio.gather(*first, return_exceptions=True)
+        assert fetch._hosts[HOST].busy == 0
+
+    run(in_vain(faults.Hang(), StsUnavailable))
+    run(in_vain(faults.Delay(0.3), Overloaded))
+
+
+def test_the_pool_starts_afresh_on_another_event_loop(aws: AwsDouble) -> None:
+    fetch = pool()
+    assert [run(ask(fetch))[0] for _ in range(2)] == [403, 403]
 
 
 def test_a_second_connection_resumes_the_first_ones_session(aws: AwsDouble) -> None:
     fetch = pool()
-    fetch(HOST, TARGET, HEADERS, timeout=10)
-    [(_, first)] = fetch._idle.pop(HOST)
-    first.close()
-    fetch(HOST, TARGET, HEADERS, timeout=10)
-    [(_, second)] = fetch._idle[HOST]
-    assert isinstance(second._sock, ssl.SSLSocket)
-    assert second._sock.session_reused
+
+    async def twice() -> bool:
+        await ask(fetch)
+        state = fetch._hosts[HOST]
+        state.idle.pop()[1].close()
+        await ask(fetch)
+        second = state.idle[0][1]._socket
+        assert isinstance(second, ssl.SSLSocket)
+        return bool(second.session_reused)
+
+    assert run(twice())
 
 
 @pytest.mark.parametrize("value", ["c\r\nHost: other", "c\n", "ü"])
 def test_a_header_cannot_add_to_the_request(value: str) -> None:
     with pytest.raises(ValueError, match="printable ASCII"):
-        pool()(HOST, TARGET, {"x-k8s-aws-id": value}, timeout=1)
+        run(pool()(HOST, TARGET, {"x-k8s-aws-id": value}, timeout=1))
 
 
-def connections(fetch: HttpsPool) -> int:
-    return sum(map(len, fetch._idle.values()))
-
-
-def test_many_threads_share_the_pool(aws: AwsDouble) -> None:
+def test_many_calls_share_the_pool(aws: AwsDouble) -> None:
     fetch = pool()
-    with ThreadPoolExecutor(16) as threads:
-        statuses = set(
-            threads.map(lambda _: fetch(HOST, TARGET, HEADERS, timeout=10)[0], range(64))
-        )
-    assert statuses <= {400, 403}
-    assert aws.calls.counts().total == 64
-    assert connections(fetch) <= 16
+
+    async def together() -> None:
+        answers = await asyncio.gather(*(ask(fetch) for _ in range(64)))
+        assert {status for status, _ in answers} <= {400, 403}
+        await asyncio.gather(*(ask(fetch) for _ in range(16)))
+        assert kept(fetch) <= 64
+
+    run(together())
+    assert aws.calls.counts().total == 80

@@ -84,12 +84,18 @@ def test_each_kind_of_principal(result: Any, canonical: str, principal_id: str) 
         {"UserId": None},
         {"Arn": "arn:aws-cn:sts::111122223333:assumed-role/Admin/bob@example.com"},
         {"Arn": "arn:aws:sts::444455556666:assumed-role/Admin/bob@example.com"},
+        {"Arn": "rubbish"},
     ],
     ids=repr,
 )
-def test_an_answer_that_sts_would_not_give_is_a_fault(change: Any) -> None:
-    with pytest.raises(StsUnavailable):
+def test_an_answer_that_sts_would_not_give_is_a_fault_of_this_signers_only(change: Any) -> None:
+    with pytest.raises(StsRefusedOddly):
         read_answer(REQUEST, 200, answer({**ROLE, **change}))
+
+
+def test_only_a_call_that_was_left_unanswered_is_an_outage() -> None:
+    assert not issubclass(StsRefusedOddly, StsUnavailable)
+    assert not issubclass(StsThrottled, StsUnavailable)
 
 
 @pytest.mark.parametrize(
@@ -104,31 +110,33 @@ def test_an_answer_that_sts_would_not_give_is_a_fault(change: Any) -> None:
         {**ROOT, "UserId": "111122223333:bob"},
         {**ROOT, "UserId": "AIDAEXAMPLEEXAMPLE000"},
         {**FEDERATED, "UserId": "111122223333"},
-        {**ROLE, "Arn": "arn:aws:iam::111122223333:role/Admin"},
-        {**ROLE, "Arn": "arn:aws:sts:us-west-2:111122223333:assumed-role/Admin/bob@example.com"},
-        {**ROLE, "Arn": "rubbish"},
     ],
     ids=lambda result: f"{result['Arn']} {result['UserId']}",
 )
-def test_an_answer_at_odds_with_itself_is_a_fault(result: Any) -> None:
-    with pytest.raises(StsUnavailable):
+def test_a_user_id_of_another_kind_is_a_denial_and_not_an_outage(result: Any) -> None:
+    with pytest.raises(NotProven, match="with a UserId of another kind") as caught:
         read_answer(REQUEST, 200, answer(result))
+    assert caught.value.code == "UnknownPrincipal"
 
 
 @pytest.mark.parametrize(
-    "result",
+    "arn",
     [
-        {
-            **ROLE,
-            "Arn": "arn:aws:sts::111122223333:assumed-role/aws:ec2-instance/i-0123456789abcdef0",
-        },
-        {**ROLE, "Arn": "arn:aws:iam::111122223333:group/Admins"},
+        "arn:aws:sts::111122223333:assumed-role/aws:ec2-instance/i-0123456789abcdef0",
+        "arn:aws:sts:us-west-2:111122223333:assumed-role/Admin/bob@example.com",
+        "arn:aws:iam::111122223333:group/Admins",
+        "arn:aws:iam::111122223333:role/Admin",
+        "arn:aws:sts::111122223333:self",
+        "arn:aws:iam::111122223333:workload/pipeline/7",
+        "arn:aws:signin:us-east-1:111122223333:session/bob",
     ],
-    ids=lambda result: str(result["Arn"]),
 )
-def test_a_caller_that_no_mapping_can_name_is_denied(result: Any) -> None:
-    with pytest.raises(NotProven):
-        read_answer(REQUEST, 200, answer(result))
+def test_a_kind_of_principal_that_aws_may_add_is_a_denial_and_not_an_outage(arn: str) -> None:
+    with pytest.raises(
+        NotProven, match=r"STS proved .*(no mapping can name|another kind)"
+    ) as caught:
+        read_answer(REQUEST, 200, answer({**ROLE, "Arn": arn}))
+    assert caught.value.code == "UnknownPrincipal"
 
 
 @pytest.mark.parametrize(
@@ -155,8 +163,9 @@ def test_throttling_is_never_a_denial(code: str, status: int) -> None:
     [
         (500, refusal("InternalFailure")),
         (503, refusal("ServiceUnavailable")),
-        (400, refusal("SomethingNew")),
         (403, refusal(None)),
+        (407, b""),
+        (451, refusal(7)),
         (403, b"<html>blocked by a proxy</html>"),
         (301, b""),
         (302, answer(ROLE)),
@@ -169,13 +178,12 @@ def test_throttling_is_never_a_denial(code: str, status: int) -> None:
         (200, b"[]"),
         (200, answer(None)),
         (200, answer([])),
-        (200, answer({})),
         (200, b"\xff\xfe"),
         (200, b"[" * 60000),
         (200, refusal("SignatureDoesNotMatch")),
     ],
 )
-def test_everything_else_is_a_passing_fault(status: int, body: bytes) -> None:
+def test_what_is_not_an_answer_of_stss_is_an_outage(status: int, body: bytes) -> None:
     with pytest.raises(StsUnavailable):
         read_answer(REQUEST, status, body)
 
@@ -209,6 +217,12 @@ def test_a_request_that_is_refused_oddly_says_nothing_of_stss_health(
 ) -> None:
     with pytest.raises(StsRefusedOddly, match=f"answered {status}"):
         read_answer(REQUEST, status, body)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 409, 418, 422])
+def test_an_error_that_sts_has_added_says_nothing_of_its_health(status: int) -> None:
+    with pytest.raises(StsRefusedOddly, match=f"answered {status}"):
+        read_answer(REQUEST, status, refusal("SomethingNew"))
 
 
 @pytest.mark.parametrize("status", [301, 500, 502, 503])

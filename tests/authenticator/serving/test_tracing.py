@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import subprocess
 import sys
@@ -93,7 +94,7 @@ class Webhook:
         self.traced = Traced(lambda: self.exporter)
         self.audited: list[AuditRecord] = []
         self.sts_answers: Callable[[], tuple[int, bytes]] = lambda: (200, b"")
-        self.fetch = self.traced.sts(lambda *_, **__: self.sts_answers(), sts_hosts("aws", ()))
+        self.fetch = self.traced.sts(self._answer, sts_hosts("aws", ()))
         self.name_instance = self.traced.ec2(lambda _: "ip-10-0-0-1.ec2.internal")
         self.begin = self.traced.reviews(
             Reviews(
@@ -103,8 +104,11 @@ class Webhook:
             ).begin
         )
 
+    async def _answer(self, *_: object, **__: object) -> tuple[int, bytes]:
+        return self.sts_answers()
+
     def ask_sts(self) -> None:
-        self.fetch(HOST, f"/?X-Amz-Security-Token={TOKEN}", {}, timeout=1.0)
+        asyncio.run(self.fetch(HOST, f"/?X-Amz-Security-Token={TOKEN}", {}, timeout=1.0))
 
     def review(self) -> dict[str, ReadableSpan]:
         """Have one review answered; its spans by their names."""

@@ -60,7 +60,7 @@ class Case:
     token: str
     sts_answer: tuple[int, object] | None
 
-    def fetch(
+    async def fetch(
         self, host: str, target: str, headers: Mapping[str, str], timeout: float
     ) -> tuple[int, bytes]:
         """Answer in STS's place."""

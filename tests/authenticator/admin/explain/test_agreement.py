@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections import Counter
@@ -23,7 +24,7 @@ from authenticator.serving.reviews import Answer, Reviews
 from authenticator.settings import Settings
 from authenticator.verdicts.budget import Budget, InFlight, KeyLimit
 from authenticator.verdicts.memory import Remembering
-from authenticator.verdicts.prover import Prover
+from authenticator.verdicts.prover import AsksSts, Prover
 from tests.authenticator.admin.explain import generated
 from tests.authenticator.admin.explain.generated import ACCOUNTS, NOW, Case, name_instance
 from tests.corpus import forge
@@ -81,7 +82,7 @@ def _served(case: Case, mappings: InForce) -> tuple[Answer, AuditRecord]:
 
 def _server_prover(case: Case) -> ProvesCallers:
     return Prover(
-        ask=Sts(SETTINGS.cluster_id, case.fetch, METRICS).prove,
+        ask=_asks(case),
         hosts=sts_hosts(SETTINGS.partition, SETTINGS.further_sts_hosts),
         budget=Budget(SETTINGS.sts_calls_per_second, time.monotonic),
         key_limit=KeyLimit(10.0, time.monotonic),
@@ -92,8 +93,13 @@ def _server_prover(case: Case) -> ProvesCallers:
     )
 
 
+def _asks(case: Case) -> AsksSts:
+    sts = Sts(SETTINGS.cluster_id, case.fetch, METRICS)
+    return lambda request, timeout: asyncio.run(sts.prove(request, timeout))
+
+
 def _explained(case: Case, mappings: InForce) -> Explanation:
-    ask = Asking(Sts(SETTINGS.cluster_id, case.fetch, METRICS).prove)
+    ask = Asking(_asks(case))
     made = trace(
         case.token,
         prover=prover(SETTINGS, ask, lambda: NOW) if case.token else Given(case.identity),

@@ -1,0 +1,339 @@
+"""One connection of the event loop: TCP, then TLS, on a non-blocking socket.
+
+asyncio's own TLS transport keeps a read buffer of 256 KiB for each connection; an `SSLSocket`
+that the loop watches needs none (docs/adr/0003-http-client.md).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import ssl
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from errno import ECONNRESET
+from typing import ParamSpec, Protocol, TypeVar
+
+from authenticator.aws.deadline import Deadline
+from authenticator.aws.dns import Address
+
+_RECORD = 16 * 1024  # a TLS record, the most that one read gives
+# RFC 8305, section 5: "Connection Attempt Delay".
+_NEXT_ADDRESS_SECONDS = 0.25
+_T = TypeVar("_T")
+_P = ParamSpec("_P")
+
+
+class _Channel(Protocol):
+    """What bytes go through: a socket, an `SSLSocket`, or TLS inside of TLS."""
+
+    def recv(self, size: int, /) -> bytes: ...
+
+    def send(self, data: bytes, /) -> int: ...
+
+    def close(self) -> None: ...
+
+
+class Connection:
+    """A connection all of whose waits end by `deadline`. Close it whatever happens.
+
+    Args:
+        sock: connected and non-blocking; closed with the connection.
+        deadline: may be replaced for each exchange.
+    """
+
+    def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
+        self.deadline = deadline
+        self._loop = asyncio.get_running_loop()
+        self._socket = sock  # what the descriptor belongs to
+        self._descriptor = sock.fileno()
+        self._channel: _Channel = sock
+        self._session: Callable[[], ssl.SSLSession | None] = lambda: None
+        self._pending: Callable[[], int] = lambda: 0
+        self._waiter: asyncio.Future[None] | None = None
+        self._watched = False
+        self._resting = False
+        self.closed = False
+
+    @property
+    def session(self) -> ssl.SSLSession | None:
+        """What resumes this TLS session on the next connection."""
+        return self._session()
+
+    async def secure(
+        self, context: ssl.SSLContext, host: str, session: ssl.SSLSession | None = None
+    ) -> None:
+        """Start TLS, and verify that the peer is `host`. A second time, TLS runs inside of TLS.
+
+        Raises:
+            OSError: it is not, or not in time.
+        """
+        if isinstance(self._socket, ssl.SSLSocket):
+            inner = _InnerTls(self._socket, context, host, session)
+            self._channel, self._pending = inner, inner.pending
+            self._session = lambda: inner.session
+            handshake = inner.do_handshake
+        else:
+            # An end that TLS did not announce may be an attacker's, and must be told from one
+            # that it did.
+            outer = context.wrap_socket(
+                self._socket,
+                server_hostname=host,
+                session=session,
+                do_handshake_on_connect=False,
+                suppress_ragged_eofs=False,
+            )
+            self._channel = self._socket = outer
+            self._pending = outer.pending
+            self._session = lambda: outer.session
+            handshake = outer.do_handshake
+        await self._attempt(self._readable, handshake)
+
+    async def send(self, data: bytes) -> None:
+        """Send all of `data`."""
+        while data:
+            data = data[await self._attempt(self._writable, self._channel.send, data) :]
+
+    async def receive(self) -> bytes:
+        """Wait for bytes; empty at the end.
+
+        Raises:
+            ConnectionError: the connection broke.
+            OSError: the wait took too long, or what arrived is not TLS.
+        """
+        if not self._pending():
+            await self._readable()
+        return await self._attempt(self._readable, self._channel.recv, _RECORD)
+
+    def rest(self) -> None:
+        """Take no more part in an exchange: whatever arrives from now on closes the connection."""
+        self._resting = True
+
+    def resume(self, deadline: Deadline) -> bool:
+        """Use a resting connection again, unless anything has arrived on it.
+
+        That may be the end of the connection, or bytes that no request asked for: a late or
+        repeated answer, or a 408 before the end. Read as the answer to the next request, they
+        would name another caller.
+
+        Returns:
+            whether it can be used; if not, it is closed.
+        """
+        if not self.closed and self._has_arrived():
+            self.close()
+        self._resting, self.deadline = False, deadline
+        return not self.closed
+
+    def close(self) -> None:
+        """Close the connection; harmless when it is closed already."""
+        if not self.closed:
+            self.closed = True
+            self._unwatch()
+            self._socket.close()
+
+    async def _attempt(
+        self,
+        blocked: Callable[[], Awaitable[None]],
+        operation: Callable[_P, _T],
+        *args: _P.args,
+        **kwargs: _P.kwargs,
+    ) -> _T:
+        while True:
+            try:
+                return operation(*args, **kwargs)
+            except ssl.SSLWantReadError:  # noqa: PERF203 (each attempt may have to wait)
+                await self._readable()
+            except ssl.SSLWantWriteError:
+                await self._writable()
+            except BlockingIOError:  # a plain socket does not say for what
+                await blocked()
+            except ssl.SSLEOFError:
+                raise ConnectionResetError(ECONNRESET, os.strerror(ECONNRESET)) from None
+
+    async def _readable(self) -> None:
+        waiter = self._waiter = self._loop.create_future()
+        if not self._watched:
+            # For good: the loop then need not be told for each exchange.
+            self._loop.add_reader(self._descriptor, self._on_readable)
+            self._watched = True
+        try:
+            await self.deadline.wait(waiter)
+        finally:
+            self._waiter = None
+
+    async def _writable(self) -> None:
+        waiter = self._loop.create_future()
+        self._loop.add_writer(self._descriptor, _set, waiter)
+        try:
+            await self.deadline.wait(waiter)
+        finally:
+            self._loop.remove_writer(self._descriptor)
+
+    def _on_readable(self) -> None:
+        if self._waiter is not None:
+            _set(self._waiter)
+        elif not self._resting:
+            self._unwatch()  # until somebody reads
+        elif self._has_arrived():  # and it was not just read
+            self.close()
+
+    def _unwatch(self) -> None:
+        if self._watched:
+            self._loop.remove_reader(self._descriptor)
+            self._watched = False
+
+    def _has_arrived(self) -> bool:
+        if self._pending():
+            return True
+        try:
+            # Of the socket and not of TLS, which would swallow half a record and say nothing.
+            socket.socket.recv(self._socket, 1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        return True
+
+
+class _InnerTls:
+    """TLS through a channel that is TLS already, as an HTTPS proxy needs it.
+
+    Its methods raise what those of a non-blocking `SSLSocket` raise.
+    """
+
+    def __init__(
+        self,
+        outer: ssl.SSLSocket,
+        context: ssl.SSLContext,
+        host: str,
+        session: ssl.SSLSession | None,
+    ) -> None:
+        self._outer = outer
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = context.wrap_bio(
+            self._incoming, self._outgoing, server_hostname=host, session=session
+        )
+        self._unsent = b""
+
+    @property
+    def session(self) -> ssl.SSLSession | None:
+        return self._tls.session
+
+    def pending(self) -> int:
+        return self._tls.pending() + self._incoming.pending + self._outer.pending()
+
+    def do_handshake(self) -> None:
+        self._run(self._tls.do_handshake)
+
+    def recv(self, size: int, /) -> bytes:
+        return self._run(lambda: self._tls.read(size))
+
+    def send(self, data: bytes, /) -> int:
+        self._flush()  # so that at most one piece waits to be sent
+        sent = self._tls.write(data)
+        with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            self._flush()  # what cannot be sent now goes out before the answer is read
+        return sent
+
+    def close(self) -> None:
+        self._outer.close()
+
+    def _run(self, operation: Callable[[], _T]) -> _T:
+        while True:
+            try:
+                result = operation()
+            except ssl.SSLWantReadError:  # noqa: PERF203 (each attempt may need more bytes)
+                self._flush()
+                data = self._outer.recv(_RECORD)
+                if data:
+                    self._incoming.write(data)
+                else:
+                    self._incoming.write_eof()
+            else:
+                self._flush()
+                return result
+
+    def _flush(self) -> None:
+        self._unsent += self._outgoing.read()
+        while self._unsent:
+            self._unsent = self._unsent[self._outer.send(self._unsent) :]
+
+
+async def connect(addresses: Sequence[Address], deadline: Deadline) -> socket.socket:
+    """Connect to the first address that answers; a slow one does not hold up the next.
+
+    Source: RFC 8305, "Happy Eyeballs".
+
+    Raises:
+        TimeoutError: none answered in time.
+        OSError: none can be connected to.
+    """
+    loop = asyncio.get_running_loop()
+    remaining = deque(_interleaved(addresses))
+    attempts: set[asyncio.Task[socket.socket]] = set()
+    connected: socket.socket | None = None
+    failure = OSError(0, "it has no address")
+    try:
+        while connected is None and (remaining or attempts):
+            if remaining:
+                attempts.add(loop.create_task(_connect(remaining.popleft())))
+            wait = (
+                min(_NEXT_ADDRESS_SECONDS, deadline.remaining) if remaining else deadline.remaining
+            )
+            done, _ = await asyncio.wait(
+                attempts, timeout=wait, return_when=asyncio.FIRST_COMPLETED
+            )
+            for attempt in done:
+                error = attempt.exception()
+                if error is None and connected is None:
+                    connected = attempt.result()
+                    attempts.remove(attempt)
+                elif isinstance(error, OSError):
+                    failure = error
+                    attempts.remove(attempt)
+            if connected is None and not deadline.remaining:
+                raise TimeoutError
+    finally:
+        for attempt in attempts:
+            attempt.cancel()
+            attempt.add_done_callback(_close_result)
+    if connected is None:
+        raise failure
+    return connected
+
+
+async def _connect(to: Address) -> socket.socket:
+    family, address = to
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await asyncio.get_running_loop().sock_connect(sock, address)
+    except OSError as error:  # asyncio's text holds the address and not the reason
+        sock.close()
+        raise OSError(error.errno, os.strerror(error.errno or 0)) from error
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _interleaved(addresses: Sequence[Address]) -> list[Address]:
+    """Alternate between the families, beginning with the preferred one (RFC 8305, section 4)."""
+    preferred = [to for to in addresses if to[0] == addresses[0][0]]
+    others = [to for to in addresses if to[0] != addresses[0][0]]
+    paired = [to for pair in zip(preferred, others, strict=False) for to in pair]
+    longer = max(preferred, others, key=len)
+    return paired + longer[min(len(preferred), len(others)) :]
+
+
+def _close_result(attempt: asyncio.Task[socket.socket]) -> None:
+    if not attempt.cancelled() and attempt.exception() is None:
+        attempt.result().close()
+
+
+def _set(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

@@ -1,0 +1,190 @@
+"""Which proxy HTTPS requests go through, as the environment says.
+
+The variables are read as Go programs read them, so that a host that runs the reference is
+configured already. The client reads them for itself (`client.proxy`), since neither imports the
+other; `tests/contract/test_proxies.py` proves both equal to Go's own package.
+
+Source: golang.org/x/net/http/httpproxy.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+from authenticator.errors import ConfigError
+
+_PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
+_FORM = "it must be http://, https:// or socks5://[USER:PASSWORD@]HOST[:PORT]"
+_MAX_PORT = 65535
+# Instance metadata (EC2, ECS, EKS Pod Identity) gives out credentials, and is link-local for that
+# reason. The IPv6 addresses are not.
+_METADATA = frozenset(
+    ipaddress.ip_address(address) for address in ("fd00:ec2::23", "fd00:ec2::254")
+)
+_IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+_IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Proxy:
+    """A proxy that connects us with other hosts.
+
+    Attributes:
+        scheme: `http` or `https` (CONNECT, RFC 9110), `socks5` or `socks5h` (RFC 1928). With
+            either of the last two the proxy resolves the names, as it does with Go.
+        host: its name or address.
+        port: its port.
+        username: "" without credentials.
+        password: likewise.
+    """
+
+    scheme: str
+    host: str
+    port: int
+    username: str = ""
+    password: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Proxy:
+        """Read `[SCHEME://][USER:PASSWORD@]HOST[:PORT]`; the default scheme is `http`.
+
+        Raises:
+            ValueError: it has another form. The message does not hold the text, in which a
+                password may be.
+        """
+        try:
+            parts = urlsplit(text if "://" in text else f"http://{text}")
+            port = _PORTS[parts.scheme] if parts.port is None else parts.port
+        except (ValueError, KeyError):
+            raise ValueError(_FORM) from None
+        if not parts.hostname or not port or not parts.netloc.isprintable():
+            raise ValueError(_FORM)
+        return cls(
+            parts.scheme,
+            parts.hostname,
+            port,
+            unquote(parts.username or ""),
+            unquote(parts.password or ""),
+        )
+
+
+class NoProxy:
+    """The hosts that are reached without a proxy, as the variable NO_PROXY lists them.
+
+    An item is `*` for all, an address, a network in CIDR form, or a domain, which stands for
+    itself and all below it; with a leading `.` or `*.`, only for those below it. `:PORT` limits an
+    address or domain to that port. Loopback and instance metadata never need to be listed.
+    """
+
+    def __init__(self, text: str) -> None:
+        items = [item.strip().lower() for item in text.split(",")]
+        self._all = "*" in items
+        self._networks: list[_IpNetwork] = []
+        self._addresses: list[tuple[_IpAddress, str]] = []
+        self._domains: list[tuple[str, str]] = []
+        for item in filter(None, items):
+            self._add(item)
+
+    def _add(self, item: str) -> None:
+        network = _network(item)
+        if network is not None:
+            self._networks.append(network)
+            return
+        host, port = _split_port(item)
+        address = _address(host)
+        if address is not None:
+            self._addresses.append((address, port))
+        elif host:
+            self._domains.append((host[1:] if host.startswith("*.") else host, port))
+
+    def covers(self, host: str, port: int) -> bool:
+        """Whether `host` is reached without a proxy.
+
+        Args:
+            host: a host name or an IP address without brackets.
+            port: its port.
+        """
+        if host == "localhost" or self._all:
+            return True
+        address = _address(host)
+        if address is None:
+            return any(
+                limit in ("", str(port)) and _is_below(host.lower(), domain)
+                for domain, limit in self._domains
+            )
+        if address.is_loopback or address.is_link_local or address in _METADATA:
+            return True
+        return any(address in network for network in self._networks) or any(
+            address == other and limit in ("", str(port)) for other, limit in self._addresses
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Proxies:
+    """Which proxy to go through.
+
+    Attributes:
+        https: the proxy for HTTPS requests; None without one.
+        no_proxy: the hosts that are reached directly.
+    """
+
+    https: Proxy | None
+    no_proxy: NoProxy
+
+    def for_host(self, host: str, port: int = 443) -> Proxy | None:
+        """Return the proxy for `https://host:port`, or None if it is reached directly."""
+        return None if self.https is None or self.no_proxy.covers(host, port) else self.https
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Proxies:
+        """Return what HTTPS_PROXY and NO_PROXY say; in lower case they count as well.
+
+        Raises:
+            ConfigError: HTTPS_PROXY has another form.
+        """
+        url = _variable(environment, "HTTPS_PROXY")
+        try:
+            proxy = Proxy.parse(url) if url else None
+        except ValueError as error:
+            raise ConfigError((f"HTTPS_PROXY: {error}",)) from None
+        return cls(proxy, NoProxy(_variable(environment, "NO_PROXY")))
+
+
+def _variable(environment: Mapping[str, str], name: str) -> str:
+    return environment.get(name) or environment.get(name.lower(), "")
+
+
+def _is_below(host: str, domain: str) -> bool:
+    return host.endswith(domain) if domain[0] == "." else f".{host}".endswith(f".{domain}")
+
+
+def _split_port(item: str) -> tuple[str, str]:
+    """Split `HOST:PORT` or `[ADDRESS]:PORT`; the port is "" without one."""
+    host, colon, port = item.rpartition(":")
+    if not colon or (":" in host and not (host[:1] == "[" and host[-1:] == "]")):
+        return item, ""
+    return (host[1:-1] if host[:1] == "[" else host), port
+
+
+def _network(item: str) -> _IpNetwork | None:
+    base, slash, bits = item.partition("/")
+    if not slash or not (bits.isascii() and bits.isdigit()) or _address(base) is None:
+        return None
+    try:
+        return ipaddress.ip_network(item, strict=False)
+    except ValueError:
+        return None
+
+
+def _address(host: str) -> _IpAddress | None:
+    """Return the address that a host is, or None. An IPv4 address in IPv6 form counts as IPv4."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address
