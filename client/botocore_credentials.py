@@ -4,19 +4,18 @@ botocore knows how; this module asks it and turns what goes wrong into words tha
 it costs a fifth of a second, so only a token that needs it does.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import botocore.awsrequest
 import botocore.config
-import botocore.credentials
+import botocore.configprovider
 import botocore.httpsession
 import botocore.session
 import botocore.utils
 
-from . import botocore_faults
-from .cli_cache import CliCache
+from . import botocore_chain, botocore_faults
 from .credentials import Credentials
 from .errors import ClientError
 
@@ -31,22 +30,33 @@ _CONNECT_SECONDS = 3
 _READ_SECONDS = 10
 _ATTEMPTS = 3
 
-# botocore's names for what belongs to this machine and not to a person. A home directory may be
-# mounted on many machines, so the cache, which cannot tell them apart, must not have these; they
-# are near and quick to get.
-_OF_THE_MACHINE = frozenset({"container-role", "iam-role"})
-
 
 class BotocoreSession:
     """botocore's view of one profile, or of the environment when none is named."""
 
-    def __init__(self, profile: str | None) -> None:
-        self._session: Any = botocore.session.Session(profile=profile)
+    def __init__(self, profile: str | None, *, explicit: bool = True) -> None:
+        """Start a session.
+
+        Args:
+            profile: the profile; None for the default one.
+            explicit: whether the caller named it, which leaves the environment's keys out.
+        """
+        self._session: Any = botocore.session.Session(profile=profile if explicit else None)
+        if not explicit:
+            # botocore prefers AWS_DEFAULT_PROFILE, and takes an empty AWS_PROFILE for a name.
+            self._session.get_component("config_store").set_config_provider(
+                "profile", botocore.configprovider.ConstantProvider(profile)
+            )
         self._bounded = False
 
     @property
     def _profile(self) -> str:
         return botocore_faults.profile_of(self._session)
+
+    @property
+    def _profiles(self) -> Mapping[str, Mapping[str, str]]:
+        found: Mapping[str, Mapping[str, str]] = self._session.full_config.get("profiles", {})
+        return found
 
     def settings(self) -> "Section":
         """Return the profile's settings, from files that only botocore can read.
@@ -58,23 +68,30 @@ class BotocoreSession:
             settings: Section = self._session.get_scoped_config()
         return settings
 
-    def credentials(self, region: str) -> Credentials:
+    def credentials(self, region: str, *, region_named: bool = True) -> Credentials:
         """Return what botocore's chain finds, asking people and services as it must.
+
+        Args:
+            region: whose endpoints to ask.
+            region_named: whether somebody chose the Region. Where nobody did, an instance's
+                credentials come with the Region that its metadata names.
 
         Raises:
             ClientError: there are none, or the place they come from refused or failed.
         """
-        # botocore itself does not read AWS_REGION.
-        self._session.set_config_variable("region", region)
+        own_region = ""
         with self._explained():
+            if not region_named and botocore_chain.uses_instance(self._profiles, self._profile):
+                own_region = botocore_chain.instance_region(self._session)
+            # botocore itself does not read AWS_REGION.
+            self._session.set_config_variable("region", own_region or region)
             self._bound_waits()
-            resolver = botocore.credentials.create_credential_resolver(
-                self._session, cache=CliCache(), region_name=region
-            )
-            found = resolver.load_credentials()
+            found = botocore_chain.resolver(self._session, own_region or region).load_credentials()
             if found is None:
                 raise ClientError(botocore_faults.none_found(self._profile))
             frozen = found.get_frozen_credentials()
+            if not region_named and found.method == botocore_chain.INSTANCE:
+                own_region = botocore_chain.instance_region(self._session)
             # No public name tells when they end; the AWS CLI reads this one too.
             end = getattr(found, "_expiry_time", None)
         return Credentials(
@@ -83,7 +100,8 @@ class BotocoreSession:
             frozen.token,
             expiration=end.timestamp() if end else None,
             source=botocore_faults.source(found.method, self._profile),
-            keep=found.method not in _OF_THE_MACHINE,
+            keep=botocore_chain.is_keyed(found.method, self._profiles, self._profile),
+            region=own_region,
         )
 
     def assume_role(self, caller: Credentials, role: "Role", *, region: str) -> Credentials:
@@ -98,7 +116,7 @@ class BotocoreSession:
             ClientError: STS refused or could not be reached.
         """
         with self._explained(f"assume {role.arn} with the credentials from {caller.source}"):
-            sts = self.client("sts", caller, region=region)
+            sts = self.client("sts", caller, region=caller.region or region)
             session_name = role.session_name
             if role.forward_session_name:
                 session_name = sts.get_caller_identity()["UserId"].partition(":")[2]
@@ -118,6 +136,7 @@ class BotocoreSession:
             expiration=answer["Expiration"].timestamp(),
             source=f"the role {role.arn}",
             keep=caller.keep,
+            region=caller.region,
         )
 
     def call(

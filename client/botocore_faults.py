@@ -100,7 +100,12 @@ def explain(error: BaseException, *, doing: str, session: Any) -> str:
 
 
 def _unknown_profile(error: Any, _doing: str, session: Any) -> str:
-    return unknown(error.kwargs["profile"], session.available_profiles, os.environ)
+    return unknown(
+        error.kwargs["profile"],
+        session.available_profiles,
+        os.environ,
+        explicit=session.instance_variables().get("profile") is not None,
+    )
 
 
 def _unreadable(error: Any, _doing: str, _session: Any) -> str:

@@ -9,6 +9,7 @@ import stat
 
 from .credentials import Credentials
 from .errors import ClientError
+from .profiles import expand_home
 from .sigv4 import sha256
 
 TYPE_CHECKING = False
@@ -31,15 +32,23 @@ class UnsafeFileError(Exception):
 
 
 def reference_path(environ: "Mapping[str, str]") -> str:
-    """Return where the reference keeps its cache; ours is beside it."""
+    """Return where the reference keeps its cache, empty without a home directory.
+
+    Our own cache is next to it.
+    """
     default = "~/.kube/cache/aws-iam-authenticator/credentials.yaml"
-    return os.path.expanduser(environ.get(VARIABLE) or default)  # noqa: PTH111 - costs 3 ms
+    return expand_home(environ.get(VARIABLE) or default)
 
 
 def path(parts: "Iterable[str]", environ: "Mapping[str, str]") -> str:
-    """Return the file for credentials that these parts determine, and nothing else does."""
+    """Return the file for credentials that these parts determine, and nothing else does.
+
+    Empty where there is no place for a cache.
+    """
+    if not (reference := reference_path(environ)):
+        return ""
     name = sha256("\0".join(parts).encode("utf-8", "surrogateescape")).hexdigest()
-    return f"{reference_path(environ)}.d{os.sep}{name}"
+    return f"{reference}.d{os.sep}{name}"
 
 
 def identity(file: str) -> str:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from .credentials import Credentials
 
+_PATIENCE_SECONDS = 60
+_POLL_SECONDS = 0.05
 # Files that nobody came back for; role sessions last 12 hours at most.
 _STALE_SECONDS = 24 * 3600
 # A session, its lock, and what `replace` leaves when it is killed.
@@ -28,11 +30,12 @@ _OURS = re.compile(r"[0-9a-f]{64}(\.lock)?|\.[0-9a-f]{64}\.[0-9a-f]{16}")
 
 @contextlib.contextmanager
 def locked(file: str, warn: Callable[[str], None]) -> Iterator[bool]:
-    """Hold the lock that goes with a cache file, waiting for whoever has it.
+    """Hold the lock that goes with a cache file; wait for it at most a minute.
 
-    Yields whether there is a place for the file. Whoever has the lock may be waiting for a
-    person's MFA code, so there is no bound but theirs; the system frees the lock of a process that
-    dies. Where there can be no lock there is none.
+    Yields whether there is a place for the file. The process that has the lock may be waiting for a
+    person's MFA code. After a minute, or where there can be no lock, the work goes on without one:
+    AWS is asked twice, and no run waits for a person who left. The system frees the lock of a
+    process that dies.
     """
     try:
         directory = _own_directory(Path(file).parent)
@@ -43,8 +46,8 @@ def locked(file: str, warn: Callable[[str], None]) -> Iterator[bool]:
         yield False
         return
     try:
-        with contextlib.suppress(OSError):  # a file system without locks
-            lock(descriptor)
+        with contextlib.suppress(OSError):  # a file system without locks, or the minute is over
+            lock(descriptor, _PATIENCE_SECONDS)
         yield True
     finally:
         os.close(descriptor)
@@ -81,24 +84,39 @@ def replace(file: Path, text: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def lock(descriptor: int) -> None:
-    """Wait for the lock on an open file, for as long as it takes. Raises OSError."""
+def lock(descriptor: int, seconds: float = float("inf")) -> None:
+    """Wait for the lock on an open file.
+
+    Raises:
+        OSError: it cannot be locked, or `seconds` have passed.
+    """
+    deadline = time.monotonic() + seconds
+    while not _try_lock(descriptor):
+        if time.monotonic() >= deadline:
+            raise TimeoutError
+        time.sleep(_POLL_SECONDS)
+
+
+def _try_lock(descriptor: int) -> bool:
     try:
         import fcntl  # noqa: PLC0415 - POSIX only
     except ModuleNotFoundError:
-        _lock_on_windows(descriptor)
-        return
-    fcntl.flock(descriptor, fcntl.LOCK_EX)
+        return _try_lock_on_windows(descriptor)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
-def _lock_on_windows(descriptor: int) -> None:
+def _try_lock_on_windows(descriptor: int) -> bool:
     import msvcrt  # noqa: PLC0415 - Windows only
 
-    while True:
-        # It gives up after 10 seconds.
-        with contextlib.suppress(OSError):
-            msvcrt.locking(descriptor, msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined,unused-ignore] # absent elsewhere
-            return
+    try:
+        msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined,unused-ignore] # absent elsewhere
+    except OSError:
+        return False
+    return True
 
 
 def _own_directory(directory: Path) -> Path:

@@ -15,14 +15,17 @@ from typing import Any
 from botocore.utils import JSONFileCache, parse_timestamp
 
 from . import cache
+from .profiles import expand
 
 
 class CliCache:
     """``~/.aws/cli/cache``, as both the AWS CLI and botocore's credential providers use it."""
 
     def __init__(self) -> None:
-        self._directory = Path.home() / ".aws" / "cli" / "cache"
-        self._files = JSONFileCache(str(self._directory))
+        # Empty without a home directory; nothing is read or written then.
+        place = expand("~/.aws/cli/cache")
+        self._directory = Path(place) if place else None
+        self._files = JSONFileCache(place)
 
     def __contains__(self, key: str) -> bool:
         return self._load(key) is not None
@@ -34,12 +37,16 @@ class CliCache:
         return document
 
     def __setitem__(self, key: str, value: object) -> None:
+        if self._directory is None:
+            return
         # Without a place for it the session serves this run alone.
         with contextlib.suppress(OSError):
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._files[key] = value
 
     def _load(self, key: str) -> Any:
+        if self._directory is None:
+            return None
         try:
             document = json.loads(cache.read_private(os.fspath(self._directory / f"{key}.json")))
             found = document["Credentials"]

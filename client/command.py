@@ -118,7 +118,7 @@ def _token(flags: dict[str, str]) -> Token:
         caching=not flags.get("no-cache"),
         sharing=bool(flags.get("cache")),
         only_temporary=bool(flags.get("only-temporary")),
-        warn=warn,
+        warn=_warn_person,
     )
 
 
@@ -213,6 +213,19 @@ def warn(message: str) -> None:
     if sys.stderr is not None:
         sys.stderr.write(f"{COMMAND}: {one_line(message)}\n")
         sys.stderr.flush()
+
+
+def _warn_person(message: str) -> None:
+    """Write one line to stderr if that is a terminal.
+
+    fabric8 appends stderr to stdout, and .NET takes any output there for a failure.
+    """
+    if _at_terminal():
+        warn(message)
+
+
+def _at_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()
 
 
 def _fail(message: str) -> int:

@@ -63,9 +63,18 @@ class Credentials:
 
     ``expiration`` is in seconds since the epoch; None means unknown or never. ``source`` says in
     a few words where they came from, for messages. ``keep`` tells whether the cache may have them.
+    ``region`` is the Region of the instance that they come from, empty for all others.
     """
 
-    __slots__ = ("access_key", "expiration", "keep", "secret_key", "session_token", "source")
+    __slots__ = (
+        "access_key",
+        "expiration",
+        "keep",
+        "region",
+        "secret_key",
+        "session_token",
+        "source",
+    )
 
     def __init__(
         self,
@@ -76,7 +85,10 @@ class Credentials:
         expiration: float | None = None,
         source: str,
         keep: bool = True,
+        region: str = "",
     ) -> None:
+        if not access_key:
+            raise ClientError(f"the access key id from {source} is empty; set it, or remove it")
         # An access key is one part of a slash-separated scope; quotes are the usual mistake.
         if not (access_key.isascii() and access_key.replace("_", "").isalnum()):
             raise ClientError(
@@ -91,12 +103,18 @@ class Credentials:
             )
         if not secret_key:
             raise ClientError(f"the secret access key from {source} is empty; set it")
+        if secret_key != secret_key.strip() or not secret_key.isprintable():
+            raise ClientError(
+                f"the secret access key from {source} has white space around it or a line break in"
+                " it; remove that, or every signature is refused"
+            )
         self.access_key = access_key
         self.secret_key = secret_key
         self.session_token = session_token or None
         self.expiration = expiration
         self.source = source
         self.keep = keep
+        self.region = region
 
     def __repr__(self) -> str:
         return f"<Credentials from {self.source}>"
@@ -139,7 +157,7 @@ def _from_environment(environ: "Mapping[str, str]") -> Credentials | None:
     return Credentials(
         environ["AWS_ACCESS_KEY_ID"],
         secret_key,
-        environ.get("AWS_SECURITY_TOKEN") or environ.get("AWS_SESSION_TOKEN"),
+        environ.get("AWS_SESSION_TOKEN") or environ.get("AWS_SECURITY_TOKEN"),
         expiration=expiration,
         source="the environment",
     )

@@ -24,6 +24,21 @@ _PARTITIONS = (
     ("", "amazonaws.com", "api.aws"),
 )
 
+_PLACES = frozenset({*[prefix for prefix, _, _ in _PARTITIONS], "eusc-de-"})
+_DIRECTIONS = frozenset(
+    {
+        "central",
+        "east",
+        "north",
+        "northeast",
+        "northwest",
+        "south",
+        "southeast",
+        "southwest",
+        "west",
+    }
+)
+
 # The regions that existed before STS had regional hosts: AWS_STS_REGIONAL_ENDPOINTS=legacy sends
 # these, and only these, to the global host.
 _LEGACY_REGIONS = frozenset(
@@ -82,16 +97,26 @@ def resolve(
 
 
 def _check(region: str) -> None:
-    """Refuse what is not ``word-word-number``: the text becomes part of a host name."""
-    *words, number = region.split("-")
+    """Refuse what is not the name of a Region: the text becomes part of a host name.
+
+    A Region is two letters or a partition's prefix, a direction and a number. Regions that are
+    newer than this release have that form too; a typing error seldom does.
+    """
+    rest, _, number = region.rpartition("-")
+    place, _, direction = rest.rpartition("-")
     if not (
-        region.isascii()
-        and len(region) <= len("xxxx-xxxx-xxxxxxxxx-00")
-        and len(words) in {2, 3}
-        and all(word.isalpha() and word.islower() for word in words)
+        _is_place(place)
+        and direction in _DIRECTIONS
+        and number.isascii()
         and number.isdigit()
+        and len(number) <= len("00")
     ):
         raise ClientError(
-            f"{region!r} is not an AWS region; give one such as eu-west-1 with --region, AWS_REGION"
+            f"{region!r} is not an AWS Region; give one such as eu-west-1 with --region, AWS_REGION"
             " or `region` in the profile"
         )
+
+
+def _is_place(place: str) -> bool:
+    country = place.isascii() and place.isalpha() and place.islower() and len(place) == len("eu")
+    return country or f"{place}-" in _PLACES

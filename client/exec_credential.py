@@ -24,17 +24,28 @@ _KNOWN_REQUESTS = {
 def requested_version(exec_info: str | None) -> str:
     """Return the apiVersion to answer with: kubectl refuses any other than the one it sent.
 
+    As in the reference, only ``apiVersion`` is read: .NET sends the kind ``ExecCredentials`` and
+    older Rust clients send null. Java clients send no document at all, and compare the answer with
+    the apiVersion of the kubeconfig, so a missing version means v1beta1.
+
     Args:
-        exec_info: the environment variable ``KUBERNETES_EXEC_INFO``; clients older than
-            Kubernetes 1.11, and people at a terminal, send none and get v1beta1.
+        exec_info: the environment variable ``KUBERNETES_EXEC_INFO``.
 
     Raises:
-        ClientError: the document is malformed or of an unknown version.
+        ClientError: it asks for a version that does not exist.
     """
     if not exec_info:
         return _DEFAULT_VERSION
     known = _KNOWN_REQUESTS.get(exec_info.strip())
-    return known or str(_parse(exec_info)["apiVersion"])
+    if known:
+        return known
+    version = _parse(exec_info).get("apiVersion") or _DEFAULT_VERSION
+    if version not in VERSIONS:
+        raise ClientError(
+            f"KUBERNETES_EXEC_INFO asks for apiVersion {version!r}; set the apiVersion of the"
+            f" kubeconfig's exec section to one of {', '.join(VERSIONS)}"
+        )
+    return str(version)
 
 
 def cluster_id(exec_info: str | None) -> str:
@@ -44,7 +55,7 @@ def cluster_id(exec_info: str | None) -> str:
     ``client.authentication.k8s.io/exec``, so that one user entry serves many clusters.
 
     Raises:
-        ClientError: the document is malformed or of an unknown version, or the id no string.
+        ClientError: the id is not a string.
     """
     if not exec_info or exec_info.strip() in _KNOWN_REQUESTS:
         return ""
@@ -59,28 +70,23 @@ def cluster_id(exec_info: str | None) -> str:
     return found or ""
 
 
+def is_interactive(exec_info: str | None) -> bool:
+    """Return whether the calling program lets the plugin ask a person; without a document, yes."""
+    found: object = _parse(exec_info) if exec_info else {}
+    for key in ("spec", "interactive"):
+        found = found.get(key) if isinstance(found, dict) else None
+    return found is not False
+
+
 def _parse(exec_info: str) -> "dict[str, object]":
+    """Return the document; an empty one if it is not a JSON object, as in the reference."""
     import json  # noqa: PLC0415 - see _KNOWN_REQUESTS
 
     try:
         document = json.loads(exec_info)
-    except (ValueError, RecursionError) as error:
-        raise ClientError(
-            f"KUBERNETES_EXEC_INFO is not valid JSON ({error}); it is set by kubectl: unset it"
-            " when running this command by hand"
-        ) from error
-    if not isinstance(document, dict) or document.get("kind") != "ExecCredential":
-        raise ClientError(
-            "KUBERNETES_EXEC_INFO is not an ExecCredential; it is set by kubectl: unset it when"
-            " running this command by hand"
-        )
-    version = document.get("apiVersion")
-    if version not in VERSIONS:
-        raise ClientError(
-            f"KUBERNETES_EXEC_INFO asks for apiVersion {version!r}; set the apiVersion of the"
-            f" kubeconfig's exec section to one of {', '.join(VERSIONS)}"
-        )
-    return document
+    except (ValueError, RecursionError):
+        return {}
+    return document if isinstance(document, dict) else {}
 
 
 def document(token: str, *, expiration: float, version: str) -> str:

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import cache_files
+from . import cache_files, profiles
 from .errors import ClientError
 
 if TYPE_CHECKING:
@@ -27,10 +27,20 @@ _POLL_SECONDS = 0.05
 
 
 def default_path() -> Path:
-    """Return the file that `kubectl config` adds to: the first that is there, else the last."""
+    """Return the file that `kubectl config` adds to: the first that is there, else the last.
+
+    Raises:
+        ClientError: there is no home directory.
+    """
     listed = [Path(name) for name in os.environ.get("KUBECONFIG", "").split(os.pathsep) if name]
     if not listed:
-        return Path.home() / ".kube" / "config"
+        home = profiles.expand_home("~")
+        if not home:
+            raise ClientError(
+                "this user has no home directory to keep a kubeconfig in; set HOME, or name the"
+                " file with --kubeconfig"
+            )
+        return Path(home, ".kube", "config")
     return next((file for file in listed if file.exists()), listed[-1])
 
 

@@ -63,11 +63,22 @@ def config_path(environ: "Mapping[str, str]") -> str:
     return environ.get("AWS_CONFIG_FILE", "~/.aws/config")
 
 
-def unknown(name: str, known: "Iterable[str]", environ: "Mapping[str, str]") -> str:
-    """Say that a profile does not exist, which ones do, and what to do."""
+def unknown(
+    name: str, known: "Iterable[str]", environ: "Mapping[str, str]", *, explicit: bool
+) -> str:
+    """Say that a profile does not exist, which ones do, and what to do.
+
+    Args:
+        name: the profile.
+        known: the profiles that exist.
+        environ: the environment variables.
+        explicit: whether --profile named it, and not a variable.
+    """
+    variable = "AWS_PROFILE" if environ.get("AWS_PROFILE") else "AWS_DEFAULT_PROFILE"
     return (
-        f"there is no AWS profile {name!r} (known: {', '.join(sorted(known)) or 'none'}); correct"
-        f" AWS_PROFILE or add the profile to {config_path(environ)}"
+        f"AWS profile {name!r} does not exist (known: {', '.join(sorted(known)) or 'none'});"
+        f" correct {'--profile' if explicit else variable} or add the profile to"
+        f" {config_path(environ)}"
     )
 
 
@@ -165,8 +176,20 @@ def _profile_name(header: str) -> str | None:
 
 
 def expand(path: str) -> str:
-    """Replace ``~`` and variables, as botocore does."""
-    return os.path.expanduser(os.path.expandvars(path))  # noqa: PTH111 - pathlib costs 3 ms
+    """Replace ``~`` and variables, as botocore does; empty where there is no home directory."""
+    return expand_home(os.path.expandvars(path))
+
+
+def expand_home(path: str) -> str:
+    """Replace ``~``; empty where there is no home directory.
+
+    Without HOME, and with a user id that has no account (OpenShift, distroless images), ``~`` would
+    stay as it is and mean a folder of that name in the working directory.
+    """
+    if path[:1] == "~" and os.environ.get("HOME") == "":
+        return ""
+    expanded = os.path.expanduser(path)  # noqa: PTH111 - pathlib costs 3 ms
+    return "" if expanded[:1] == "~" else expanded
 
 
 def _read(path: str) -> list[str]:

@@ -11,15 +11,24 @@ if TYPE_CHECKING:
 
     from .botocore_credentials import BotocoreSession
     from .credentials import Credentials
+    from .profiles import Section
     from .roles import Role
 
-# What decides, besides profile and files, whose credentials botocore finds.
-_VARIABLES = (
-    "AWS_ACCESS_KEY_ID",
-    "AWS_ROLE_ARN",
-    "AWS_ROLE_SESSION_NAME",
-    "AWS_WEB_IDENTITY_TOKEN_FILE",
+# Every variable of the SDKs may decide whose credentials botocore finds, or who is asked for them.
+# These do not, or the access key id stands for them; a secret has no place in a key.
+_NOT_IN_KEY = frozenset(
+    {
+        "AWS_CREDENTIAL_EXPIRATION",
+        "AWS_MAX_ATTEMPTS",
+        "AWS_PAGER",
+        "AWS_RETRY_MODE",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SECURITY_TOKEN",
+        "AWS_SESSION_TOKEN",
+    }
 )
+# Raised when the key's parts change, so that sessions kept under the old ones are not found.
+_KEY_VERSION = "2"
 _LOGIN_VARIABLE = "AWS_LOGIN_CACHE_DIRECTORY"
 
 
@@ -31,7 +40,9 @@ class Sessions:
         botocore: returns botocore's session for the caller's profile; called when needed.
         profile: the name of the profile in force.
         explicit: whether the caller named the profile.
+        settings: what the profile says.
         region: the region whose endpoints to ask.
+        region_named: whether somebody chose the region.
         caching: whether to use the cache of sessions and add to it.
         sharing: the cluster whose entry of the reference's cache to use as well.
         warn: is told of faults without consequence.
@@ -44,6 +55,8 @@ class Sessions:
         "_profile",
         "_ready",
         "_region",
+        "_region_named",
+        "_runs_process",
         "_sharing",
         "_warn",
     )
@@ -55,7 +68,9 @@ class Sessions:
         *,
         profile: str,
         explicit: bool,
+        settings: "Section",
         region: str,
+        region_named: bool,
         caching: bool,
         sharing: str | None,
         warn: "Callable[[str], None]",
@@ -64,11 +79,17 @@ class Sessions:
         self._botocore = botocore
         self._profile = profile
         self._region = region
+        self._region_named = region_named
+        self._runs_process = "credential_process" in settings
         self._caching = caching
         self._sharing = sharing
         self._warn = warn
         environ = os.environ
+        web_token = environ.get("AWS_WEB_IDENTITY_TOKEN_FILE") or settings.get(
+            "web_identity_token_file"
+        )
         self._parts = (
+            _KEY_VERSION,
             region,
             profile,
             str(explicit),
@@ -78,7 +99,14 @@ class Sessions:
             # Logging out, or in as somebody else, ends what came of the login before.
             cache.contents(profiles.expand("~/.aws/sso/cache")),
             cache.contents(profiles.expand(environ.get(_LOGIN_VARIABLE, "~/.aws/login/cache"))),
-            *[environ.get(name, "") for name in _VARIABLES],
+            cache.identity(profiles.expand(web_token)) if isinstance(web_token, str) else "",
+            *sorted(
+                [
+                    f"{name}={value}"
+                    for name, value in environ.items()
+                    if name.startswith("AWS_") and name not in _NOT_IN_KEY
+                ]
+            ),
         )
 
     def caller(self) -> "Credentials":
@@ -101,22 +129,25 @@ class Sessions:
         return self._kept(self._parts, lambda: self._ask_caller(role_arn))
 
     def _ask_caller(self, role_arn: str) -> "Credentials":
-        if self._sharing is None:
-            return self._botocore().credentials(self._region)
+        if self._sharing is None or not cache.reference_path(os.environ):
+            return self._ask_botocore()
         from .shared_cache import SharedCache  # noqa: PLC0415 - takes 30 ms
 
         shared = SharedCache(self._sharing, self._profile, role_arn)
         found = shared.read(self._warn)
         if found is None:
-            found = self._botocore().credentials(self._region)
-            if found.keep:
-                shared.write(found, self._warn)
+            found = self._ask_botocore()
+            shared.write(found, self._warn)
         return found
 
+    def _ask_botocore(self) -> "Credentials":
+        return self._botocore().credentials(self._region, region_named=self._region_named)
+
     def _kept(self, parts: tuple[str, ...], ask: "Callable[[], Credentials]") -> "Credentials":
-        if not self._caching:
+        caching = self._caching and not self._runs_process
+        file = cache.path(parts, os.environ) if caching else ""
+        if not file:
             return ask()
-        file = cache.path(parts, os.environ)
         found = cache.read(file, now=time.time(), warn=self._warn)
         if found is None:
             from . import cache_files  # noqa: PLC0415 - only where there is waiting anyway

@@ -99,7 +99,8 @@ def find(
         ClientError: there are no credentials, or what they need is refused or out of reach.
     """
     surroundings = Surroundings(profile)
-    endpoint = _endpoint(region, surroundings.settings)
+    settings = surroundings.settings
+    endpoint = _endpoint(region, settings)
     if surroundings.ready and not role:
         return surroundings.ready, endpoint
     from .sessions import Sessions  # noqa: PLC0415 - not for ready credentials
@@ -109,12 +110,15 @@ def find(
         surroundings.botocore,
         profile=surroundings.profile,
         explicit=surroundings.explicit,
+        settings=settings,
         region=endpoint.region,
+        region_named=bool(region or _named_region(settings)),
         caching=caching,
         sharing=sharing,
         warn=warn or _warn,
     )
-    return (sessions.assumed(role) if role else sessions.caller()), endpoint
+    signer = sessions.assumed(role) if role else sessions.caller()
+    return signer, (_endpoint(signer.region, settings) if signer.region else endpoint)
 
 
 def sign(
@@ -141,25 +145,34 @@ def sign(
 class Surroundings:
     """What the environment and the shared files say, and botocore where that is not all."""
 
-    __slots__ = ("_session", "explicit", "profile", "ready", "settings")
+    __slots__ = ("_name", "_session", "explicit", "profile", "ready", "settings")
 
     def __init__(self, profile: str | None) -> None:
         environ = os.environ
-        name = profile or environ.get("AWS_DEFAULT_PROFILE") or environ.get("AWS_PROFILE")
+        # In the reference's order. A variable that is set and empty counts as unset.
+        name = profile or environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE")
         self.explicit = bool(profile)
         self.profile = name or "default"
+        self._name = name or None
         self.ready: credentials.Credentials | None = None
         self._session: BotocoreSession | None = None
         try:
             files = profiles.SharedFiles.read(environ)
         except profiles.NotPlainError:
-            # The environment's credentials come first whatever is in the files.
             files = profiles.SharedFiles(credentials={}, config={})
-            self.settings = self.botocore().settings()
+            try:
+                self.settings = self.botocore().settings()
+            except ClientError:
+                # The environment's keys need nothing of a file that botocore cannot read either.
+                if self.explicit or not environ.get("AWS_ACCESS_KEY_ID"):
+                    raise
+                self.settings = {}
         else:
             settings = files.merged(self.profile)
             if settings is None and name:
-                raise ClientError(profiles.unknown(name, files.names(), environ))
+                raise ClientError(
+                    profiles.unknown(name, files.names(), environ, explicit=self.explicit)
+                )
             self.settings = settings or {}
         self.ready = credentials.ready(environ, files, profile=self.profile, explicit=self.explicit)
 
@@ -168,7 +181,7 @@ class Surroundings:
         if self._session is None:
             from .imports import botocore_session  # noqa: PLC0415 - takes 200 ms
 
-            self._session = botocore_session(self.profile if self.explicit else None)
+            self._session = botocore_session(self._name, explicit=self.explicit)
         return self._session
 
 
@@ -187,13 +200,19 @@ def _endpoint(region: str | None, settings: "profiles.Section") -> endpoints.End
         )
     # A region that the caller names is meant, whatever the style, as in the reference.
     legacy = style == "legacy" and not region
-    region = region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
     return endpoints.resolve(
-        region or _text(settings, "region") or None,
+        region or _named_region(settings) or None,
         legacy=legacy,
         fips=_option("use_fips_endpoint", settings) == "true",
         dual_stack=_option("use_dualstack_endpoint", settings) == "true",
     )
+
+
+def _named_region(settings: "profiles.Section") -> str:
+    """Return the Region that the environment or the profile chooses, empty if neither does."""
+    environ = os.environ
+    named = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")
+    return named or _text(settings, "region")
 
 
 def _option(key: str, settings: "profiles.Section") -> str:

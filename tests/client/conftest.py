@@ -68,3 +68,9 @@ def files(home: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
             monkeypatch.setenv("AWS_PROFILE", profile)
 
     return write
+
+
+@pytest.fixture
+def at_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person reads stderr, so that the plugin warns of what has no consequence."""
+    monkeypatch.setattr(command, "_at_terminal", lambda: True)

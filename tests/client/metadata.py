@@ -17,8 +17,8 @@ _ROLES = "/latest/meta-data/iam/security-credentials/"
 
 
 @contextlib.contextmanager
-def serving(principal: Principal) -> Iterator[str]:
-    """Serve the principal's keys; the URL ends in a slash."""
+def serving(principal: Principal, region: str = "us-east-1") -> Iterator[str]:
+    """Serve the principal's keys and the Region; the URL ends in a slash."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_PUT(self) -> None:
@@ -32,6 +32,8 @@ def serving(principal: Principal) -> Iterator[str]:
                 self.answer(200 if allowed else 401, credentials(principal))
             elif self.headers.get("x-aws-ec2-metadata-token") != SESSION:
                 self.answer(401, "")
+            elif self.path == "/latest/meta-data/placement/availability-zone/":
+                self.answer(200, f"{region}a")
             elif self.path == _ROLES:
                 self.answer(200, "node")
             elif self.path == f"{_ROLES}node":

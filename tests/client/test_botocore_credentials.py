@@ -208,12 +208,12 @@ FAULTS = {
     "unknown profile": (
         "[profile b]\n[profile a]\n",
         "[c]\n",
-        ["no AWS profile 'me' (known: a, b, c)", "AWS_PROFILE"],
+        ["AWS profile 'me' does not exist (known: a, b, c)", "AWS_PROFILE"],
     ),
     "unknown profile, file that only botocore reads": (
         "[profile b]\nnote = a\n  b\n",
         "[c]\n",
-        ["no AWS profile 'me' (known: b, c)", "AWS_PROFILE"],
+        ["AWS profile 'me' does not exist (known: b, c)", "AWS_PROFILE"],
     ),
     "empty profile": (
         "[profile me]\nregion = eu-west-1\n",
@@ -304,7 +304,7 @@ FAULTS = {
     "unknown region": (
         "[profile me]\nregion = Frankfurt\n",
         f"[me]\n{KEYS}",
-        ["'Frankfurt' is not an AWS region"],
+        ["'Frankfurt' is not an AWS Region"],
     ),
 }
 

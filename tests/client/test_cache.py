@@ -13,6 +13,8 @@ import pytest
 
 from client import cache
 from client.roles import Role
+from client.sessions import Sessions
+from client.token import Surroundings
 from tests.client.running import PREFIX, Outcome, Run, python
 from tests.client.sts import KEYS, ROLE, Sts, at, url_of
 from tests.client.test_imports import ALLOWED, PROGRAM
@@ -214,6 +216,7 @@ TAMPERING: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.usefixtures("keys")
+@pytest.mark.usefixtures("at_terminal")
 class TestTampering:
     @pytest.mark.parametrize(("tamper", "reason"), TAMPERING.values(), ids=TAMPERING.keys())
     def test_is_ignored_with_a_warning(
@@ -306,7 +309,7 @@ def test_a_system_without_posix_keeps_them_too(
     """Windows has neither owners and modes of this kind nor flock."""
     taken: list[tuple[int, int]] = []
     windows = types.ModuleType("msvcrt")
-    windows.LK_LOCK = 1
+    windows.LK_NBLCK = 1
     windows.locking = lambda _, mode, size: taken.append((mode, size))
     monkeypatch.setitem(sys.modules, "fcntl", None)
     monkeypatch.setitem(sys.modules, "msvcrt", windows)
@@ -365,9 +368,17 @@ class TestProfile:
 
         assert [asked["RoleArn"] for asked in sts.asked] == [ROLE, f"{ROLE}2", f"{ROLE}3"]
 
-    def test_with_a_process_asks_once(
-        self, run: Run, files: Callable[..., None], home: Path
+    @pytest.mark.parametrize("chained", [False, True], ids=["its own", "its source profile's"])
+    def test_a_process_is_asked_each_time(
+        self,
+        chained: bool,
+        run: Run,
+        files: Callable[..., None],
+        sts: Sts,
+        place: Path,
     ) -> None:
+        """Its answer can depend on anything, such as a variable that chooses the person."""
+        home = Path.home()
         counter = home / "counter"
         answer = {
             "Version": 1,
@@ -380,23 +391,19 @@ class TestProfile:
         script.write_text(
             f"open({str(counter)!r}, 'a').write('x')\nprint({json.dumps(json.dumps(answer))})"
         )
-        files(f"[profile me]\ncredential_process = {sys.executable} {script}\n", profile="me")
+        process = f"credential_process = {sys.executable} {script}\n"
+        if chained:
+            role = f"[profile me]\nrole_arn = {ROLE}\nsource_profile = base\n"
+            files(f"{role}[profile base]\n{process}", profile="me")
+        else:
+            files(f"[profile me]\n{process}", profile="me")
 
         url_of(run())
         url_of(run())
 
-        assert counter.read_text() == "x"
-
-    def test_without_an_end_is_not_kept(
-        self, run: Run, files: Callable[..., None], home: Path, place: Path
-    ) -> None:
-        answer = {"Version": 1, "AccessKeyId": "AKIAPROCESS", "SecretAccessKey": "s"}
-        script = home / "process.py"
-        script.write_text(f"print({json.dumps(json.dumps(answer))})")
-        files(f"[profile me]\ncredential_process = {sys.executable} {script}\n", profile="me")
-
-        assert "AKIAPROCESS" in url_of(run())
-        assert kept(place) == []
+        assert counter.read_text() == "xx"
+        assert len(sts.asked) == 2 * chained
+        assert not place.exists() or kept(place) == []
 
 
 class TestFilesThatOnlyBotocoreReads:
@@ -442,6 +449,7 @@ def test_the_environments_credentials_are_not_taken_for_anothers(
     assert "AKIDOTHER" in url_of(run())
 
 
+@pytest.mark.usefixtures("at_terminal")
 @pytest.mark.parametrize("key", ["accesskeyid", "sessiontoken", "expires"])
 def test_a_damaged_entry_of_the_references_cache_is_ignored(
     key: str, run: Run, sts: Sts, files: Callable[..., None], home: Path
@@ -520,3 +528,68 @@ def test_parts_cannot_run_into_each_other() -> None:
     other = Role(ROLE, external_id="", session_name="ab")
 
     assert cache.path(one.parts(), {}) != cache.path(other.parts(), {})
+
+
+def test_a_warning_goes_to_no_program(keys: None, run: Run, sts: Sts, home: Path) -> None:
+    """fabric8 reads stderr as a part of stdout, and .NET takes any output there for a failure."""
+    (home / ".kube").write_text("not a directory")
+
+    outcome = run(LINE)
+
+    assert (outcome.code, outcome.err) == (0, "")
+
+
+class TestKey:
+    """A session is found again only by a run whose every input is the same."""
+
+    @pytest.mark.parametrize(
+        "variable",
+        [
+            "AWS_ENDPOINT_URL",
+            "AWS_ENDPOINT_URL_STS",
+            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+            "AWS_USE_FIPS_ENDPOINT",
+            "AWS_ROLE_SESSION_NAME",
+            "AWS_CA_BUNDLE",
+        ],
+    )
+    def test_holds_every_variable_of_the_sdks(
+        self, variable: str, keys: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        before = key()
+        monkeypatch.setenv(variable, "true")
+
+        assert key() != before
+
+    def test_holds_the_web_identity_token(self, files: Callable[..., None], home: Path) -> None:
+        token = home / "token"
+        token.write_text("alice")
+        files(f"[profile me]\nrole_arn = {ROLE}\nweb_identity_token_file = {token}\n", profile="me")
+        before = key()
+        token.write_text("bob")
+
+        assert key() != before
+
+    def test_holds_no_secret(self, keys: None, monkeypatch: pytest.MonkeyPatch) -> None:
+        before = key()
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "another")
+        monkeypatch.setenv("AWS_SESSION_TOKEN", "another")
+
+        assert key() == before
+
+
+def key() -> str:
+    surroundings = Surroundings(None)
+    sessions = Sessions(
+        surroundings.ready,
+        surroundings.botocore,
+        profile=surroundings.profile,
+        explicit=surroundings.explicit,
+        settings=surroundings.settings,
+        region="eu-west-1",
+        region_named=True,
+        caching=True,
+        sharing=None,
+        warn=print,
+    )
+    return cache.path(sessions._parts, os.environ)

@@ -49,11 +49,15 @@ def test_a_region_newer_than_this_program_is_commercial() -> None:
         "a-b-c-d-1",
         "us-" + "e" * 40 + "-1",
         "us-west-2-fips",
+        "eu-wset-1",
+        "eu-west",
+        "euw-west-1",
+        "us-west-123",
     ],
     ids=repr,
 )
 def test_refuses_what_is_not_a_region(region: str) -> None:
-    with pytest.raises(ClientError, match="is not an AWS region"):
+    with pytest.raises(ClientError, match="is not an AWS Region"):
         endpoints.resolve(region)
 
 

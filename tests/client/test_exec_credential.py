@@ -41,24 +41,28 @@ def test_reads_any_other_order_and_content(version: str) -> None:
     assert exec_credential.requested_version(json.dumps(info, indent=2)) == f"{GROUP}/{version}"
 
 
-@pytest.mark.parametrize(
-    ("info", "message"),
-    [
-        ("{", "not valid JSON"),
-        ("[" * 100_000, "not valid JSON"),
-        ("[]", "not an ExecCredential"),
-        ('{"kind":"TokenReview"}', "not an ExecCredential"),
-        ('{"kind":"ExecCredential"}', "apiVersion None"),
-        ('{"kind":"ExecCredential","apiVersion":["x"]}', "apiVersion ['x']"),
-        (f'{{"kind":"ExecCredential","apiVersion":"{GROUP}/v2"}}', f"'{GROUP}/v2'"),
-    ],
-    ids=["half", "deep", "list", "other kind", "no version", "list of versions", "unknown version"],
-)
-def test_refuses_what_it_cannot_answer(info: str, message: str) -> None:
-    with pytest.raises(ClientError) as caught:
-        exec_credential.requested_version(info)
+@pytest.mark.parametrize("kind", ['"ExecCredentials"', "null", '"Other"', "5"])
+def test_the_kind_is_ignored_as_in_the_reference(kind: str) -> None:
+    """.NET sends the plural, kube-rs up to 0.86 null."""
+    info = f'{{"kind":{kind},"apiVersion":"{GROUP}/v1","spec":{{"interactive":true}}}}'
 
-    assert message in str(caught.value)
+    assert exec_credential.requested_version(info) == f"{GROUP}/v1"
+
+
+@pytest.mark.parametrize(
+    "info",
+    ["{", "[" * 100_000, "[]", '{"kind":"ExecCredential"}', '{"apiVersion":""}', "null", "5"],
+    ids=["half", "deep", "list", "no version", "empty version", "null", "number"],
+)
+def test_answers_v1beta1_where_no_version_is_given(info: str) -> None:
+    assert exec_credential.requested_version(info) == f"{GROUP}/v1beta1"
+    assert exec_credential.cluster_id(info) == ""
+
+
+@pytest.mark.parametrize("version", ['["x"]', f'"{GROUP}/v2"', "5"])
+def test_refuses_a_version_that_it_does_not_know(version: str) -> None:
+    with pytest.raises(ClientError, match="asks for apiVersion"):
+        exec_credential.requested_version(f'{{"apiVersion":{version}}}')
 
 
 def test_the_document_is_json_with_a_time_in_utc() -> None:

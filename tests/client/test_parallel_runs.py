@@ -20,6 +20,7 @@ from dev.cluster import binaries
 
 ACCOUNT = "111122223333"
 ALICE = user(ACCOUNT, "alice")
+ARGUMENTS = ("-m", "client", "token", "-i", "c")
 PHONE = f"arn:aws:iam::{ACCOUNT}:mfa/phone"
 DEV = Role(f"arn:aws:iam::{ACCOUNT}:role/dev", frozenset({ALICE.arn}))
 CAREFUL = Role(f"arn:aws:iam::{ACCOUNT}:role/careful", frozenset({ALICE.arn}), multi_factor=True)
@@ -41,17 +42,19 @@ def aws(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AwsDouble]:
 
 def start(*flags: str, terminal: int | None = None) -> "subprocess.Popen[str]":
     """Start the plugin, at a terminal of its own or at none."""
-    return spawn(sys.executable, "-m", "client", "token", "-i", "c", *flags, terminal=terminal)
+    return spawn(sys.executable, *ARGUMENTS, *flags, terminal=terminal)
 
 
-def spawn(*command: str, terminal: int | None) -> "subprocess.Popen[str]":
+def spawn(
+    *command: str, terminal: int | None = None, stdin: int = subprocess.DEVNULL
+) -> "subprocess.Popen[str]":
     def take_terminal() -> None:
         if terminal is not None:
             fcntl.ioctl(terminal, termios.TIOCSCTTY, 0)
 
     return subprocess.Popen(
         command,
-        stdin=subprocess.DEVNULL if terminal is None else terminal,
+        stdin=stdin if terminal is None else terminal,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -109,28 +112,14 @@ def test_without_a_terminal_it_says_so(aws: AwsDouble) -> None:
     out, err = run.communicate(timeout=60)
 
     assert (run.returncode, out) == (1, "")
-    assert "run this in a terminal, where it can ask for the MFA code" in err
+    assert "needs an MFA code, and there is no terminal" in err
 
 
 @pytest.mark.cluster
-@pytest.mark.parametrize("mode", ["IfAvailable", "Never"])
-def test_kubectl_lets_it_ask_for_the_code(mode: str, aws: AwsDouble, home: Path) -> None:
-    """kubectl gets its credential before it finds that nobody listens at the server's address."""
-    plugin = {
-        "apiVersion": "client.authentication.k8s.io/v1",
-        "command": sys.executable,
-        "args": ["-m", "client", "token", "-i", "c", "--profile", "careful"],
-        "interactiveMode": mode,
-    }
-    kubeconfig = home / "kubeconfig"
-    kubeconfig.write_text(json.dumps({"users": [{"name": "u", "user": {"exec": plugin}}]}))
+def test_kubectl_lets_it_ask_for_the_code(aws: AwsDouble, home: Path) -> None:
+    """kubectl gets its credential before it finds that no server listens at that address."""
     terminal, its_end = pty.openpty()
-    kubectl = spawn(
-        str(binaries.find().kubectl),
-        *("--kubeconfig", str(kubeconfig), "--user", "u", "--server", "https://127.0.0.1:1"),
-        *("get", "--raw", "/version"),
-        terminal=its_end,
-    )
+    kubectl = run_kubectl(home, "IfAvailable", its_end)
     assert PHONE in prompt(terminal)
     os.write(terminal, b"123456\n")
 
@@ -139,6 +128,47 @@ def test_kubectl_lets_it_ask_for_the_code(mode: str, aws: AwsDouble, home: Path)
     assert out == ""
     assert "127.0.0.1:1 was refused" in err
     assert aws.calls.counts().by_action == {"AssumeRole": 1}
+
+
+@pytest.mark.cluster
+def test_kubectl_may_forbid_it_to_ask(aws: AwsDouble, home: Path) -> None:
+    _, its_end = pty.openpty()
+
+    out, err = run_kubectl(home, "Never", its_end).communicate(timeout=60)
+
+    assert out == ""
+    assert "needs an MFA code" in err
+
+
+def test_an_open_pipe_on_stdin_is_not_waited_for(aws: AwsDouble) -> None:
+    """Programs with windows leave stdin open and never write to it."""
+    reader, writer = os.pipe()
+    run = spawn(sys.executable, *ARGUMENTS, "--profile", "careful", stdin=reader)
+    try:
+        out, err = run.communicate(timeout=60)
+    finally:
+        os.close(writer)
+        os.close(reader)
+
+    assert (run.returncode, out) == (1, "")
+    assert "needs an MFA code, and there is no terminal" in err
+
+
+def run_kubectl(home: Path, mode: str, terminal: int) -> "subprocess.Popen[str]":
+    plugin = {
+        "apiVersion": "client.authentication.k8s.io/v1beta1",
+        "command": sys.executable,
+        "args": ["-m", "client", "token", "-i", "c", "--profile", "careful"],
+        "interactiveMode": mode,
+    }
+    kubeconfig = home / "kubeconfig"
+    kubeconfig.write_text(json.dumps({"users": [{"name": "u", "user": {"exec": plugin}}]}))
+    return spawn(
+        str(binaries.find().kubectl),
+        *("--kubeconfig", str(kubeconfig), "--user", "u", "--server", "https://127.0.0.1:1"),
+        *("get", "--raw", "/version"),
+        terminal=terminal,
+    )
 
 
 def prompt(terminal: int) -> str:

@@ -114,7 +114,7 @@ BAD_LINES = {
     "duration that is none": (f"-i c -r {ROLE} --duration 1h", "--duration 1h: give a number"),
     "no cluster": ("--token-only", "no cluster id"),
     "empty cluster": ("--cluster-id=", "no cluster id"),
-    "region that is none": ("-i c --region=evil.example/", "'evil.example/' is not an AWS region"),
+    "region that is none": ("-i c --region=evil.example/", "'evil.example/' is not an AWS Region"),
 }
 
 

@@ -23,7 +23,7 @@ READY: dict[str, Case] = {
         None,
     ),
     "environment with the old name of the token": (
-        {**ENVIRONMENT, "AWS_SESSION_TOKEN": "T", "AWS_SECURITY_TOKEN": "OLD"},
+        {**ENVIRONMENT, "AWS_SECURITY_TOKEN": "OLD"},
         "",
         "",
         None,
