@@ -38,6 +38,7 @@ quick: install ## Run the tests that need Python and nothing else, in two minute
 test: install ## Run every test, the real Kubernetes API server included
 	@$(BIN)/python -m dev.cluster build
 	@$(BIN)/python -m dev.bench.reference
+	@$(BIN)/python -m dev.oracle
 	@$(BIN)/python -m dev.debian
 	@$(BIN)/python -m pytest
 

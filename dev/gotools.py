@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -67,6 +68,20 @@ def module_version(module: Path, path: str) -> str:
     if found is None:
         raise GoBuildError(f"{module / 'go.mod'} does not require {path}")
     return found[1]
+
+
+def module_directory(module: Path, path: str) -> Path:
+    """Return where Go keeps the source of `path`, as the go.mod in `module` requires it.
+
+    Raises GoBuildError.
+    """
+    go = _find_go(module)
+    result = _run(
+        [go, "mod", "download", "-json", f"{path}@{module_version(module, path)}"], cwd=module
+    )
+    if result.returncode:
+        raise GoBuildError(f"go mod download {path} failed:\n{_tail(result.stderr)}")
+    return Path(json.loads(result.stdout)["Dir"])
 
 
 def is_current(program: Program) -> bool:

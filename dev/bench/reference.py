@@ -6,7 +6,7 @@ from pathlib import Path
 
 from dev import gotools
 
-_MODULE = Path(__file__).parent
+MODULE = Path(__file__).parent
 _REPOSITORY = "sigs.k8s.io/aws-iam-authenticator"
 
 
@@ -15,11 +15,11 @@ def reference_binary() -> Path:
 
     Raises gotools.GoBuildError.
     """
-    version = gotools.module_version(_MODULE, _REPOSITORY)
+    version = gotools.module_version(MODULE, _REPOSITORY)
     return gotools.build(
         gotools.Program(
             name="aws-iam-authenticator",
-            module=_MODULE,
+            module=MODULE,
             package=f"{_REPOSITORY}/cmd/aws-iam-authenticator",
             variables=((f"{_REPOSITORY}/pkg.Version", version),),
         )
