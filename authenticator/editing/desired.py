@@ -22,13 +22,14 @@ def added(document: Document, entry: MappingEntry) -> Document:
     Raises:
         EditError: there is an entry for the same callers already, or it cannot be added.
     """
+    key = _key(entry)
     for located in document.entries():
-        if _key(located.entry) == _key(entry):
+        if _key(located.entry) == key:
             raise EditError(
                 f"{principal(entry)} is mapped already ({located.id}); change that with"
                 f" 'mappings update'"
             )
-    return document.added([entry])
+    return document.edited(additions=[entry])
 
 
 def applied(document: Document, wanted: Sequence[MappingEntry], *, prune: bool) -> Document:
@@ -43,21 +44,26 @@ def applied(document: Document, wanted: Sequence[MappingEntry], *, prune: bool) 
     """
     _refuse_repeated(wanted)
     keys = {_key(entry) for entry in wanted}
-    by_identity: dict[str, list[Located]] = {}
-    for located in document.entries():
-        by_identity.setdefault(identity(located.entry), []).append(located)
+    entries = document.entries()
+    candidates: dict[str, list[Located]] = {}
+    for located in entries:
+        candidates.setdefault(identity(located.entry), []).append(located)
+    found: set[str] = set()
+    updates: list[tuple[Located, dict[str, Value | None]]] = []
     new: list[MappingEntry] = []
     for entry in wanted:
-        candidates = by_identity.get(identity(entry), [])
-        found = _standing_for(entry, candidates, keys)
-        if found is None:
+        same = [one for one in candidates.get(identity(entry), []) if one.id not in found]
+        present = _standing_for(entry, same, keys)
+        if present is None:
             new.append(entry)
             continue
-        candidates.remove(found)
-        if fields := _changes(found, entry):
-            document = document.updated(found, fields)
-    document = document.added(new) if new else document
-    return _pruned(document, wanted) if prune else document
+        found.add(present.id)
+        if fields := _changes(present, entry):
+            updates.append((present, fields))
+    gone = _unwanted(entries, wanted, keys, found) if prune else []
+    if not (updates or gone or new):
+        return document
+    return document.edited(updates=updates, removals=gone, additions=new)
 
 
 def _changes(located: Located, wanted: MappingEntry) -> dict[str, Value | None]:
@@ -83,15 +89,21 @@ def _standing_for(
     return found[0] if found else None
 
 
-def _pruned(document: Document, wanted: Sequence[MappingEntry]) -> Document:
-    keys = {_key(entry) for entry in wanted}
+def _unwanted(
+    entries: Sequence[Located],
+    wanted: Sequence[MappingEntry],
+    keys: AbstractSet[tuple[str, str]],
+    found: AbstractSet[str],
+) -> list[Located]:
+    """The entries to prune; `found` are those of which a wanted entry is made."""
     sections = {entry.section for entry in wanted}
-    gone = [
+    return [
         located
-        for located in document.entries()
-        if located.entry.section in sections and _key(located.entry) not in keys
+        for located in entries
+        if located.entry.section in sections
+        and located.id not in found
+        and _key(located.entry) not in keys
     ]
-    return document.removed(gone) if gone else document
 
 
 def _refuse_repeated(wanted: Sequence[MappingEntry]) -> None:

@@ -8,22 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from functools import cached_property
+from typing import Protocol, TypeAlias
 
-from authenticator.editing import edits
-from authenticator.editing.edits import EditError
+from authenticator.editing.changes import Change
+from authenticator.editing.edits import EditError, edited
 from authenticator.editing.entry import MappingEntry, Value
 from authenticator.editing.located import ACCOUNT, Located, located_in, reader, value_at
+from authenticator.editing.parsed import parsed
 from authenticator.editing.writing import Item
 from authenticator.mapping.documents import read_data, read_file
-from authenticator.mapping.nodes import DocumentError, Fields, read
+from authenticator.mapping.nodes import DocumentError, Fields
 from authenticator.mapping.sections import MAP_ACCOUNTS, SECTIONS, Section
 
 _SERVER = "server"
 
 
+# Entries, each with the fields to set, or to remove where the value is None.
+Updates: TypeAlias = Sequence[tuple[Located, Mapping[str, Value | None]]]
+
+
 class Document(Protocol):
-    """All mappings of one place. Every edit raises EditError if it cannot be made."""
+    """All mappings of one place. An edit raises EditError if it cannot be made."""
 
     @property
     def texts(self) -> Mapping[str, str]:
@@ -38,20 +44,24 @@ class Document(Protocol):
         """The entries of all sections that can be read, in order."""
         ...
 
-    def added(self, entries: Sequence[MappingEntry]) -> Document:
-        """The document with more entries, each at the end of its section."""
+    def edited(
+        self,
+        *,
+        updates: Updates = (),
+        removals: Sequence[Located] = (),
+        additions: Sequence[MappingEntry] = (),
+    ) -> Document:
+        """The document after changes that are all made at once.
+
+        Args:
+            updates: entries, each with the fields to set, or to remove where the value is None.
+            removals: entries to remove; none of them has an update.
+            additions: new entries, each for the end of its section.
+        """
         ...
 
-    def updated(self, located: Located, fields: Mapping[str, Value | None]) -> Document:
-        """The document with fields of an entry set, or taken out where the value is None."""
-        ...
 
-    def removed(self, located: Sequence[Located]) -> Document:
-        """The document without some of its entries."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class AwsAuth:
     """The `data` of a ConfigMap, where each section is a text of its own."""
 
@@ -59,32 +69,30 @@ class AwsAuth:
     source: str = "EKSConfigMap"
 
     def sections(self) -> tuple[Section, ...]:
-        """See `Document.sections`."""
-        return read_data(self.texts, reader(self.source))
+        """What the server reads in it; see `Document`."""
+        return self._sections
 
     def entries(self) -> tuple[Located, ...]:
-        """See `Document.entries`."""
-        found = ((name, self.texts.get(self._key(name), "")) for name in _readable(self))
-        return tuple(entry for name, text in found for entry in located_in(name, read(text)))
+        """The entries in order; see `Document`."""
+        found = ((name, parsed(self._text(name)).tree()) for name in _readable(self))
+        return tuple(entry for name, tree in found for entry in located_in(name, tree))
 
-    def added(self, entries: Sequence[MappingEntry]) -> AwsAuth:
-        """See `Document.added`."""
-        result = self
-        for name, items in _by_section(self, entries):
-            result = result._with(name, edits.append(self._text(name), (), items))
-        return result
+    def edited(
+        self,
+        *,
+        updates: Updates = (),
+        removals: Sequence[Located] = (),
+        additions: Sequence[MappingEntry] = (),
+    ) -> AwsAuth:
+        """The document after changes; see `Document`."""
+        texts = dict(self.texts)
+        for name, change in _changes(self, updates, removals, additions):
+            texts[self._key(name)] = edited(self._text(name), [change])
+        return replace(self, texts=texts)
 
-    def updated(self, located: Located, fields: Mapping[str, Value | None]) -> AwsAuth:
-        """See `Document.updated`."""
-        name, index = located.origin
-        return self._with(name, edits.update(self._text(name), (), index, fields))
-
-    def removed(self, located: Sequence[Located]) -> AwsAuth:
-        """See `Document.removed`."""
-        result = self
-        for name, indexes in _places(located):
-            result = result._with(name, edits.remove(self._text(name), (), indexes))
-        return result
+    @cached_property
+    def _sections(self) -> tuple[Section, ...]:
+        return read_data(self.texts, reader(self.source))
 
     def _text(self, section: str) -> str:
         return self.texts.get(self._key(section), "")
@@ -92,11 +100,8 @@ class AwsAuth:
     def _key(self, section: str) -> str:
         return next((key for key in self.texts if key.lower() == section.lower()), section)
 
-    def _with(self, section: str, text: str) -> AwsAuth:
-        return replace(self, texts={**self.texts, self._key(section): text})
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MappingFile:
     """A file with the sections as lists: on their own, or under `server` in a config file."""
 
@@ -105,45 +110,44 @@ class MappingFile:
 
     @property
     def texts(self) -> Mapping[str, str]:
-        """See `Document.texts`."""
+        """The text by the name of the file."""
         return {self.name: self.text}
 
     def sections(self) -> tuple[Section, ...]:
-        """See `Document.sections`."""
-        return read_file(self.text.encode(), reader(self.name), "".join(self._under))
+        """What the server reads in it; see `Document`."""
+        return self._sections
 
     def entries(self) -> tuple[Located, ...]:
-        """See `Document.entries`."""
+        """The entries in order; see `Document`."""
         names = _readable(self)
-        root = read(self.text) if names else None
+        root = parsed(self.text).tree() if names else None
         for name in self._under:
             root = value_at(root, name)
         return tuple(entry for name in names for entry in located_in(name, value_at(root, name)))
 
-    def added(self, entries: Sequence[MappingEntry]) -> MappingFile:
-        """See `Document.added`."""
-        text = self.text
-        for name, items in _by_section(self, entries):
-            text = edits.append(text, (*self._under, name), items)
-        return replace(self, text=text)
+    def edited(
+        self,
+        *,
+        updates: Updates = (),
+        removals: Sequence[Located] = (),
+        additions: Sequence[MappingEntry] = (),
+    ) -> MappingFile:
+        """The document after changes; see `Document`."""
+        changes = [
+            replace(change, path=(*self._under, name))
+            for name, change in _changes(self, updates, removals, additions)
+        ]
+        return replace(self, text=edited(self.text, changes))
 
-    def updated(self, located: Located, fields: Mapping[str, Value | None]) -> MappingFile:
-        """See `Document.updated`."""
-        name, index = located.origin
-        return replace(self, text=edits.update(self.text, (*self._under, name), index, fields))
-
-    def removed(self, located: Sequence[Located]) -> MappingFile:
-        """See `Document.removed`."""
-        text = self.text
-        for name, indexes in _places(located):
-            text = edits.remove(text, (*self._under, name), indexes)
-        return replace(self, text=text)
+    @cached_property
+    def _sections(self) -> tuple[Section, ...]:
+        return read_file(self.text.encode(), reader(self.name), "".join(self._under))
 
     @property
     def _under(self) -> tuple[str, ...]:
         """The keys that lead to the sections."""
         try:
-            root = read(self.text)
+            root = parsed(self.text).tree()
         except DocumentError:
             return ()
         return (_SERVER,) if isinstance(value_at(root, _SERVER), Fields) else ()
@@ -154,21 +158,25 @@ def _readable(document: AwsAuth | MappingFile) -> list[str]:
     return [name for name in SECTIONS if not sections[name].broken]
 
 
-def _by_section(
-    document: AwsAuth | MappingFile, entries: Sequence[MappingEntry]
-) -> Iterator[tuple[str, list[Item]]]:
+def _changes(
+    document: AwsAuth | MappingFile,
+    updates: Updates,
+    removals: Sequence[Located],
+    additions: Sequence[MappingEntry],
+) -> Iterator[tuple[str, Change]]:
+    """The change of each section that an edit is about, as if its text were the list."""
     for name in SECTIONS:
-        items = [_item(entry) for entry in entries if entry.section == name]
-        if items:
+        change = Change(
+            updates={
+                found.origin[1]: fields for found, fields in updates if found.origin[0] == name
+            },
+            removals=frozenset(found.origin[1] for found in removals if found.origin[0] == name),
+            additions=[_item(entry) for entry in additions if entry.section == name],
+        )
+        if change.additions:
             _refuse_broken(document, name)
-            yield name, items
-
-
-def _places(located: Sequence[Located]) -> Iterator[tuple[str, set[int]]]:
-    for name in SECTIONS:
-        indexes = {found.origin[1] for found in located if found.origin[0] == name}
-        if indexes:
-            yield name, indexes
+        if change.updates or change.removals or change.additions:
+            yield name, change
 
 
 def _refuse_broken(document: AwsAuth | MappingFile, name: str) -> None:

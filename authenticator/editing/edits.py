@@ -1,42 +1,43 @@
-"""Edits of one list of entries in a text: checked to have changed what was asked for, and no more.
+"""Edits of the lists of entries in a text: checked to make what was asked for, and nothing else.
 
-An edit is made in place where that can be done (`splicing`), and by writing the text anew otherwise
-(`roundtrip`). Whatever made it, the result is read again as the server would read it, and is thrown
-away if anything beside the entry differs.
+An edit is made in place where that can be done (`splicing`), and by writing the whole text again
+otherwise (`roundtrip`). Either way the result is read again as the server would read it, and is
+thrown away if anything but the entries differs. However many changes an edit has, the text before
+is parsed once for its values and once for their places, and the text after once for the check.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, TypeAlias
 
 import yaml
 
-from authenticator.editing import roundtrip, splicing
+from authenticator.editing import splicing
+from authenticator.editing.changes import Change
 from authenticator.editing.entry import Value
-from authenticator.editing.located import value_at
-from authenticator.editing.places import Unspliceable, layout
-from authenticator.editing.roundtrip import Unwritable
-from authenticator.editing.writing import Item, quoted
-from authenticator.mapping.nodes import DocumentError, Items, Node, Text, read
+from authenticator.editing.parsed import parsed
+from authenticator.editing.places import Layout, Unspliceable
+from authenticator.mapping.nodes import DocumentError, Items, Node, Text
 
 # A value without places: what two texts are compared by.
 _Plain: TypeAlias = Any
 _BY_HAND = "edit it by hand (kubectl edit, or an editor)"
+# The key under which a map keeps which of its keys are repeated. Keys of a document are texts.
+_REPEATED = ("repeated",)
 
 
 class EditError(ValueError):
     """The edit cannot be made, and nothing has been changed. The message says what to do."""
 
 
-def append(text: str, path: Sequence[str], items: Sequence[Item]) -> str:
-    """Add items at the end of the list at `path`, which is made if there is none.
+def edited(text: str, changes: Sequence[Change]) -> str:
+    """Make all changes of a text, or none.
 
     Args:
         text: YAML or JSON.
-        path: the keys, in any case, that lead to the list; none if the text is the list itself.
-        items: entries, by key, or accounts.
+        changes: at most one for each list.
 
     Returns:
         The new text.
@@ -44,118 +45,33 @@ def append(text: str, path: Sequence[str], items: Sequence[Item]) -> str:
     Raises:
         EditError: the text does not parse, or cannot be edited.
     """
-    ways = (
-        lambda: splicing.append(_with_list(text, path), path, items),
-        lambda: roundtrip.append(_with_list(text, path), path, items),
-    )
-    new = [item if isinstance(item, str) else dict(item) for item in items]
-    return _checked(text, path, ways, lambda old: [*old, *new])
-
-
-def remove(text: str, path: Sequence[str], indexes: Collection[int]) -> str:
-    """Take the items at `indexes` out of the list at `path`; see `append`."""
-    ways = (
-        lambda: splicing.remove(text, path, indexes),
-        lambda: roundtrip.remove(text, path, indexes),
-    )
-
-    def rest(items: list[_Plain]) -> list[_Plain]:
-        return [item for index, item in enumerate(items) if index not in indexes]
-
-    return _checked(text, path, ways, rest)
-
-
-def update(text: str, path: Sequence[str], index: int, fields: Mapping[str, Value | None]) -> str:
-    """Set fields of the entry `index` of the list at `path`; see `append`.
-
-    Args:
-        text: YAML or JSON.
-        path: as in `append`.
-        index: of the entry, which is a map.
-        fields: the new value by key, in any case; None to take the field out.
-    """
-    ways = (
-        lambda: _spliced_update(text, path, index, fields),
-        lambda: roundtrip.update(text, path, index, fields),
-    )
-
-    def changed(items: list[_Plain]) -> list[_Plain]:
-        return [*items[:index], _updated(items[index], fields), *items[index + 1 :]]
-
-    return _checked(text, path, ways, changed)
-
-
-def _spliced_update(
-    text: str, path: Sequence[str], index: int, fields: Mapping[str, Value | None]
-) -> str:
-    entry: tuple[str | int, ...] = (*path, index)
-    now = _plain(_at(read(text), path))[index]
-    before = {key.strip().lower(): value for key, value in now.items()}
-    for key, value in fields.items():
-        old = before.get(key.lower())
-        if value is None:
-            text = splicing.remove_field(text, entry, key) if old is not None else text
-        elif isinstance(value, list) and isinstance(old, list) and old and value:
-            text = _spliced_list(text, (*entry, key), old, value)
-        elif value != old:
-            text = splicing.set_field(text, entry, key, value)
-    return text
-
-
-def _spliced_list(text: str, path: Sequence[str | int], old: list[_Plain], new: list[str]) -> str:
-    """Take items out and add some, if that is all; the others keep their lines and comments."""
-    kept = [item for item in old if item in new]
-    if not kept or kept != new[: len(kept)] or len(set(new)) != len(new):
-        return splicing.set_field(text, path[:-1], str(path[-1]), new)
-    gone = [number for number, item in enumerate(old) if item not in new]
-    text = splicing.remove(text, path, gone) if gone else text
-    added = new[len(kept) :]
-    return splicing.append(text, path, added) if added else text
-
-
-def _checked(
-    text: str,
-    path: Sequence[str],
-    ways: Sequence[Callable[[], str]],
-    change: Callable[[list[_Plain]], list[_Plain]],
-) -> str:
-    wanted = _emptied(_with(_plain(_read(text)), path, change), path)
-    for way in ways:
-        with suppress(Unspliceable, Unwritable, DocumentError, yaml.YAMLError, LookupError):
-            result = way()
-            if _emptied(_plain(read(result)), path) == wanted:
+    wanted = _plain(_read(text))
+    for change in changes:
+        wanted = _with(wanted, change.path, change)
+    wanted = _emptied_at(wanted, changes)
+    for way in (_spliced, _rewritten):
+        with suppress(Unspliceable, DocumentError, yaml.YAMLError, LookupError):
+            result = way(text, changes)
+            if _emptied_at(_plain(parsed(result).tree()), changes) == wanted:
                 return result
     raise EditError(f"it is written in a way that cannot be edited safely; {_BY_HAND}")
 
 
+def _spliced(text: str, changes: Sequence[Change]) -> str:
+    return splicing.changed(Layout(text), changes)
+
+
+def _rewritten(text: str, changes: Sequence[Change]) -> str:
+    from authenticator.editing import roundtrip  # noqa: PLC0415 (ruamel.yaml is rarely needed)
+
+    return roundtrip.changed(text, changes)
+
+
 def _read(text: str) -> Node | None:
     try:
-        return read(text)
+        return parsed(text).tree()
     except DocumentError as error:
         raise EditError(f"it does not parse ({error}); put that right first: {_BY_HAND}") from error
-
-
-def _with_list(text: str, path: Sequence[str]) -> str:
-    """The text with an empty list at `path`, if there was nothing."""
-    found = layout(text)
-    if found.find(path) or not path:
-        return text
-    *parents, key = path
-    parent = found.find(parents)
-    if parent and parent.children:
-        return splicing.set_field(text, parents, key, [])
-    if parent and parent.flow:
-        return f"{text[: parent.start]}{{{quoted(key)}: []}}{text[parent.end :]}"
-    if parents:
-        raise Unspliceable("there is no map to put the list into")
-    head = text if not text or text.endswith("\n") else f"{text}\n"
-    return f"{head}{key}: []\n"
-
-
-def _at(node: Node | None, path: Sequence[str]) -> Node | None:
-    for name in path:
-        node = value_at(node, name)
-    return node
 
 
 def _plain(node: Node | None) -> _Plain:
@@ -164,11 +80,22 @@ def _plain(node: Node | None) -> _Plain:
     if isinstance(node, Items):
         return [_plain(item) for item in node.values]
     values = {key: _plain(value) for key, value in node.values.items()}
-    return {**values, None: sorted(node.repeated)} if node.repeated else values
+    return {**values, _REPEATED: sorted(node.repeated)} if node.repeated else values
+
+
+def _changed(items: list[_Plain], change: Change) -> list[_Plain]:
+    """The entries after a change, in whatever way it is written."""
+    kept = [
+        _updated(item, change.updates[index]) if index in change.updates else item
+        for index, item in enumerate(items)
+        if index not in change.removals
+    ]
+    new = [item if isinstance(item, str) else dict(item) for item in change.additions]
+    return [*kept, *new]
 
 
 def _updated(entry: _Plain, fields: Mapping[str, Value | None]) -> _Plain:
-    if not isinstance(entry, dict) or None in entry:
+    if not isinstance(entry, dict) or _REPEATED in entry:
         raise EditError(
             "the entry has no fields (an account has none), or has a key twice; remove it and add"
             " it anew"
@@ -184,24 +111,32 @@ def _updated(entry: _Plain, fields: Mapping[str, Value | None]) -> _Plain:
     return changed
 
 
-def _with(
-    value: _Plain, path: Sequence[str], change: Callable[[list[_Plain]], list[_Plain]]
-) -> _Plain:
+def _with(value: _Plain, path: Sequence[str], change: Change) -> _Plain:
     if not path:
         if value and not isinstance(value, list):
             raise EditError("there is something other than a list of entries; put that right first")
-        return change(value or [])
+        return _changed(value or [], change)
     fields = value or {}
-    name = path[0].lower()
-    key = next((key for key in fields if key and key.lower() == name), path[0])
+    key = _spelled(fields, path[0])
     return {**fields, key: _with(fields.get(key), path[1:], change)}
+
+
+def _spelled(fields: Mapping[Any, _Plain], name: str) -> str:
+    """A key as it is written in a map."""
+    same = (key for key in fields if key != _REPEATED and key.lower() == name.lower())
+    return next(same, name)
+
+
+def _emptied_at(value: _Plain, changes: Sequence[Change]) -> _Plain:
+    for change in changes:
+        value = _emptied(value, change.path)
+    return value
 
 
 def _emptied(value: _Plain, path: Sequence[str]) -> _Plain:
     """The value with an empty list at `path` made null, which is the same to every reader."""
     if not path:
         return value or None
-    return {
-        key: _emptied(part, path[1:]) if key and key.lower() == path[0].lower() else part
-        for key, part in value.items()
-    }
+    fields = value or {}
+    key = _spelled(fields, path[0])
+    return {**fields, key: _emptied(fields[key], path[1:])} if key in fields else value

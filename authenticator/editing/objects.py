@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from authenticator.aws.arns import PrincipalKind
+from authenticator.editing.documents import Updates
 from authenticator.editing.edits import EditError
 from authenticator.editing.entry import MappingEntry, Value
 from authenticator.editing.formats.identity_mappings import portable, specs
@@ -19,9 +21,9 @@ _USERS = frozenset({PrincipalKind.USER, PrincipalKind.FEDERATED_USER, PrincipalK
 _KEYS = {MAP_ROLES: "rolearn", MAP_USERS: "userarn"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class IdentityMappings:
-    """See `authenticator.editing.documents.Document`.
+    """All objects of a cluster. Each new one is named after its principal.
 
     Attributes:
         objects: by name, what a manifest would say of each: `spec`, and the `labels` and
@@ -46,56 +48,62 @@ class IdentityMappings:
 
     @property
     def texts(self) -> Mapping[str, str]:
-        """See `Document.texts`: JSON."""
+        """Each object as JSON, by name."""
         return {
             name: json.dumps(self.objects[name], indent=2, ensure_ascii=False) + "\n"
             for name in sorted(self.objects)
         }
 
     def sections(self) -> tuple[Section, ...]:
-        """See `Document.sections`."""
-        identity = reader("CRD").identity
-        return tuple(identity(name, self._spec(name)) for name in sorted(self.objects))
+        """What the server reads in it; see `authenticator.editing.documents.Document`."""
+        return self._sections
 
     def entries(self) -> tuple[Located, ...]:
-        """See `Document.entries`."""
+        """The entries by name; see `Document`."""
         return tuple(
             Located(name, (name, -1), 0, _entry(self._spec(name))) for name in sorted(self.objects)
         )
 
-    def added(self, entries: Sequence[MappingEntry]) -> IdentityMappings:
-        """See `Document.added`. Each object is named after the principal."""
-        usables, notes = portable(entries)
+    def edited(
+        self,
+        *,
+        updates: Updates = (),
+        removals: Sequence[Located] = (),
+        additions: Sequence[MappingEntry] = (),
+    ) -> IdentityMappings:
+        """The document after changes; see `Document`."""
+        objects = dict(self.objects)
+        for located in removals:
+            del objects[located.id]
+        for located, fields in updates:
+            objects[located.id] = {**objects[located.id], "spec": self._updated(located.id, fields)}
+        usables, notes = portable(additions)
         for note in notes:
             if note.left_out:
                 raise EditError(f"{note.subject}: {note.text}")
-        objects = dict(self.objects)
         for natural, spec in specs(usables):
             name, number = natural, 1
             while name in objects:
                 number += 1
                 name = f"{natural}.{number:05d}"
             objects[name] = {"spec": spec}
-        return IdentityMappings(objects)
+        return replace(self, objects=objects)
 
-    def updated(self, located: Located, fields: Mapping[str, Value | None]) -> IdentityMappings:
-        """See `Document.updated`."""
-        spec = self._spec(located.id)
+    @cached_property
+    def _sections(self) -> tuple[Section, ...]:
+        identity = reader("CRD").identity
+        return tuple(identity(name, self._spec(name)) for name in sorted(self.objects))
+
+    def _updated(self, name: str, fields: Mapping[str, Value | None]) -> dict[str, Any]:
+        spec = self._spec(name)
         for key, value in fields.items():
             if value is None:
                 spec.pop(key, None)
             else:
                 spec[key] = value
         if not spec.get("username"):
-            raise EditError(f"{located.id}: a custom resource must have a username")
-        return IdentityMappings(
-            {**self.objects, located.id: {**self.objects[located.id], "spec": spec}}
-        )
-
-    def removed(self, located: Sequence[Located]) -> IdentityMappings:
-        """See `Document.removed`."""
-        gone = {found.id for found in located}
-        return IdentityMappings({k: v for k, v in self.objects.items() if k not in gone})
+            raise EditError(f"{name}: a custom resource must have a username")
+        return spec
 
     def _spec(self, name: str) -> dict[str, Any]:
         return dict(self.objects[name].get("spec") or {})

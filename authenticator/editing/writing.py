@@ -11,6 +11,7 @@ from authenticator.editing.entry import Value
 
 # An item of a list: a group or an account, or a whole entry.
 Item: TypeAlias = str | Mapping[str, Value]
+Items: TypeAlias = Sequence[Item]
 
 # Everything else is quoted, since readers differ over it: 012345678901 may be an octal number, `no`
 # false and `{{SessionName}}` a map.
@@ -35,18 +36,19 @@ def quoted(text: str) -> str:
     return json.dumps(text, ensure_ascii=not text.isprintable())
 
 
-def field_lines(key: str, value: Value, offset: int) -> list[str]:
+def field_lines(key: str, value: Value | Items, offset: int) -> list[str]:
     """The lines of one field of a block; `offset` is how far the items of a list are indented."""
-    if not value:
-        return [f"{key}: {'[]' if isinstance(value, list) else quoted('')}"]
     if isinstance(value, str):
         return [f"{key}: {scalar(value)}"]
-    if isinstance(value, list):
-        return [f"{key}:", *(f"{' ' * offset}- {scalar(item)}" for item in value)]
-    return [f"{key}:", *(f"  {name}: {scalar(part)}" for name, part in value.items())]
+    if isinstance(value, Mapping):
+        return [f"{key}:", *(f"  {name}: {scalar(part)}" for name, part in value.items())]
+    if not value:
+        return [f"{key}: []"]
+    lines = items_lines(value, offset, len("- "))
+    return [f"{key}:", *(f"{' ' * offset}{line}" for line in lines)]
 
 
-def items_lines(items: Sequence[Item], offset: int, gap: int) -> list[str]:
+def items_lines(items: Items, offset: int, gap: int) -> list[str]:
     """The lines of items of a block list; `gap` is how far each dash stands before its item."""
     return [line for item in items for line in _item_lines(item, offset, gap)]
 
@@ -60,7 +62,7 @@ def _item_lines(item: Item, offset: int, gap: int) -> list[str]:
     return [f"{'' if number else '-':<{gap}}{line}" for number, line in enumerate(lines)]
 
 
-def flow(value: Value | Item | list[Item], *, indent: int = 0, newline: str = "\n") -> str:
+def flow(value: Value | Item | Items, *, indent: int = 0, newline: str = "\n") -> str:
     """A value in brackets, braces or quotes.
 
     Args:

@@ -352,7 +352,7 @@ class TestConflicts:
         def change(document: Document) -> Document:
             (located,) = chosen.find(document.entries())
             groups = list(located.entry.fields["groups"])
-            return document.updated(located, {"groups": [*groups, "ours"]})
+            return document.edited(updates=[(located, {"groups": [*groups, "ours"]})])
 
         assert edit(ObjectsStore(cluster), change, "add a group", Manner(yes=True)) == 0
         assert cluster.written == ["ours", "ours"]
@@ -400,7 +400,7 @@ class TestConflicts:
         with pytest.raises(EditError, match="another entry now"):
             edit(
                 ObjectsStore(cluster),
-                lambda document: document.removed(chosen.find(document.entries())),
+                lambda document: document.edited(removals=chosen.find(document.entries())),
                 "remove",
                 Manner(yes=True),
             )

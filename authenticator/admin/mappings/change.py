@@ -109,7 +109,7 @@ def _update(
     def change(document: Document) -> Document:
         (located,) = chosen.find(document.entries())
         regrouped = _regrouped(located, add_group, remove_group)
-        return document.updated(located, {**new, **regrouped})
+        return document.edited(updates=[(located, {**new, **regrouped})])
 
     return edit(where.store(), change, f"update {entry}", manner)
 
@@ -123,7 +123,7 @@ def _remove(where: Where, *, entry: tuple[str, ...], manner: Manner) -> int:
     chosen = Chosen(entry)
 
     def change(document: Document) -> Document:
-        return document.removed(chosen.find(document.entries()))
+        return document.edited(removals=chosen.find(document.entries()))
 
     words = f"remove {', '.join(entry)}"
     return edit(where.store(), change, words, manner)

@@ -64,7 +64,7 @@ def _migrate(
 
 def _copied(document: Document, migration: Migration) -> Document:
     missing = migration.to_add(entries_of(document))
-    copied = document.added(missing) if missing else document
+    copied = document.edited(additions=missing) if missing else document
     _check(migration, copied)
     return copied
 
@@ -93,7 +93,7 @@ def _remove(old: Store, new: Store, manner: Manner, *, to_objects: bool) -> int:
         migration = plan(entries, to_objects=to_objects)
         _check(migration, new.read().document)
         moved = zip(document.entries(), migration.moved(entries), strict=True)
-        return document.removed([located for located, gone in moved if gone])
+        return document.edited(removals=[located for located, gone in moved if gone])
 
     return edit(old, change, f"remove what is in {new.title}", replace(manner, elsewhere=beside))
 

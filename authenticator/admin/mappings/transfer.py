@@ -76,7 +76,7 @@ def _import(
             new, notes = [usable.entry for usable in usables], [*notes, *more]
         tell(note for note in notes if note not in told)
         told.update(notes)
-        return document.added(new) if new else document
+        return document.edited(additions=new) if new else document
 
     words = f"import {len(found.entries)} entries from {Path(filename).name}"
     return edit(where.store(), change, words, manner)

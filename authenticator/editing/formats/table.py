@@ -11,7 +11,6 @@ from authenticator.editing.formats import (
     access_entries_writer,
     aws_auth,
     eksctl,
-    hcl,
     identity_mappings,
     terraform,
 )
@@ -32,7 +31,7 @@ class Format:
         recognises: whether a document looks like one.
         read: makes entries of a document.
         write: makes a document of entries.
-        parse: makes values of the text.
+        parse: makes values of the text, or refuses a format that is written only.
     """
 
     name: str
@@ -82,11 +81,11 @@ FORMATS = (
     ),
     Format(
         "terraform",
-        "terraform.tfvars with aws_auth_roles",
+        "terraform.tfvars with aws_auth_roles (written only)",
         terraform.recognises,
         terraform.read,
         terraform.write_hcl,
-        lambda text: (hcl.read(text),),
+        terraform.refuse_hcl,
     ),
 )
 NAMES = tuple(found.name for found in FORMATS)
@@ -112,7 +111,7 @@ def read(text: str, options: Options, name: str = "") -> Conversion:
         chosen = named(name)
         return chosen.read(chosen.parse(text), options)
     if terraform.is_hcl(text):
-        return named("terraform").read((hcl.read(text),), options)
+        terraform.refuse_hcl(text)
     nodes = trees(text)
     found = next((known for known in FORMATS if known.recognises(nodes)), None)
     if found is None:

@@ -1,8 +1,9 @@
 """Values for the aws-auth part of the Terraform module terraform-aws-modules/eks.
 
-Read are `terraform.tfvars`, `*.tfvars.json` and the output of `terraform output -json`. The
-variables are `aws_auth_roles`, `aws_auth_users` and `aws_auth_accounts`; before version 18 of the
-module they were `map_roles`, `map_users` and `map_accounts`.
+`*.tfvars.json` and the output of `terraform output -json` are read. HCL (`terraform.tfvars`) is
+written only, since Terraform alone can evaluate it. The variables are `aws_auth_roles`,
+`aws_auth_users` and `aws_auth_accounts`; before version 18 of the module they were `map_roles`,
+`map_users` and `map_accounts`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from typing import NoReturn
 
 from authenticator.editing.entry import MappingEntry
 from authenticator.editing.formats import hcl
@@ -33,12 +35,26 @@ _OLD_NAMES = {
     "map_accounts": MAP_ACCOUNTS,
 }
 _SECTIONS = {**_VARIABLES, **_OLD_NAMES}
-_ASSIGNMENT = re.compile(rf"^\s*\"?(?:{'|'.join(_SECTIONS)})\"?\s*=", re.MULTILINE)
+_ASSIGNMENT = re.compile(rf"^[ \t]*\"?(?:{'|'.join(_SECTIONS)})\"?\s*=", re.MULTILINE)
 
 
 def is_hcl(text: str) -> bool:
     """Whether a text sets one of the variables in HCL."""
     return _ASSIGNMENT.search(text) is not None
+
+
+def refuse_hcl(text: str) -> NoReturn:
+    """Refuse a text in HCL.
+
+    Raises:
+        DocumentError: always.
+    """
+    found = _ASSIGNMENT.search(text)
+    raise DocumentError(
+        "HCL cannot be read, since only Terraform can evaluate it; give the output of"
+        " `terraform output -json`, or a .tfvars.json file",
+        text.count("\n", 0, found.start()) + 1 if found else 0,
+    )
 
 
 def recognises(nodes: tuple[Node, ...]) -> bool:

@@ -18,7 +18,7 @@ def role(name: str, **fields: Value) -> MappingEntry:
 
 
 USER = MappingEntry("mapUsers", {"userarn": "arn:aws:iam::111122223333:user/b", "username": "b"})
-BEFORE = AwsAuth({}).added([role("a", groups=["x"]), role("b"), USER])
+BEFORE = AwsAuth({}).edited(additions=[role("a", groups=["x"]), role("b"), USER])
 
 
 def entries(document: AwsAuth) -> list[MappingEntry]:
@@ -78,7 +78,7 @@ class TestRecreatedPrincipals:
     [
         pytest.param(BEFORE, [role("c"), role("C")], "wanted twice", id="twice in the file"),
         pytest.param(
-            AwsAuth({}).added([role("a"), role("a")]),
+            AwsAuth({}).edited(additions=[role("a"), role("a")]),
             [role("a", groups=["y"])],
             r"mapRoles\[0\], mapRoles\[1\]",
             id="twice in the document",

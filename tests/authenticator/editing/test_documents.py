@@ -33,37 +33,39 @@ EMPTY = [
 @pytest.mark.parametrize("document", EMPTY)
 class TestEveryDocument:
     def test_has_what_was_added(self, document: Document) -> None:
-        found = document.added([ROLE, USER]).entries()
+        found = document.edited(additions=[ROLE, USER]).entries()
         assert [located.entry for located in found] == [ROLE, USER]
 
     def test_puts_in_force_what_was_added(self, document: Document) -> None:
-        sections = document.added([ROLE, USER]).sections()
+        sections = document.edited(additions=[ROLE, USER]).sections()
         assert sum(len(section.rules) for section in sections) == 2
         assert [problem for section in sections for problem in section.problems] == []
 
     def test_changes_one_entry(self, document: Document) -> None:
-        document = document.added([ROLE, USER])
+        document = document.edited(additions=[ROLE, USER])
         located = one(document.entries(), DEV)
-        changed = document.updated(located, {"groups": None, "username": "ops", "userid": "AROA"})
+        changed = document.edited(
+            updates=[(located, {"groups": None, "username": "ops", "userid": "AROA"})]
+        )
         assert [found.entry for found in changed.entries()] == [
             MappingEntry("mapRoles", {"rolearn": DEV, "username": "ops", "userid": "AROA"}),
             USER,
         ]
 
     def test_removes_one_entry(self, document: Document) -> None:
-        document = document.added([ROLE, USER])
-        gone = document.removed([one(document.entries(), DEV)])
+        document = document.edited(additions=[ROLE, USER])
+        gone = document.edited(removals=[one(document.entries(), DEV)])
         assert [found.entry for found in gone.entries()] == [USER]
 
     def test_is_not_changed_by_its_own_edits(self, document: Document) -> None:
         before = dict(document.texts)
-        document.added([ROLE])
+        document.edited(additions=[ROLE])
         assert document.texts == before
 
 
 @pytest.mark.parametrize("document", EMPTY[:-1])
 def test_texts_hold_accounts_and_permission_sets(document: Document) -> None:
-    found = document.added([SSO, ACCOUNT])
+    found = document.edited(additions=[SSO, ACCOUNT])
     assert [located.entry for located in found.entries()] == [SSO, ACCOUNT]
     assert sum(len(section.accounts) for section in found.sections()) == 1
 
@@ -71,12 +73,12 @@ def test_texts_hold_accounts_and_permission_sets(document: Document) -> None:
 @pytest.mark.parametrize(("entry", "why"), [(SSO, "permission set"), (ACCOUNT, "whole account")])
 def test_objects_hold_neither(entry: MappingEntry, why: str) -> None:
     with pytest.raises(EditError, match=why):
-        IdentityMappings({}).added([entry])
+        IdentityMappings({}).edited(additions=[entry])
 
 
 class TestAwsAuth:
     def test_keys_in_another_case_are_the_sections_too(self) -> None:
-        document = AwsAuth({"maproles": "- rolearn: x\n", "other": "kept"}).added([ROLE])
+        document = AwsAuth({"maproles": "- rolearn: x\n", "other": "kept"}).edited(additions=[ROLE])
         assert set(document.texts) == {"maproles", "other"}
         assert len(document.entries()) == 2
 
@@ -90,22 +92,26 @@ class TestAwsAuth:
     )
     def test_a_broken_section_is_not_edited_but_the_others_are(self, texts: dict[str, str]) -> None:
         with pytest.raises(EditError, match=r"mapRoles.*cannot be read.*by hand"):
-            AwsAuth(texts).added([ROLE])
-        assert [found.entry for found in AwsAuth(texts).added([USER]).entries()] == [USER]
+            AwsAuth(texts).edited(additions=[ROLE])
+        assert [found.entry for found in AwsAuth(texts).edited(additions=[USER]).entries()] == [
+            USER
+        ]
 
     def test_entries_that_cannot_be_used_have_a_place_too(self) -> None:
         document = AwsAuth({"mapRoles": "- a text\n- rolearn: {a: b}\n- \n- [x]\n"})
         assert [found.id for found in document.entries()] == [
             f"mapRoles[{index}]" for index in range(4)
         ]
-        assert document.removed(document.entries()[2:3]).texts["mapRoles"].count("- ") == 3
+        assert document.edited(removals=document.entries()[2:3]).texts["mapRoles"].count("- ") == 3
 
 
 class TestObjects:
     def test_a_name_that_is_taken_gets_a_number(self) -> None:
-        document = IdentityMappings({}).added([ROLE])
+        document = IdentityMappings({}).edited(additions=[ROLE])
         ((name, _),) = document.objects.items()
-        taken = IdentityMappings({name: {"spec": {"arn": BOB, "username": "x"}}}).added([ROLE])
+        taken = IdentityMappings({name: {"spec": {"arn": BOB, "username": "x"}}}).edited(
+            additions=[ROLE]
+        )
         assert sorted(taken.objects) == [name, f"{name}.00002"]
 
     def test_texts_bring_it_back(self) -> None:
@@ -116,9 +122,9 @@ class TestObjects:
         assert json.loads(document.texts["a"])["metadata"] == {"labels": {"é": "1"}}
 
     def test_a_username_cannot_be_taken_out(self) -> None:
-        document = IdentityMappings({}).added([ROLE])
+        document = IdentityMappings({}).edited(additions=[ROLE])
         with pytest.raises(EditError, match="must have a username"):
-            document.updated(document.entries()[0], {"username": None})
+            document.edited(updates=[(document.entries()[0], {"username": None})])
 
 
 class TestPrincipals:
@@ -135,20 +141,20 @@ class TestPrincipals:
         ],
     )
     def test_what_a_word_means(self, wanted: str, found: list[str]) -> None:
-        entries = AwsAuth({}).added([ROLE, USER, ACCOUNT, SSO]).entries()
+        entries = AwsAuth({}).edited(additions=[ROLE, USER, ACCOUNT, SSO]).entries()
         assert [located.id for located in matching(entries, wanted)] == found
 
     def test_of_several_none_is_taken(self) -> None:
-        entries = AwsAuth({}).added([ROLE, ROLE]).entries()
+        entries = AwsAuth({}).edited(additions=[ROLE, ROLE]).entries()
         with pytest.raises(EditError, match=r"mapRoles\[0\], mapRoles\[1\]"):
             one(entries, DEV)
 
     def test_a_place_that_another_entry_has_taken_is_not_edited(self) -> None:
-        document = AwsAuth({}).added([ROLE, SSO])
+        document = AwsAuth({}).edited(additions=[ROLE, SSO])
         chosen = Chosen(["mapRoles[0]"])
         chosen.find(document.entries())
         with pytest.raises(EditError, match="another entry now"):
-            chosen.find(document.removed(document.entries()[:1]).entries())
+            chosen.find(document.edited(removals=document.entries()[:1]).entries())
 
     def test_a_name_for_people(self) -> None:
         assert [principal(e) for e in (ROLE, USER, ACCOUNT, SSO)] == [

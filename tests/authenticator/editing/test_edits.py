@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from authenticator.editing import edits
-from authenticator.editing.edits import EditError
+from authenticator.editing.changes import Change
+from authenticator.editing.edits import EditError, edited
+from authenticator.editing.entry import Value
+from authenticator.editing.writing import Item
 from tests.authenticator.editing.written import Document, Entry, documents
 
 NEW = {
@@ -33,6 +36,18 @@ CHANGES = st.fixed_dictionaries(
 )
 
 
+def append(text: str, path: Sequence[str], items: Sequence[Item]) -> str:
+    return edited(text, [Change(path, additions=items)])
+
+
+def remove(text: str, path: Sequence[str], indexes: Collection[int]) -> str:
+    return edited(text, [Change(path, removals=frozenset(indexes))])
+
+
+def update(text: str, path: Sequence[str], index: int, fields: Mapping[str, Value | None]) -> str:
+    return edited(text, [Change(path, updates={index: fields})])
+
+
 def loaded(text: str) -> Any:
     """What another reader of YAML sees, with every scalar as a text."""
     return yaml.load(text, Loader=yaml.CBaseLoader)
@@ -47,7 +62,7 @@ class TestWhateverTheDocument:
     @given(documents(), LINE_BREAKS)
     def test_an_entry_is_added_after_the_others(self, document: Document, line_break: str) -> None:
         text = broken(document.text, line_break)
-        result = edits.append(text, (), [NEW])
+        result = append(text, (), [NEW])
         end = len(text) - len(broken(document.tail, line_break))
         assert result[:end] == text[:end]
         assert result.endswith(text[end:])
@@ -61,7 +76,7 @@ class TestWhateverTheDocument:
     ) -> None:
         entries = list(document.entries)
         index = data.draw(st.integers(0, len(entries) - 1))
-        result = edits.remove(broken(document.text, line_break), (), [index])
+        result = remove(broken(document.text, line_break), (), [index])
         del entries[index]
         # What stands above the entry that is first now stays above it.
         wanted = Document(document.head, tuple(entries), document.tail).text
@@ -78,7 +93,7 @@ class TestWhateverTheDocument:
     ) -> None:
         index = data.draw(st.integers(0, len(document.entries) - 1))
         text = broken(document.text, line_break)
-        result = edits.update(text, (), index, changes)
+        result = update(text, (), index, changes)
         before, after = document.entries[:index], document.entries[index + 1 :]
         head = Document(document.head, before, document.entries[index].above).text
         tail = Document("", after, document.tail).text
@@ -97,7 +112,7 @@ class TestWhateverTheDocument:
     ) -> None:
         index = data.draw(st.integers(0, len(document.entries) - 1))
         changes = {key: value for key, value in changes.items() if key == "userid" and value}
-        result = edits.update(document.text, (), index, changes)
+        result = update(document.text, (), index, changes)
         for line in document.text.splitlines():
             assert line in result.splitlines() or "userid" in line or line.endswith("}")
 
@@ -109,8 +124,58 @@ class TestWhateverTheDocument:
         indexes = data.draw(st.sets(st.integers(0, len(document.entries) - 1), min_size=1))
         one_by_one = document.text
         for index in sorted(indexes, reverse=True):
-            one_by_one = edits.remove(one_by_one, (), [index])
-        assert edits.remove(document.text, (), indexes) == one_by_one
+            one_by_one = remove(one_by_one, (), [index])
+        assert remove(document.text, (), indexes) == one_by_one
+
+
+@SLOWLY
+@given(documents(), LINE_BREAKS, st.data())
+def test_changes_made_at_once_leave_all_other_entries_as_they_are(
+    document: Document, line_break: str, data: st.DataObject
+) -> None:
+    indexes = range(len(document.entries))
+    fates = [data.draw(st.sampled_from(["stay", "update", "remove"])) for _ in indexes]
+    updates = {at: data.draw(CHANGES) for at in indexes if fates[at] == "update"}
+    removals = frozenset(at for at in indexes if fates[at] == "remove")
+    additions = data.draw(st.sampled_from([[], [NEW], [NEW, NEW]]))
+    text = broken(document.text, line_break)
+    result = edited(text, [Change((), updates, removals, additions)])
+    assert (loaded(result) or []) == [
+        *(
+            changed(entry, updates.get(at, {}))
+            for at, entry in enumerate(document.entries)
+            if at not in removals
+        ),
+        *additions,
+    ]
+    at = 0
+    for entry, fate in zip(document.entries, fates, strict=True):
+        if fate == "stay":
+            lines = broken(entry.lines, line_break)
+            assert lines in result[at:]
+            at = result.index(lines, at) + len(lines)
+    assert result.count("\n") == result.count(line_break)
+
+
+def test_many_changes_parse_the_text_a_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once for its values and once for its places; the result once, to check it."""
+    entries = "".join(f"- rolearn: r{n}\n  username: u{n}\n  groups: [a]\n" for n in range(500))
+    texts: list[str] = []
+
+    def counting(text: str, Loader: Any) -> Any:  # noqa: N803 (PyYAML's name)
+        texts.append(text)
+        return parse(text, Loader=Loader)
+
+    parse = yaml.parse
+    monkeypatch.setattr(yaml, "parse", counting)
+    updates = {at: {"username": "new", "groups": ["a", "b"], "userid": "A"} for at in range(100)}
+    changes = [
+        Change(["mapRoles"], updates, frozenset(range(100, 200)), [NEW] * 100),
+        Change(["mapUsers"], additions=[NEW]),
+    ]
+    result = edited(f"mapRoles:\n{entries}", changes)
+    assert len(loaded(result)["mapRoles"]) == 500
+    assert len(texts) == 3
 
 
 def changed(entry: Entry, changes: dict[str, Any]) -> dict[str, Any]:
@@ -131,7 +196,7 @@ YAMLISH = st.text("ab:-[]{}&*#|>'\"\n\t ?!%,~", max_size=30)
 @given(YAMLISH)
 def test_of_any_text_nothing_but_the_new_entry_differs_or_it_is_refused(text: str) -> None:
     try:
-        result = edits.append(text, (), [NEW])
+        result = append(text, (), [NEW])
     except EditError:
         return
     before = loaded(text)
@@ -143,13 +208,13 @@ def test_of_any_text_nothing_but_the_new_entry_differs_or_it_is_refused(text: st
 def test_json_stays_json(entries: list[dict[str, str]], data: st.DataObject) -> None:
     indent = data.draw(st.sampled_from([None, 2, 4]))
     text = json.dumps({"mapRoles": entries, "other": [1]}, indent=indent)
-    added = edits.append(text, ["mapRoles"], [NEW])
+    added = append(text, ["mapRoles"], [NEW])
     assert json.loads(added) == {"mapRoles": [*entries, NEW], "other": [1]}
-    last = edits.remove(added, ["mapRoles"], [len(entries)])
+    last = remove(added, ["mapRoles"], [len(entries)])
     assert json.loads(last) == json.loads(text)
-    users = edits.append(text, ["mapUsers"], [NEW])
+    users = append(text, ["mapUsers"], [NEW])
     assert json.loads(users)["mapUsers"] == [NEW]
-    renamed = edits.update(added, ["mapRoles"], len(entries), {"username": "x", "userid": "A"})
+    renamed = update(added, ["mapRoles"], len(entries), {"username": "x", "userid": "A"})
     assert json.loads(renamed)["mapRoles"][-1] == {**NEW, "username": "x", "userid": "A"}
 
 
@@ -174,7 +239,7 @@ ITEM = '- "111122223333"\n'
     ],
 )
 def test_the_first_entry_of_a_list(before: str, after: str) -> None:
-    assert edits.append(before, (), ["111122223333"]) == after
+    assert append(before, (), ["111122223333"]) == after
 
 
 @pytest.mark.parametrize(
@@ -194,12 +259,12 @@ def test_the_first_entry_of_a_list(before: str, after: str) -> None:
     ],
 )
 def test_a_section_of_a_file(before: str, after: str) -> None:
-    assert edits.append(before, ["mapRoles"], ["x"]) == after
+    assert append(before, ["mapRoles"], ["x"]) == after
 
 
 def test_a_section_of_the_server_in_a_config_file() -> None:
     text = "clusterID: c\nserver:\n  port: 1  # taken\n\n# the end\n"
-    assert edits.append(text, ["server", "mapAccounts"], ["012345678901"]) == (
+    assert append(text, ["server", "mapAccounts"], ["012345678901"]) == (
         "clusterID: c\nserver:\n  port: 1  # taken\n  mapAccounts:\n"
         '    - "012345678901"\n\n# the end\n'
     )
@@ -217,7 +282,30 @@ def test_a_section_of_the_server_in_a_config_file() -> None:
     ],
 )
 def test_a_field_is_taken_out(before: str, after: str) -> None:
-    assert edits.update(before, (), 0, {"a": None}) == after
+    assert update(before, (), 0, {"a": None}) == after
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param('[{"a": 1}, {"b": 2}]', '[{"c": "x"}, {"b": 2}]', id="in braces"),
+        pytest.param("- a: 1\n- b: 2\n", "- c: x\n- b: 2\n", id="in a block"),
+    ],
+)
+def test_the_only_field_is_replaced_by_another(before: str, after: str) -> None:
+    assert update(before, (), 0, {"a": None, "c": "x"}) == after
+
+
+def test_all_entries_in_brackets_are_replaced_by_others() -> None:
+    text = '{\n  "mapRoles": ["a", "b"],\n  "x": 1\n}\n'
+    change = Change(["mapRoles"], removals=frozenset([0, 1]), additions=["c", "d"])
+    assert edited(text, [change]) == text.replace('"a", "b"', '"c", "d"')
+
+
+def test_a_scalar_is_replaced_and_its_key_and_spaces_stay() -> None:
+    assert update("- 'username' :   a  # why\n", (), 0, {"username": "b"}) == (
+        "- 'username' :   b  # why\n"
+    )
 
 
 IN_BRACKETS = """\
@@ -253,7 +341,7 @@ def test_an_entry_in_brackets_goes_with_its_own_comments(
     wanted = IN_BRACKETS
     for lines in gone:
         wanted = wanted.replace(lines, "")
-    assert edits.remove(broken(IN_BRACKETS, line_break), (), indexes) == broken(wanted, line_break)
+    assert remove(broken(IN_BRACKETS, line_break), (), indexes) == broken(wanted, line_break)
 
 
 @pytest.mark.parametrize(
@@ -264,7 +352,7 @@ def test_an_entry_in_brackets_goes_with_its_own_comments(
     ],
 )
 def test_a_field_in_braces_leaves_the_comments_of_others(before: str, key: str, after: str) -> None:
-    assert edits.update(before, (), 0, {key: None}) == after
+    assert update(before, (), 0, {key: None}) == after
 
 
 ALIASES = """\
@@ -279,28 +367,34 @@ ALIASES = """\
 
 class TestAliases:
     def test_an_entry_that_others_repeat_can_be_removed(self) -> None:
-        result = edits.remove(ALIASES, (), [0])
+        result = remove(ALIASES, (), [0])
         assert loaded(result) == loaded(ALIASES)[1:]
         assert "# the first" in result
 
     def test_an_entry_that_is_a_repetition_can_be_removed(self) -> None:
-        assert edits.remove(ALIASES, (), [1]) == ALIASES.replace("- *dev\n", "")
+        assert remove(ALIASES, (), [1]) == ALIASES.replace("- *dev\n", "")
 
     @pytest.mark.parametrize("index", [0, 1, 2])
     def test_a_change_of_one_does_not_change_the_other(self, index: int) -> None:
-        result = loaded(edits.update(ALIASES, (), index, {"groups": ["b"], "userid": "A"}))
+        result = loaded(update(ALIASES, (), index, {"groups": ["b"], "userid": "A"}))
         wanted = loaded(ALIASES)
         wanted[index] = {**wanted[index], "groups": ["b"], "userid": "A"}
         assert result == wanted
 
+    def test_line_breaks_of_windows_stay_when_the_whole_text_is_written_again(self) -> None:
+        text = broken(ALIASES, "\r\n")
+        result = remove(text, (), [0])
+        assert "# the first\r\n" in result
+        assert result.count("\r") == result.count("\n") == result.count("\r\n")
+
     def test_what_would_lose_a_comment_is_refused(self) -> None:
         text = ALIASES.replace("- *dev", "# again\n- *dev")
         with pytest.raises(EditError, match="by hand"):
-            edits.remove(text, (), [0])
+            remove(text, (), [0])
 
     def test_a_value_that_others_repeat_is_changed_for_one(self) -> None:
         text = "- rolearn: &arn x\n- userarn: *arn\n"
-        assert loaded(edits.update(text, (), 0, {"rolearn": "y"})) == [
+        assert loaded(update(text, (), 0, {"rolearn": "y"})) == [
             {"rolearn": "y"},
             {"userarn": "x"},
         ]
@@ -318,15 +412,15 @@ class TestRefusals:
     )
     def test_what_the_server_cannot_read_is_not_edited(self, text: str) -> None:
         with pytest.raises(EditError, match="does not parse"):
-            edits.append(text, (), ["x"])
+            append(text, (), ["x"])
 
     def test_an_entry_with_a_key_twice_is_not_changed(self) -> None:
         with pytest.raises(EditError, match="a key twice"):
-            edits.update("- rolearn: a\n  rolearn: b\n", (), 0, {"username": "x"})
+            update("- rolearn: a\n  rolearn: b\n", (), 0, {"username": "x"})
 
     def test_an_entry_with_a_key_twice_can_be_removed(self) -> None:
-        assert edits.remove("- rolearn: a\n  rolearn: b\n- c: d\n", (), [0]) == "- c: d\n"
+        assert remove("- rolearn: a\n  rolearn: b\n- c: d\n", (), [0]) == "- c: d\n"
 
     def test_a_scalar_is_no_list(self) -> None:
         with pytest.raises(EditError):
-            edits.append("mapRoles: some text\n", ["mapRoles"], ["x"])
+            append("mapRoles: some text\n", ["mapRoles"], ["x"])

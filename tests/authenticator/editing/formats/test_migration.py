@@ -26,7 +26,7 @@ def role(name: str, username: str = "x", **fields: Any) -> MappingEntry:
 
 def copied(entries: Iterable[MappingEntry]) -> list[MappingEntry]:
     """The entries as custom resources, in the order of their names."""
-    objects = IdentityMappings({}).added(list(entries))
+    objects = IdentityMappings({}).edited(additions=list(entries))
     return [located.entry for located in objects.entries()]
 
 
