@@ -44,6 +44,8 @@ _REFUSALS = {
     "ExpiredTokenException": "renew the credentials that ask",
     "InvalidClientTokenId": "check the access key that asks: AWS does not know it",
     "RegionDisabledException": "enable STS for the region in the account, or choose another one",
+    "ResourceNotFoundException": "check the cluster's name and --region, and whose account the"
+    " credentials belong to (`aws-iam-authenticator whoami`)",
     "SignatureDoesNotMatch": "check the secret access key that asks, and this computer's clock",
     "ForbiddenException": "check sso_account_id and sso_role_name in profile {profile}",
 }

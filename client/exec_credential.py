@@ -10,7 +10,7 @@ from .errors import ClientError
 
 _GROUP = "client.authentication.k8s.io"
 VERSIONS = (f"{_GROUP}/v1", f"{_GROUP}/v1beta1", f"{_GROUP}/v1alpha1")
-_DEFAULT_VERSION = f"{_GROUP}/v1beta1"
+DEFAULT_VERSION = f"{_GROUP}/v1beta1"
 
 # What kubectl sends, letter for letter, unless the kubeconfig sets provideClusterInfo. Knowing
 # these by heart saves the import of json, which would be a third of the plugin's run time.
@@ -35,11 +35,11 @@ def requested_version(exec_info: str | None) -> str:
         ClientError: it asks for a version that does not exist.
     """
     if not exec_info:
-        return _DEFAULT_VERSION
+        return DEFAULT_VERSION
     known = _KNOWN_REQUESTS.get(exec_info.strip())
     if known:
         return known
-    version = _parse(exec_info).get("apiVersion") or _DEFAULT_VERSION
+    version = _parse(exec_info).get("apiVersion") or DEFAULT_VERSION
     if version not in VERSIONS:
         raise ClientError(
             f"KUBERNETES_EXEC_INFO asks for apiVersion {version!r}; set the apiVersion of the"

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import argparse
 import base64
+import contextlib
 import difflib
+import hashlib
 import json
+import shlex
+import urllib.parse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import cluster, command, kubeconfig_file, verbs, yaml_text
+from . import (
+    cluster,
+    command,
+    current_user,
+    exec_credential,
+    kubeconfig_file,
+    token,
+    verbs,
+    yaml_text,
+)
 from .errors import ClientError
 from .imports import botocore_session
+from .profiles import expand_home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +44,28 @@ _SECRETS = frozenset(
         "value",
     }
 )
+_AUTHORITY = "certificate-authority-data"
 _EMPTY: Mapping[str, Any] = {"kind": "Config", "apiVersion": "v1"}
+# What a new entry replaces of an old one of its name; a proxy, a namespace and the like stay.
+_REPLACED = {
+    "clusters": {
+        "certificate-authority",
+        _AUTHORITY,
+        "insecure-skip-tls-verify",
+        "server",
+    },
+    "contexts": {"cluster", "user"},
+}
+# Of a user, every other key may be a credential.
+_KEPT_OF_USER = {"as", "as-groups", "as-uid", "as-user-extra", "extensions"}
+_PROFILE_VARIABLE = "AWS_PROFILE"
+# An EKS cluster serves in these; in any other it is being made, is being removed, or has failed.
+_SERVING = {"ACTIVE", "UPDATING"}
+_ARN_PARTS = 6
+_ATTEMPTS = 5
+
+_Entries = dict[str, tuple[str, dict[str, Any]]]
+_Contents = dict[Path, dict[str, Any]]
 
 
 def main(arguments: list[str]) -> int:
@@ -39,62 +75,107 @@ def main(arguments: list[str]) -> int:
 
 def _run(arguments: list[str]) -> str:
     flags = _parser().parse_args(arguments)
+    _read_arn(flags)
+    if flags.refresh:
+        return _refresh(flags)
     cluster.check(flags.cluster_id or "")
     if bool(flags.server) != bool(flags.certificate_authority):
         raise ClientError("--server and --certificate-authority come together; give both or none")
-    verbs.role(flags)  # that kubectl will be told of a role that can be one
+    verbs.role(flags)  # before kubectl is told of a role that cannot be one
     access = _described(flags) if not flags.server else _given(flags)
-    file = flags.kubeconfig or kubeconfig_file.default_path()
-    with kubeconfig_file.locked(file):
-        before = kubeconfig_file.read(file)
-        after = merged(before, entries(flags, access))
-        text = yaml_text.dump(after)
-        if flags.dry_run:
-            return _diff(before, after, file)
-        kubeconfig_file.write(file, text)
-    return _report(after["current-context"], file, flags.output)
+    return _change(flags, entries(flags, access), use=flags.use_context)
 
 
 def _parser() -> verbs.Parser:
     made = verbs.parser(
         "kubeconfig",
-        "Write or merge a cluster, a user and a context into a kubeconfig. Server and certificate"
-        " authority are asked of EKS, unless given.",
+        "Add a cluster, a user and a context to a kubeconfig, or update them. EKS is asked for"
+        " server and certificate authority, unless both are given.",
     )
     made.add_argument(
-        "-i", "--cluster-id", metavar="ID", help="the cluster, as its webhook knows it"
+        "-i",
+        "--cluster-id",
+        metavar="ID",
+        help="the cluster, as its webhook knows it: for EKS its name or ARN",
     )
     made.add_argument(
         "--alias", metavar="NAME", help="name of context and cluster (the cluster's and role's)"
     )
     made.add_argument("--server", metavar="URL", help="the API server")
-    made.add_argument("--certificate-authority", metavar="FILE", type=Path, help="its PEM file")
-    made.add_argument("--kubeconfig", metavar="FILE", type=Path, help="file to change (KUBECONFIG)")
+    made.add_argument("--certificate-authority", metavar="FILE", type=_path, help="its PEM file")
+    made.add_argument(
+        "--kubeconfig", metavar="FILE", type=_path, help="file to change (KUBECONFIG)"
+    )
+    made.add_argument(
+        "--no-use-context",
+        dest="use_context",
+        action="store_false",
+        help="leave kubectl's current context as it is",
+    )
+    made.add_argument(
+        "--refresh",
+        action="store_true",
+        help="ask EKS again for server and certificate authority of the current context's cluster,"
+        " and change nothing else (after a rotation of the authority)",
+    )
     made.add_argument(
         "--dry-run", action="store_true", help="show what would change, secrets hidden"
     )
     return made
 
 
+def _path(text: str) -> Path:
+    if not (expanded := expand_home(text)):
+        raise argparse.ArgumentTypeError(f"{text}: this user has no home directory; set HOME")
+    return Path(expanded)
+
+
+def _read_arn(flags: Any) -> None:
+    """Take name and Region from the ARN of an EKS cluster."""
+    if not (flags.cluster_id or "").startswith("arn:"):
+        return
+    parts = flags.cluster_id.split(":", _ARN_PARTS - 1)
+    kind, _, name = parts[-1].partition("/")
+    if len(parts) != _ARN_PARTS or parts[2] != "eks" or kind != "cluster" or not name:
+        raise ClientError(
+            f"{flags.cluster_id!r} is not the ARN of an EKS cluster; give -i its name, or an ARN"
+            " such as arn:aws:eks:eu-west-1:111122223333:cluster/NAME"
+        )
+    flags.cluster_id = name
+    flags.region = flags.region or parts[3]
+
+
 def _described(flags: Any) -> dict[str, str]:
-    """Ask EKS for the cluster's server and certificate authority."""
+    """Ask EKS for the cluster's server and certificate authority.
+
+    Sets the flags to what was asked: a later shell may have another Region, and a local cluster on
+    an Outpost is known to its webhook by its id.
+    """
     caller, endpoint = verbs.credentials(flags, assumed=False)
     answer = botocore_session(flags.profile).call(
         "eks", "describe_cluster", caller, region=endpoint.region, name=flags.cluster_id
     )["cluster"]
-    try:
-        return {
-            "server": answer["endpoint"],
-            "certificate-authority-data": answer["certificateAuthority"]["data"],
-        }
-    except KeyError as error:
+    status = answer.get("status", "not ready")
+    if status not in _SERVING:
         raise ClientError(
-            f"the cluster {flags.cluster_id} is {answer.get('status', 'not ready')} and has no"
-            " endpoint yet; wait until it is ACTIVE"
-        ) from error
+            f"the cluster {flags.cluster_id} is {status}; wait until it is ACTIVE, or correct -i"
+        )
+    flags.region = endpoint.region
+    if answer.get("outpostConfig"):
+        flags.cluster_id = answer["id"]
+    return {"server": answer["endpoint"], _AUTHORITY: answer["certificateAuthority"]["data"]}
 
 
 def _given(flags: Any) -> dict[str, str]:
+    try:
+        parts = urllib.parse.urlsplit(flags.server)
+        valid = parts.scheme in {"https", "http"} and bool(parts.hostname)
+    except ValueError:
+        valid = False
+    if not valid:
+        raise ClientError(
+            f"--server {flags.server} is not a URL; give one such as https://api.example:6443"
+        )
     try:
         authority = flags.certificate_authority.read_bytes()
     except OSError as error:
@@ -102,23 +183,37 @@ def _given(flags: Any) -> dict[str, str]:
             f"cannot read {flags.certificate_authority}: {error.strerror};"
             " see --certificate-authority"
         ) from error
-    return {
-        "server": flags.server,
-        "certificate-authority-data": base64.b64encode(authority).decode(),
-    }
+    if not flags.region:
+        # Pin the Region that this shell or profile chooses; the next shell may choose another.
+        with contextlib.suppress(ClientError):  # the profile may be on another machine only
+            flags.region = token.named_region(token.Surroundings(flags.profile).settings) or None
+    return {"server": flags.server, _AUTHORITY: base64.b64encode(authority).decode()}
 
 
-def entries(flags: Any, access: Mapping[str, str]) -> dict[str, tuple[str, dict[str, Any]]]:
+def _refresh(flags: Any) -> str:
+    """Update the current context's cluster from EKS."""
+    user = current_user.current()
+    signed = user.plugin.flags() if user.plugin else {}
+    flags.cluster_id = flags.cluster_id or signed.get("cluster-id")
+    flags.region = flags.region or signed.get("region")
+    flags.profile = flags.profile or signed.get("profile")
+    cluster.check(flags.cluster_id or "")
+    return _change(flags, {"clusters": (user.cluster, {"cluster": _described(flags)})}, use=False)
+
+
+def entries(flags: Any, access: Mapping[str, str]) -> _Entries:
     """Return the entry for each list of the kubeconfig: its name and what it holds.
 
-    The user's name tells the role, so that several roles in one cluster live side by side. An
+    The user's name tells role and profile, so that several of one cluster live side by side. An
     alias names the cluster's entry too: other regions have clusters of the same id.
     """
     name = flags.alias or flags.cluster_id
     user = name
     if flags.role:
         account, _, role = flags.role.partition("::")[2].partition(":role/")
-        user = f"{name}@{account}:{role}"
+        user += f"@{account}:{role}"
+    if flags.profile:
+        user += f"@{flags.profile}"
     return {
         "clusters": (name, {"cluster": dict(access)}),
         "users": (user, {"user": {"exec": _plugin(flags)}}),
@@ -127,57 +222,113 @@ def entries(flags: Any, access: Mapping[str, str]) -> dict[str, tuple[str, dict[
 
 
 def _plugin(flags: Any) -> dict[str, Any]:
-    """Return the exec section; its flags and variables are those of the reference as well."""
+    """Return the exec section; all flags but --profile are those of the reference."""
     arguments = ["token", "-i", flags.cluster_id]
     for flag, value in (
         ("--role", flags.role),
         ("--external-id", flags.external_id),
         ("--session-name", flags.session_name),
         ("--region", flags.region),
+        # In the arguments, since AWS_PROFILE would yield to keys in the user's shell.
+        ("--profile", flags.profile),
     ):
         if value:
             arguments += [flag, value]
     if flags.forward_session_name:
         arguments.append("--forward-session-name")
-    environment = [{"name": "AWS_PROFILE", "value": flags.profile}] if flags.profile else None
     # In kubectl's order, so that a second run changes nothing.
     return {
         "command": command.COMMAND,
         "args": arguments,
-        "env": environment,
-        "apiVersion": "client.authentication.k8s.io/v1",
+        "env": None,
+        # Java clients compare this with an answer for which they name no version.
+        "apiVersion": exec_credential.DEFAULT_VERSION,
         "installHint": _INSTALL_HINT,
         "provideClusterInfo": False,
         "interactiveMode": "IfAvailable",
     }
 
 
-def merged(
-    content: Mapping[str, Any], new: Mapping[str, tuple[str, dict[str, Any]]]
-) -> dict[str, Any]:
-    """Return a kubeconfig with the entries added, or put in place of those of the same name.
+def _change(flags: Any, new: _Entries, *, use: bool) -> str:
+    """Put entries into the kubeconfig files, and say so."""
+    files = [flags.kubeconfig] if flags.kubeconfig else kubeconfig_file.paths()
+    before = {file: kubeconfig_file.read(file) for file in files}
+    after = merged(before, new, use=use)
+    if flags.dry_run:
+        return "\n".join(_diff(before[file], after[file], file) for file in after)
+    for _ in range(_ATTEMPTS):
+        with contextlib.ExitStack() as locks:
+            for file in sorted(after):
+                locks.enter_context(kubeconfig_file.locked(file))
+            locked = set(after)
+            before = {file: kubeconfig_file.read(file) for file in files}
+            after = merged(before, new, use=use)
+            if locked.issuperset(after):
+                for file, content in after.items():
+                    kubeconfig_file.write(file, yaml_text.dump(content))
+                return _report(new, before, after, use=use, output=flags.output)
+    raise ClientError("another program keeps changing the kubeconfig files; try again")
 
-    Extensions of what is replaced are kept: other programs leave their notes there.
+
+def merged(contents: _Contents, new: _Entries, *, use: bool) -> _Contents:
+    """Return the files that change, with the entries added, or put in place of those of the name.
+
+    As kubectl does, an entry is changed in the file that holds it, and added to the default one.
+
+    Args:
+        contents: every file that kubectl merges, the first one first.
+        new: by list, the name of an entry and what it holds.
+        use: whether the new context becomes the current one.
 
     Raises:
         ClientError: another cluster has the name; accounts and regions know nothing of each
             other's names.
     """
-    result = dict(content or _EMPTY)
+    default = kubeconfig_file.default_of(list(contents))
+    changed: _Contents = {}
     for kind, (name, entry) in new.items():
-        ((inner, value),) = entry.items()
-        old = [each for each in result.get(kind) or [] if each["name"] == name]
-        kept = [each for each in result.get(kind) or [] if each["name"] != name]
-        before = (old[-1].get(inner) if old else None) or {}
-        if before.get("server", value.get("server")) != value.get("server"):
-            raise ClientError(
-                f"the kubeconfig has another cluster {name!r}, at {before['server']}; give this one"
-                f" a name with --alias, or remove that: kubectl config delete-cluster {name}"
-            )
-        extensions = {"extensions": before["extensions"]} if before.get("extensions") else {}
-        result[kind] = [*kept, {"name": name, inner: {**value, **extensions}}]
-    result["current-context"] = new["contexts"][0]
-    return result
+        file = next((it for it in contents if _find(contents[it], kind, name)), default)
+        content = changed.get(file) or dict(contents[file] or _EMPTY)
+        changed[file] = {**content, kind: _replaced(content, kind, name, entry)}
+    if use:
+        file = next((it for it in contents if contents[it].get("current-context")), default)
+        content = changed.get(file) or dict(contents[file] or _EMPTY)
+        changed[file] = {**content, "current-context": new["contexts"][0]}
+    return changed
+
+
+def _find(content: Mapping[str, Any], kind: str, name: str) -> dict[str, Any] | None:
+    found = [entry for entry in content.get(kind) or () if entry["name"] == name]
+    return found[0] if found else None
+
+
+def _replaced(
+    content: Mapping[str, Any], kind: str, name: str, entry: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Return a list of the kubeconfig with one entry in the place of that of its name."""
+    ((inner, value),) = entry.items()
+    old = _find(content, kind, name)
+    before = (old or {}).get(inner) or {}
+    if before.get("server", value.get("server")) != value.get("server"):
+        raise ClientError(
+            f"the kubeconfig has another cluster {name!r}, at {before['server']}; give this one"
+            f" a name with --alias, or remove that: kubectl config delete-cluster {name}"
+        )
+    if kind == "users":
+        kept = {key: before[key] for key in before if key in _KEPT_OF_USER}
+        variables = [
+            variable
+            for variable in (before.get("exec") or {}).get("env") or ()
+            if variable.get("name") != _PROFILE_VARIABLE
+        ]
+        value = {"exec": {**value["exec"], "env": variables or None}}
+    else:
+        kept = {key: before[key] for key in before if key not in _REPLACED[kind]}
+    made = {"name": name, inner: {**value, **kept}}
+    listed = content.get(kind) or []
+    if old is None:
+        return [*listed, made]
+    return [made if each is old else each for each in listed]
 
 
 def _diff(before: dict[str, Any], after: dict[str, Any], file: Path) -> str:
@@ -189,16 +340,32 @@ def _diff(before: dict[str, Any], after: dict[str, Any], file: Path) -> str:
 
 def _redacted(value: Any) -> Any:
     if isinstance(value, dict):
-        return {
-            key: "(hidden)" if key in _SECRETS and child else _redacted(child)
-            for key, child in value.items()
-        }
+        return {key: _hidden(key, child) for key, child in value.items()}
     if isinstance(value, list):
         return [_redacted(child) for child in value]
     return value
 
 
-def _report(context: str, file: Path, output: str) -> str:
+def _hidden(key: str, child: Any) -> Any:
+    if key in _SECRETS and child:
+        return "REDACTED"
+    if key == _AUTHORITY and child:
+        # As `kubectl config view` does: 4 KB of base64 would bury the change. A digest tells
+        # whether it is another one.
+        return f"DATA+OMITTED (sha256 {hashlib.sha256(str(child).encode()).hexdigest()[:12]})"
+    return _redacted(child)
+
+
+def _report(new: _Entries, before: _Contents, after: _Contents, *, use: bool, output: str) -> str:
+    kind = "contexts" if "contexts" in new else "clusters"
+    name = new[kind][0]
+    file = next(it for it in after if _find(after[it], kind, name))
     if output == "json":
-        return json.dumps({"context": context, "kubeconfig": str(file)})
-    return f"kubectl now uses the context {context!r} in {file}"
+        return json.dumps({kind.removesuffix("s"): name, "kubeconfig": str(file)})
+    what = f"{kind.removesuffix('s')} {name!r} in {file}"
+    if all(before[it] == after[it] for it in after):
+        return f"Unchanged: {what} is up to date"
+    old = any(_find(before[it], kind, name) for it in before)
+    verb = "Updated" if old else "Added"
+    context = "" if use or kind == "clusters" else f" --context {shlex.quote(name)}"
+    return f"{verb} {what}; try: kubectl{context} get namespaces"

@@ -26,8 +26,8 @@ _LOCK_SECONDS = 5
 _POLL_SECONDS = 0.05
 
 
-def default_path() -> Path:
-    """Return the file that `kubectl config` adds to: the first that is there, else the last.
+def paths() -> list[Path]:
+    """Return the files that kubectl merges, the first one first.
 
     Raises:
         ClientError: there is no home directory.
@@ -40,8 +40,18 @@ def default_path() -> Path:
                 "this user has no home directory to keep a kubeconfig in; set HOME, or name the"
                 " file with --kubeconfig"
             )
-        return Path(home, ".kube", "config")
-    return next((file for file in listed if file.exists()), listed[-1])
+        return [Path(home, ".kube", "config")]
+    return listed
+
+
+def default_of(files: list[Path]) -> Path:
+    """Return the file that `kubectl config` adds to: the first that is there, else the last."""
+    return next((file for file in files if file.exists()), files[-1])
+
+
+def last_line(text: str) -> str:
+    """Return what a program said last."""
+    return (text.strip().splitlines() or ["no reason given"])[-1]
 
 
 def read(file: Path) -> dict[str, Any]:

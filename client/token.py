@@ -112,7 +112,7 @@ def find(
         explicit=surroundings.explicit,
         settings=settings,
         region=endpoint.region,
-        region_named=bool(region or _named_region(settings)),
+        region_named=bool(region or named_region(settings)),
         caching=caching,
         sharing=sharing,
         warn=warn or _warn,
@@ -201,14 +201,14 @@ def _endpoint(region: str | None, settings: "profiles.Section") -> endpoints.End
     # A region that the caller names is meant, whatever the style, as in the reference.
     legacy = style == "legacy" and not region
     return endpoints.resolve(
-        region or _named_region(settings) or None,
+        region or named_region(settings) or None,
         legacy=legacy,
         fips=_option("use_fips_endpoint", settings) == "true",
         dual_stack=_option("use_dualstack_endpoint", settings) == "true",
     )
 
 
-def _named_region(settings: "profiles.Section") -> str:
+def named_region(settings: "profiles.Section") -> str:
     """Return the Region that the environment or the profile chooses, empty if neither does."""
     environ = os.environ
     named = environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION")

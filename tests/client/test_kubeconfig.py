@@ -68,15 +68,17 @@ def test_writes_a_new_file(write: Run, config: Path) -> None:
     outcome = write("-i my-cluster --region eu-west-1 --profile me")
 
     assert (outcome.code, outcome.err) == (0, "")
-    assert outcome.out == f"kubectl now uses the context 'my-cluster' in {config}\n"
+    assert outcome.out == (
+        f"Added context 'my-cluster@me' in {config}; try: kubectl get namespaces\n"
+    )
     assert config.stat().st_mode & 0o777 == 0o600
     authority = base64.b64encode(PEM.encode()).decode()
     access = {"server": "https://api.example:6443", "certificate-authority-data": authority}
     plugin = {
-        "apiVersion": "client.authentication.k8s.io/v1",
+        "apiVersion": "client.authentication.k8s.io/v1beta1",
         "command": "aws-iam-authenticator",
-        "args": ["token", "-i", "my-cluster", "--region", "eu-west-1"],
-        "env": [{"name": "AWS_PROFILE", "value": "me"}],
+        "args": ["token", "-i", "my-cluster", "--region", "eu-west-1", "--profile", "me"],
+        "env": None,
         "installHint": (
             "aws-iam-authenticator is not installed: pip install kube-iam-authenticator"
         ),
@@ -87,11 +89,14 @@ def test_writes_a_new_file(write: Run, config: Path) -> None:
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": "my-cluster", "cluster": access}],
-        "users": [{"name": "my-cluster", "user": {"exec": plugin}}],
+        "users": [{"name": "my-cluster@me", "user": {"exec": plugin}}],
         "contexts": [
-            {"name": "my-cluster", "context": {"cluster": "my-cluster", "user": "my-cluster"}}
+            {
+                "name": "my-cluster@me",
+                "context": {"cluster": "my-cluster", "user": "my-cluster@me"},
+            }
         ],
-        "current-context": "my-cluster",
+        "current-context": "my-cluster@me",
     }
 
 
@@ -120,7 +125,7 @@ def test_several_roles_live_side_by_side(write: Run, config: Path) -> None:
 
     names = ["my-cluster", "my-cluster@444455556666:Viewer", "my-cluster@111122223333:team/Admin"]
     for kind in ("users", "contexts"):
-        assert [entry["name"] for entry in content[kind]] == names
+        assert {entry["name"] for entry in content[kind]} == {*names}
     assert content["current-context"] == names[-1]
     assert [entry["name"] for entry in content["clusters"]] == ["my-cluster"]
 
@@ -200,8 +205,8 @@ def test_what_is_others_stays(write: Run, config: Path) -> None:
 
     content = loaded(config)
     for kind in ("clusters", "contexts", "users"):
-        assert content[kind][0] == before[kind][0]
-    assert [user["name"] for user in content["users"]] == ["other", "my-cluster"]
+        assert before[kind][0] in content[kind]
+    assert {user["name"] for user in content["users"]} == {"other", "my-cluster"}
     assert "very-secret-too" not in config.read_text()
 
 
@@ -225,6 +230,8 @@ def test_a_dry_run_shows_the_change_without_secrets(write: Run, config: Path) ->
     assert "-current-context: other" in outcome.out
     assert "+current-context: my-cluster" in outcome.out
     assert "very-secret" not in outcome.out
+    assert "DATA+OMITTED" in outcome.out
+    assert base64.b64encode(PEM.encode()).decode() not in outcome.out
     assert config.read_text() == OTHERS
 
 
@@ -268,6 +275,103 @@ def test_a_flag_names_the_file(write: Run, config: Path, home: Path) -> None:
 
     assert (home / "flagged").exists()
     assert not config.exists()
+
+
+def test_profiles_live_side_by_side(write: Run, config: Path) -> None:
+    write("-i my-cluster --profile a")
+    write("-i my-cluster --profile b")
+
+    args = {user["name"]: user["user"]["exec"]["args"] for user in loaded(config)["users"]}
+    assert args == {
+        "my-cluster@a": ["token", "-i", "my-cluster", "--profile", "a"],
+        "my-cluster@b": ["token", "-i", "my-cluster", "--profile", "b"],
+    }
+
+
+def test_the_region_of_this_shell_is_remembered(
+    write: Run, config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A later shell may sign for another Region, of another partition."""
+    monkeypatch.setenv("AWS_REGION", "cn-north-1")
+
+    write()
+
+    [user] = loaded(config)["users"]
+    assert user["user"]["exec"]["args"] == ["token", "-i", "my-cluster", "--region", "cn-north-1"]
+
+
+def test_what_was_not_set_here_stays(write: Run, config: Path) -> None:
+    write()
+    content = loaded(config)
+    content["clusters"][0]["cluster"] |= {
+        "proxy-url": "http://proxy.example",
+        "tls-server-name": "api.internal",
+    }
+    content["contexts"][0]["context"]["namespace"] = "team"
+    variables = [{"name": "HTTPS_PROXY", "value": "http://p"}]
+    content["users"][0]["user"]["exec"]["env"] = [
+        *variables,
+        {"name": "AWS_PROFILE", "value": "old"},
+    ]
+    config.write_text(yaml.safe_dump(content))
+
+    assert write().out.startswith("Updated context")
+
+    after = loaded(config)
+    content["users"][0]["user"]["exec"]["env"] = variables
+    assert after == content
+
+
+def test_an_entry_is_changed_in_the_file_that_holds_it(
+    write: Run, home: Path, kubectl: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = home / "first", home / "second"
+    write(f"-i my-cluster --kubeconfig {second}")
+    first.write_text(OTHERS.replace("my-cluster", "another"))
+    monkeypatch.setenv("KUBECONFIG", f"{first}{os.pathsep}{second}")
+
+    write("-i my-cluster --region eu-west-1")
+
+    shown = subprocess.run(
+        [kubectl, "config", "view", "--minify", "-o", "json"], capture_output=True, check=True
+    )
+    content = json.loads(shown.stdout)
+    assert content["current-context"] == "my-cluster"
+    assert "eu-west-1" in content["users"][0]["user"]["exec"]["args"]
+    assert loaded(first)["current-context"] == "my-cluster"
+    assert {user["name"] for user in loaded(first)["users"]} == {"other", "another"}
+
+
+def test_the_current_context_can_stay(write: Run, config: Path) -> None:
+    config.parent.mkdir()
+    config.write_text(OTHERS)
+
+    outcome = write("-i my-cluster --no-use-context")
+
+    assert loaded(config)["current-context"] == "other"
+    assert "try: kubectl --context my-cluster get namespaces" in outcome.out
+
+
+def test_a_tilde_means_the_home_directory(
+    write: Run, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    working = tmp_path / "working"
+    working.mkdir()
+    monkeypatch.chdir(working)
+
+    write("-i my-cluster --kubeconfig=~/flagged --certificate-authority=~/ca.pem")
+
+    assert (home / "flagged").exists()
+    assert list(working.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "server", ["127.0.0.1:1", "api.example", "ftp://api.example", "https://", "https://[x"]
+)
+def test_a_server_is_a_url(server: str, write: Run) -> None:
+    refusal = write(f"-i my-cluster --server {server}").refusal()
+
+    assert f"--server {server} is not a URL" in refusal
 
 
 def test_a_link_stays_one(write: Run, config: Path, home: Path) -> None:
@@ -357,11 +461,12 @@ class TestFromEks:
                     "certificateAuthority": {"data": "Q0E="},
                 }
             },
+            "error": "ResourceNotFoundException",
         }
 
         def answer(request: Any, **_: object) -> object:
             state["asked"].append(request.url)
-            code = {"x-amzn-errortype": "ResourceNotFoundException"}
+            code = {"x-amzn-errortype": state["error"]}
             return response(request.url, state["status"], json.dumps(state["answer"]), code)
 
         make = botocore.session.Session
@@ -385,15 +490,81 @@ class TestFromEks:
             "server": "https://eks.example",
             "certificate-authority-data": "Q0E=",
         }
+        [user] = loaded(config)["users"]
+        assert user["user"]["exec"]["args"] == [
+            "token",
+            "-i",
+            "my-cluster",
+            "--region",
+            "eu-west-1",
+        ]
 
-    def test_a_cluster_that_is_not_ready(
+    def test_takes_name_and_region_from_an_arn(
         self, eks: dict[str, Any], config: Path, capfd: pytest.CaptureFixture[str]
     ) -> None:
-        eks["answer"] = {"cluster": {"status": "CREATING"}}
+        arn = "arn:aws-cn:eks:cn-north-1:111122223333:cluster/my-cluster"
+
+        assert kubeconfig.main(["-i", arn]) == 0
+
+        assert eks["asked"] == ["https://eks.cn-north-1.amazonaws.com.cn/clusters/my-cluster"]
+        [user] = loaded(config)["users"]
+        assert user["user"]["exec"]["args"] == [
+            "token",
+            "-i",
+            "my-cluster",
+            "--region",
+            "cn-north-1",
+        ]
+
+    @pytest.mark.parametrize(
+        "arn", ["arn:aws:iam::111122223333:role/x", "arn:aws:eks:r:1:cluster/"]
+    )
+    def test_refuses_the_arn_of_something_else(
+        self, arn: str, eks: dict[str, Any], capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        assert kubeconfig.main(["-i", arn]) == 1
+        assert "is not the ARN of an EKS cluster" in capfd.readouterr().err
+
+    def test_signs_for_the_id_of_a_local_cluster_on_an_outpost(
+        self, eks: dict[str, Any], config: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        """As `aws eks update-kubeconfig` does."""
+        eks["answer"]["cluster"] |= {"id": "1a2b-3c4d", "outpostConfig": {"outpostArns": ["x"]}}
+
+        assert kubeconfig.main(["-i", "my-cluster", "--region", "eu-west-1"]) == 0
+
+        [user] = loaded(config)["users"]
+        assert user["user"]["exec"]["args"][:3] == ["token", "-i", "1a2b-3c4d"]
+
+    @pytest.mark.usefixtures("path")
+    def test_refresh_takes_a_rotated_authority_and_changes_nothing_else(
+        self, eks: dict[str, Any], config: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        kubeconfig.main(["-i", "my-cluster", "--region", "eu-west-1", "--alias", "prod"])
+        before = loaded(config)
+        eks["answer"]["cluster"]["certificateAuthority"]["data"] = "TkVX"
+
+        assert kubeconfig.main(["--refresh"]) == 0
+
+        assert eks["asked"][-1] == "https://eks.eu-west-1.amazonaws.com/clusters/my-cluster"
+        before["clusters"][0]["cluster"]["certificate-authority-data"] = "TkVX"
+        assert loaded(config) == before
+        assert "Updated cluster 'prod'" in capfd.readouterr().out
+
+    @pytest.fixture
+    def path(self, kubectl: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("PATH", f"{kubectl.parent}{os.pathsep}{os.environ['PATH']}")
+        monkeypatch.delenv("KUBECONFIG", raising=False)
+
+    @pytest.mark.parametrize("status", ["CREATING", "DELETING", "FAILED", "PENDING"])
+    def test_a_cluster_that_is_not_active(
+        self, status: str, eks: dict[str, Any], config: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        eks["answer"]["cluster"]["status"] = status
 
         assert kubeconfig.main(["-i", "my-cluster"]) == 1
 
-        assert "the cluster my-cluster is CREATING" in capfd.readouterr().err
+        assert f"the cluster my-cluster is {status}" in capfd.readouterr().err
         assert not config.exists()
 
     def test_a_cluster_that_is_not_there(
@@ -406,6 +577,7 @@ class TestFromEks:
         line = capfd.readouterr().err
         assert line.startswith(f"{PREFIX}cannot call eks:describe_cluster")
         assert "No cluster found" in line
+        assert "check the cluster's name and --region" in line
 
 
 def test_without_kubectl_a_new_file_is_written_all_the_same(
