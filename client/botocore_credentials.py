@@ -4,9 +4,11 @@ botocore knows how; this module asks it and turns what goes wrong into words tha
 it costs a fifth of a second, so only a token that needs it does.
 """
 
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import botocore.awsrequest
 import botocore.config
@@ -18,6 +20,7 @@ import botocore.utils
 from . import botocore_chain, botocore_faults
 from .credentials import Credentials
 from .errors import ClientError
+from .profiles import profile_of
 
 if TYPE_CHECKING:
     from .profiles import Section
@@ -34,19 +37,12 @@ _ATTEMPTS = 3
 class BotocoreSession:
     """botocore's view of one profile, or of the environment when none is named."""
 
-    def __init__(self, profile: str | None, *, explicit: bool = True) -> None:
-        """Start a session.
-
-        Args:
-            profile: the profile; None for the default one.
-            explicit: whether the caller named it, which leaves the environment's keys out.
-        """
-        self._session: Any = botocore.session.Session(profile=profile if explicit else None)
-        if not explicit:
+    def __init__(self, profile: str | None) -> None:
+        self._session: Any = botocore.session.Session(profile=profile)
+        if profile is None:
             # botocore prefers AWS_DEFAULT_PROFILE, and takes an empty AWS_PROFILE for a name.
-            self._session.get_component("config_store").set_config_provider(
-                "profile", botocore.configprovider.ConstantProvider(profile)
-            )
+            chosen = botocore.configprovider.ConstantProvider(profile_of(os.environ))
+            self._session.get_component("config_store").set_config_provider("profile", chosen)
         self._bounded = False
 
     @property
@@ -176,22 +172,22 @@ class BotocoreSession:
             aws_session_token=caller.session_token,
         )
 
-    def date_of(self, host: str) -> str:
-        """Return the HTTP header ``Date`` of whatever a host answers; nothing is sent to it.
+    def fetch(self, url: str, headers: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
+        """Return status, headers and body of what a host answers to a GET request.
 
         Raises:
             ClientError: it could not be reached.
         """
-        url = f"https://{host}/"
+        host = urlsplit(url).hostname or ""
         http = botocore.httpsession.URLLib3Session(
             timeout=(_CONNECT_SECONDS, _READ_SECONDS),
             proxies=botocore.utils.get_environ_proxies(url),
             verify=self._session.get_config_variable("ca_bundle") or True,
         )
         with self._explained(f"reach {host}"):
-            answer = http.send(botocore.awsrequest.AWSRequest("GET", url).prepare())
-        date: str = answer.headers.get("date", "")
-        return date
+            request = botocore.awsrequest.AWSRequest("GET", url, headers=dict(headers))
+            answer = http.send(request.prepare())
+        return answer.status_code, answer.headers, answer.content
 
     def _bound_waits(self) -> None:
         if self._bounded:

@@ -96,6 +96,17 @@ def resolve(
     return Endpoint(f"{service}.{region}.{dual if dual_stack else plain}", region)
 
 
+def hosts(region: str) -> frozenset[str]:
+    """Return every STS host of a Region.
+
+    Raises:
+        ClientError: the Region is not the name of a Region.
+    """
+    options = [(fips, dual) for fips in (False, True) for dual in (False, True)]
+    found = {resolve(region, fips=fips, dual_stack=dual).host for fips, dual in options}
+    return frozenset(found | ({_GLOBAL_HOST} if region == _DEFAULT_REGION else set()))
+
+
 def _check(region: str) -> None:
     """Refuse what is not the name of a Region: the text becomes part of a host name.
 

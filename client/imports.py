@@ -11,12 +11,8 @@ if TYPE_CHECKING:
     from .botocore_credentials import BotocoreSession
 
 
-def botocore_session(profile: str | None, *, explicit: bool = True) -> BotocoreSession:
+def botocore_session(profile: str | None) -> BotocoreSession:
     """Return botocore's session for a profile, or the environment's.
-
-    Args:
-        profile: the profile; None for the default one.
-        explicit: whether the caller named it, which leaves the environment's keys out.
 
     The single-file plugin starts without site-packages (``-S``), which is faster; they are added
     now, for the interpreter that runs it.
@@ -38,4 +34,4 @@ def botocore_session(profile: str | None, *, explicit: bool = True) -> BotocoreS
             f"these credentials need botocore ({error}); run `{sys.executable} -m pip install"
             " botocore`, or put keys in the environment"
         ) from error
-    return BotocoreSession(profile or None, explicit=explicit)
+    return BotocoreSession(profile or None)

@@ -53,6 +53,14 @@ class SharedFiles:
         return {**self.config.get(name, {}), **self.credentials.get(name, {})}
 
 
+def profile_of(environ: "Mapping[str, str]") -> str | None:
+    """Return the profile that the environment chooses, in the reference's order.
+
+    A variable that is set and empty counts as unset.
+    """
+    return environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE") or None
+
+
 def credentials_path(environ: "Mapping[str, str]") -> str:
     """Return where the shared credentials file is, before `~` and variables are expanded."""
     return environ.get("AWS_SHARED_CREDENTIALS_FILE", "~/.aws/credentials")

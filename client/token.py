@@ -145,15 +145,13 @@ def sign(
 class Surroundings:
     """What the environment and the shared files say, and botocore where that is not all."""
 
-    __slots__ = ("_name", "_session", "explicit", "profile", "ready", "settings")
+    __slots__ = ("_session", "explicit", "profile", "ready", "settings")
 
     def __init__(self, profile: str | None) -> None:
         environ = os.environ
-        # In the reference's order. A variable that is set and empty counts as unset.
-        name = profile or environ.get("AWS_PROFILE") or environ.get("AWS_DEFAULT_PROFILE")
+        name = profile or profiles.profile_of(environ)
         self.explicit = bool(profile)
         self.profile = name or "default"
-        self._name = name or None
         self.ready: credentials.Credentials | None = None
         self._session: BotocoreSession | None = None
         try:
@@ -181,7 +179,7 @@ class Surroundings:
         if self._session is None:
             from .imports import botocore_session  # noqa: PLC0415 - takes 200 ms
 
-            self._session = botocore_session(self._name, explicit=self.explicit)
+            self._session = botocore_session(self.profile if self.explicit else None)
         return self._session
 
 

@@ -14,6 +14,8 @@ from .errors import ClientError
 from .roles import Role
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .credentials import Credentials
     from .endpoints import Endpoint
 
@@ -47,6 +49,22 @@ def parser(verb: str, description: str) -> Parser:
         "-o", "--output", choices=("text", "json"), default="text", help="how to show the result"
     )
     return made
+
+
+def adopt(flags: Any, others: Mapping[str, str]) -> None:
+    """Take those of the verb ``token``'s flags that the command line does not have.
+
+    Args:
+        flags: what `parser` parsed; changed.
+        others: flags of the verb ``token``, by long name.
+    """
+    for name in ("profile", "region", "role", "external_id", "session_name"):
+        given = getattr(flags, name)
+        named = name != "role" or given != os.environ.get("DEFAULT_ROLE")
+        if not (given and named):
+            setattr(flags, name, others.get(name.replace("_", "-")) or given)
+    if others.get("forward-session-name") and not flags.session_name:
+        flags.forward_session_name = True
 
 
 def role(flags: Any) -> Role | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from typing import TYPE_CHECKING, Any
 
-from . import command, kubeconfig_file, verbs
+from . import command, current_user, kubeconfig_file, verbs
 from .errors import ClientError
 from .imports import botocore_session
 
@@ -15,22 +16,28 @@ if TYPE_CHECKING:
 
 
 def main(arguments: list[str]) -> int:
-    """Run the verb and return the exit code."""
-    return command.answer(_run, arguments)
+    """Run the verb; the exit code is 1 if the cluster, once asked, did not take the identity."""
+    failed: list[str] = []
+    return command.answer(_run, arguments, failed) or int(bool(failed))
 
 
-def _run(arguments: list[str]) -> str:
+def _run(arguments: list[str], failed: list[str]) -> str:
     flags = _parser().parse_args(arguments)
+    seen = bool(flags.cluster or flags.context)
+    shown: dict[str, Any] = {}
+    if seen:
+        shown = _plugin(flags)
     signer, endpoint = verbs.credentials(flags)
-    shown: dict[str, Any] = {
+    shown |= {
         **identity(signer, profile=flags.profile, region=endpoint.region),
         "source": signer.source,
         "expires": _time(signer),
         "accessKeyId": signer.access_key,
         "sts": endpoint.host,
     }
-    if flags.cluster:
-        shown["cluster"] = cluster_view()
+    if seen:
+        shown["cluster"] = cluster_view(flags.context)
+        failed += [str(shown["cluster"]["error"])] if "error" in shown["cluster"] else []
     if flags.output == "json":
         return json.dumps(shown)
     return "\n".join(
@@ -45,9 +52,25 @@ def _parser() -> verbs.Parser:
     made.add_argument(
         "--cluster",
         action="store_true",
-        help="show besides whom the cluster of kubectl's current context takes its user for",
+        help="examine what kubectl runs for its current context, and show who the cluster sees",
     )
+    made.add_argument("--context", metavar="NAME", help="the same for another context")
     return made
+
+
+def _plugin(flags: Any) -> dict[str, Any]:
+    """Return how kubectl gets the user's credentials, and take its flags and variables."""
+    user = current_user.current(flags.context)
+    plugin = user.plugin
+    if plugin is None:
+        return {"context": user.context, "plugin": "none: the user's entry runs no program"}
+    verbs.adopt(flags, plugin.flags())
+    os.environ.update(plugin.environment)
+    return {
+        "context": user.context,
+        "plugin": plugin.line(),
+        "signsFor": plugin.signed_cluster or "unknown",
+    }
 
 
 def identity(signer: Credentials, *, profile: str | None, region: str) -> dict[str, str]:
@@ -62,17 +85,24 @@ def identity(signer: Credentials, *, profile: str | None, region: str) -> dict[s
     return {"arn": answer["Arn"], "account": answer["Account"], "userId": answer["UserId"]}
 
 
-def cluster_view() -> dict[str, Any]:
-    """Return the user of kubectl's current context as the cluster sees it, or why it is unknown."""
+def cluster_view(context: str | None = None) -> dict[str, Any]:
+    """Return the user of a context as the cluster sees it, or why it is unknown."""
+    chosen = ("--context", context) if context else ()
     try:
-        shown = kubeconfig_file.kubectl("auth", "whoami", "--output=json", "--request-timeout=10s")
+        shown = kubeconfig_file.kubectl(
+            "auth", "whoami", "--output=json", "--request-timeout=10s", *chosen
+        )
     except ClientError as error:
         return {"error": str(error)}
     if shown.returncode:
-        lines = shown.stderr.strip().splitlines() or ["no reason given"]
-        return {"error": lines[-1]}
-    user = json.loads(shown.stdout)["status"]["userInfo"]
-    return {"username": user["username"], "groups": user.get("groups", [])}
+        # kubectl adds advice of many lines to a plugin that is missing.
+        found = [line for line in shown.stderr.splitlines() if "exec: executable" in line]
+        return {"error": found[0] if found else kubeconfig_file.last_line(shown.stderr)}
+    try:
+        user = json.loads(shown.stdout)["status"]["userInfo"]
+        return {"username": user["username"], "groups": user.get("groups", [])}
+    except (ValueError, KeyError, TypeError):
+        return {"error": "kubectl auth whoami printed no user; is it older than 1.28?"}
 
 
 def _time(signer: Credentials) -> str:

@@ -7,9 +7,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+import client
 from client import doctor, whoami
 from dev.aws_double import AwsDouble
 from dev.aws_double.principals import user
@@ -62,6 +64,10 @@ def kubectl(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., No
         program.parent.mkdir()
         program.write_text(f"#!/bin/sh\ncase $1 in\n{cases}esac\n")
         program.chmod(0o755)
+        plugin = program.with_name("aws-iam-authenticator")
+        plugin.write_text(f'#!/bin/sh\nexec {sys.executable} -m client "$@"\n')
+        plugin.chmod(0o755)
+        monkeypatch.setenv("PYTHONPATH", str(Path(client.__file__).parents[1]))
         monkeypatch.setenv("PATH", f"{program.parent}{os.pathsep}{os.environ['PATH']}")
 
     return install
@@ -77,15 +83,27 @@ USER_INFO = {
 
 
 def kubeconfig_of(user_entry: object) -> str:
-    return printed({"current-context": "prod", "users": [{"name": "a", "user": user_entry}]})
+    return printed(
+        {
+            "current-context": "prod",
+            "contexts": [{"name": "prod", "context": {"cluster": "prod", "user": "a"}}],
+            "users": [{"name": "a", "user": user_entry}],
+        }
+    )
 
 
 PLUGIN = {
     "exec": {
         "apiVersion": "client.authentication.k8s.io/v1beta1",
         "command": "aws-iam-authenticator",
+        "args": ["token", "-i", "c"],
     }
 }
+
+
+def plugin_with(*arguments: str, **variables: str) -> dict[str, Any]:
+    environment = [{"name": name, "value": value} for name, value in variables.items()]
+    return {"exec": {**PLUGIN["exec"], "args": ["token", *arguments], "env": environment or None}}
 
 
 @pytest.mark.usefixtures("aws")
@@ -119,20 +137,36 @@ class TestWhoami:
     def test_shows_the_clusters_view(
         self, run: Callable[..., Outcome], kubectl: Callable[..., None]
     ) -> None:
-        kubectl(auth=printed(USER_INFO))
-
-        outcome = run(whoami.main, "--cluster")
-
-        assert "cluster:      alice (groups: dev, system:authenticated)\n" in outcome.out
-
-    def test_a_cluster_that_refuses_is_no_fault(
-        self, run: Callable[..., Outcome], kubectl: Callable[..., None]
-    ) -> None:
-        kubectl(auth="echo 'error: You must be logged in (Unauthorized)' >&2; exit 1")
+        kubectl(config=kubeconfig_of(PLUGIN), auth=printed(USER_INFO))
 
         outcome = run(whoami.main, "--cluster")
 
         assert outcome.code == 0
+        assert "plugin:       aws-iam-authenticator token -i c\n" in outcome.out
+        assert "signsFor:     c\n" in outcome.out
+        assert "cluster:      alice (groups: dev, system:authenticated)\n" in outcome.out
+
+    def test_with_a_cluster_it_is_whom_kubectl_signs_as(
+        self, run: Callable[..., Outcome], kubectl: Callable[..., None]
+    ) -> None:
+        """The shell's own identity, alice, says nothing about that."""
+        kubectl(config=kubeconfig_of(plugin_with("-i", "c", "-r", DEV.arn, "-s", "me")))
+
+        outcome = run(whoami.main, "--cluster")
+
+        assert f"arn:          arn:aws:sts::{ACCOUNT}:assumed-role/dev/me\n" in outcome.out
+
+    def test_a_cluster_that_refuses_is_a_fault(
+        self, run: Callable[..., Outcome], kubectl: Callable[..., None]
+    ) -> None:
+        kubectl(
+            config=kubeconfig_of(PLUGIN),
+            auth="echo 'error: You must be logged in (Unauthorized)' >&2; exit 1",
+        )
+
+        outcome = run(whoami.main, "--cluster")
+
+        assert outcome.code == 1
         assert "cluster:      unknown: error: You must be logged in (Unauthorized)" in outcome.out
 
     @pytest.mark.parametrize("verb", [whoami.main, doctor.main], ids=["whoami", "doctor"])
@@ -196,7 +230,94 @@ class TestDoctor:
 
         assert (outcome.code, outcome.err) == (0, "")
         assert statuses(outcome) == HEALTHY
-        assert text(outcome, "identity") == ALICE.arn
+        assert text(outcome, "identity") == f"{ALICE.arn} at sts.eu-west-1.amazonaws.com"
+        assert text(outcome, "kubeconfig") == (
+            "context prod, cluster prod; kubectl runs: aws-iam-authenticator token -i c"
+        )
+        assert text(outcome, "plugin").endswith("signs for the cluster id c")
+
+    def test_examines_what_kubectl_runs_and_not_the_shell(
+        self,
+        run: Callable[..., Outcome],
+        kubectl: Callable[..., None],
+        monkeypatch: pytest.MonkeyPatch,
+        home: Path,
+    ) -> None:
+        (home / ".aws" / "credentials").write_text(ALICE.profile("alice"))
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAOTHER")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "other")
+        entry = plugin_with("-i", "staging", "--profile", "alice", AWS_REGION="eu-central-1")
+        kubectl(config=kubeconfig_of(entry), auth=printed(USER_INFO))
+
+        outcome = run(doctor.main, "-o", "json")
+
+        assert outcome.code == 0
+        assert text(outcome, "identity") == f"{ALICE.arn} at sts.eu-central-1.amazonaws.com"
+        assert "signs for the cluster id staging" in text(outcome, "plugin")
+        assert "AWS_REGION=... aws-iam-authenticator token -i staging" in text(
+            outcome, "kubeconfig"
+        )
+
+    def test_a_plugin_that_is_not_there(
+        self, run: Callable[..., Outcome], kubectl: Callable[..., None]
+    ) -> None:
+        entry = {"exec": {**PLUGIN["exec"], "command": "absent-plugin"}}
+        kubectl(config=kubeconfig_of(entry), auth=printed(USER_INFO))
+
+        outcome = run(doctor.main, "-o", "json")
+
+        assert outcome.code == 1
+        assert "absent-plugin is not there" in text(outcome, "plugin")
+
+    def test_the_plugins_own_words_are_shown(
+        self, run: Callable[..., Outcome], kubectl: Callable[..., None]
+    ) -> None:
+        kubectl(config=kubeconfig_of(plugin_with("-i", "c", "--profile", "absent")))
+
+        outcome = run(doctor.main, "-o", "json")
+
+        assert outcome.code == 1
+        assert "fails with exit code 1: AWS profile 'absent' does not exist" in text(
+            outcome, "plugin"
+        )
+
+    @pytest.mark.parametrize(
+        ("error", "cure"),
+        [
+            ("tls: failed: x509: certificate signed by unknown authority", "kubeconfig --refresh"),
+            ("plugin is not permitted by the credential plugin allowlist", "kubectl kuberc view"),
+            ("You must be logged in to the server (Unauthorized)", "for a mapping of the ARN"),
+            ("dial tcp: connection refused", "HTTPS_PROXY"),
+        ],
+    )
+    def test_each_failure_of_kubectl_has_its_cure(
+        self, error: str, cure: str, run: Callable[..., Outcome], kubectl: Callable[..., None]
+    ) -> None:
+        kubectl(config=kubeconfig_of(PLUGIN), auth=f"echo 'error: {error}' >&2; exit 1")
+
+        assert cure in text(run(doctor.main, "-o", "json"), "cluster")
+
+    def test_ends_with_a_summary(
+        self, run: Callable[..., Outcome], kubectl: Callable[..., None]
+    ) -> None:
+        kubectl(config=kubeconfig_of(PLUGIN), auth=printed(USER_INFO))
+
+        assert run(doctor.main).out.endswith("\nReady: kubectl can log in.\n")
+
+    @pytest.mark.parametrize("columns", [80, 120])
+    def test_no_line_is_wider_than_the_terminal(
+        self,
+        columns: int,
+        run: Callable[..., Outcome],
+        kubectl: Callable[..., None],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        kubectl(config=kubeconfig_of({"token": "x"}), auth="echo Unauthorized >&2; exit 1")
+        monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+        monkeypatch.setenv("COLUMNS", str(columns))
+        monkeypatch.setenv("NO_COLOR", "1")
+
+        assert max(map(len, run(doctor.main).out.splitlines())) <= columns
 
     def test_is_plain_text_where_there_is_no_terminal(
         self, run: Callable[..., Outcome], kubectl: Callable[..., None]
@@ -206,7 +327,7 @@ class TestDoctor:
         outcome = run(doctor.main)
 
         assert "\x1b" not in outcome.out
-        assert outcome.out.startswith("ok       credentials  the environment")
+        assert outcome.out.startswith("ok       kubeconfig   context prod")
 
     @pytest.mark.parametrize(("variable", "coloured"), [("", True), ("NO_COLOR", False)])
     def test_is_coloured_at_a_terminal(
@@ -286,7 +407,7 @@ class TestDoctor:
 
         outcome = run(doctor.main, "-o", "json")
 
-        assert text(outcome, "proxy") == "HTTPS_PROXY is no URL; correct it"
+        assert text(outcome, "proxy") == "HTTPS_PROXY is not a URL; correct it"
         assert "hidden" not in outcome.out
 
     def test_without_credentials_it_goes_on(
@@ -302,12 +423,13 @@ class TestDoctor:
 
         assert outcome.code == 1
         skipped = dict.fromkeys(("region", "clock", "identity"), "skipped")
-        assert statuses(outcome) == HEALTHY | skipped | {"credentials": "fault"}
+        faults = dict.fromkeys(("plugin", "credentials"), "fault")
+        assert statuses(outcome) == HEALTHY | skipped | faults
 
     @pytest.mark.parametrize(
         ("entry", "status", "phrase"),
         [
-            ({"token": "x"}, "warning", "runs no plugin"),
+            ({"token": "x"}, "skipped", "no plugin"),
             (
                 {"exec": {"apiVersion": "client.authentication.k8s.io/v1alpha1", "command": "x"}},
                 "fault",
@@ -339,7 +461,7 @@ class TestDoctor:
         outcome = run(doctor.main, "-o", "json")
 
         assert outcome.code == 1
-        assert "ask the cluster's administrator for a mapping" in text(outcome, "cluster")
+        assert "ask its administrator for a mapping" in text(outcome, "cluster")
 
     def test_no_kubeconfig(self, run: Callable[..., Outcome], kubectl: Callable[..., None]) -> None:
         kubectl(config="echo 'error: current-context must exist' >&2; exit 1")
