@@ -85,10 +85,14 @@ class BotocoreSession:
             found = botocore_chain.resolver(self._session, own_region or region).load_credentials()
             if found is None:
                 raise ClientError(botocore_faults.none_found(self._profile))
+            # No public name tells when they end; the AWS CLI reads this one too.
+            end = getattr(found, "_expiry_time", None)
+            if end is not None and end.tzinfo is None:
+                raise ClientError(botocore_faults.no_zone(self._profile))
             frozen = found.get_frozen_credentials()
             if not region_named and found.method == botocore_chain.INSTANCE:
                 own_region = botocore_chain.instance_region(self._session)
-            # No public name tells when they end; the AWS CLI reads this one too.
+            # They may have been refreshed.
             end = getattr(found, "_expiry_time", None)
         return Credentials(
             frozen.access_key,

@@ -21,8 +21,6 @@ FOREIGN_ERRORS = (BotoCoreError, AwsError, OSError, ValueError, KeyError, Runtim
 
 # The first type that fits gives the cure.
 _CURES: tuple[tuple[type[BaseException], str], ...] = (
-    (exceptions.SSOError, "run `aws sso login --profile {profile}`"),
-    (exceptions.TokenRetrievalError, "run `aws sso login --profile {profile}`"),
     (exceptions.LoginError, "run `aws login --profile {profile}`"),
     (exceptions.PartialCredentialsError, "complete profile {profile} or the environment"),
     (exceptions.ParamValidationError, "correct that flag or setting"),
@@ -87,6 +85,14 @@ def none_found(profile: str) -> str:
     )
 
 
+def no_zone(profile: str) -> str:
+    """Say that a credential source gave an end without a time zone."""
+    return (
+        f"the credential source of profile {profile!r} gives an Expiration without a time zone;"
+        " make it end in Z, such as 2031-01-31T08:00:00Z"
+    )
+
+
 def explain(error: BaseException, *, doing: str, session: Any) -> str:
     """Say what failed, why, and what to do.
 
@@ -108,6 +114,35 @@ def _unknown_profile(error: Any, _doing: str, session: Any) -> str:
         os.environ,
         explicit=session.instance_variables().get("profile") is not None,
     )
+
+
+def _no_login(error: Any, doing: str, session: Any) -> str:
+    profile = shlex.quote(_profile_of_login(session))
+    return f"cannot {doing}: {_reason(error)}; run `aws sso login --profile {profile}`"
+
+
+def _profile_of_login(session: Any) -> str:
+    """Return the profile that has the SSO settings: the one in force, or one of its sources."""
+    profiles = session.full_config.get("profiles", {})
+    name, seen = profile_of(session), set[str]()
+    while name not in seen:
+        seen.add(name)
+        settings = profiles.get(name, {})
+        if "sso_session" in settings or "sso_start_url" in settings:
+            return name
+        name = settings.get("source_profile", name)
+    return profile_of(session)
+
+
+def _unreadable_path(error: Any, doing: str, session: Any) -> str:
+    settings = session.full_config.get("profiles", {}).get(profile_of(session), {})
+    named = {
+        "AWS_WEB_IDENTITY_TOKEN_FILE": os.environ.get("AWS_WEB_IDENTITY_TOKEN_FILE"),
+        "web_identity_token_file": settings.get("web_identity_token_file"),
+    }
+    owners = [name for name, path in named.items() if path and path == error.filename]
+    cure = f"correct {owners[0]}" if owners else _cure(error, profile_of(session))
+    return f"cannot {doing}: cannot read {error.filename}: {error.strerror}; {cure}"
 
 
 def _unreadable(error: Any, _doing: str, _session: Any) -> str:
@@ -134,7 +169,11 @@ def _refused(error: Any, doing: str, session: Any) -> str:
 _DESCRIBED: tuple[tuple[type[BaseException], Callable[[Any, str, Any], str]], ...] = (
     (exceptions.ProfileNotFound, _unknown_profile),
     (exceptions.ConfigParseError, _unreadable),
+    (exceptions.SSOError, _no_login),
+    (exceptions.TokenRetrievalError, _no_login),
     (AwsError, _refused),
+    (FileNotFoundError, _unreadable_path),
+    (PermissionError, _unreadable_path),
 )
 
 

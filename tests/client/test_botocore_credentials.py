@@ -244,6 +244,25 @@ FAULTS = {
         "",
         ["run `aws sso login --profile me`"],
     ),
+    "single sign-on of the source profile, never logged in": (
+        f"""
+        [profile me]
+        role_arn = {ROLE}
+        source_profile = portal
+        [profile portal]
+        sso_account_id = 111122223333
+        sso_role_name = Admin
+        sso_start_url = https://example.awsapps.com/start
+        sso_region = eu-west-1
+        """,
+        "",
+        ["run `aws sso login --profile portal`"],
+    ),
+    "web identity token file that is missing": (
+        f"[profile me]\nrole_arn = {ROLE}\nweb_identity_token_file = /absent\n",
+        "",
+        ["cannot read /absent: No such file", "correct web_identity_token_file"],
+    ),
     "role without anybody who may assume it": (
         f"[profile me]\nrole_arn = {ROLE}\ncredential_source = Environment\n",
         "",
@@ -320,6 +339,21 @@ def test_each_fault_names_its_cause_and_cure(
 
     for phrase in phrases:
         assert phrase in line
+
+
+def test_an_end_without_a_time_zone_is_named(
+    run: Run, files: Callable[..., None], home: Path
+) -> None:
+    answer = {
+        "Version": 1,
+        "AccessKeyId": "ASIA",
+        "SecretAccessKey": "s",
+        "SessionToken": "t",
+        "Expiration": "2099-01-01T00:00:00",
+    }
+    files(process(home, answer), profile="me")
+
+    assert "gives an Expiration without a time zone" in run().refusal()
 
 
 SSO = "sso_start_url = https://example.awsapps.com/start\nsso_region = eu-west-1\n"

@@ -59,7 +59,7 @@ def test_a_configuration_that_the_reference_refuses_is_told() -> None:
 
 def test_an_oracle_that_ends_early_is_an_error() -> None:
     nonsense = Caller("nonsense::::", "", "")
-    with pytest.raises(OracleError, match="0 of 1 answered.*nonsense"):
+    with pytest.raises(OracleError, match=r"0 of 1 answered.*nonsense"):
         oracle.ask([Question(("MountedFile",), (Step(),), (nonsense,))])
 
 

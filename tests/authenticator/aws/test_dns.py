@@ -194,7 +194,7 @@ def test_no_thread_is_made_before_the_first_look_up(names: Names) -> None:
 
 @pytest.mark.parametrize("host", ["", "a..b", "x" * 64 + ".example"])
 def test_what_is_not_a_host_name_is_a_failed_look_up(host: str) -> None:
-    with pytest.raises(OSError, match="(?i)name"):
+    with pytest.raises(OSError, match=r"(?i)name"):
         run(ask(Resolver(), host))
 
 
