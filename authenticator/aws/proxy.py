@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
@@ -25,6 +26,12 @@ _MAX_PORT = 65535
 _METADATA = frozenset(
     ipaddress.ip_address(address) for address in ("fd00:ec2::23", "fd00:ec2::254")
 )
+# net.SplitHostPort of Go.
+_HOST_AND_PORT = re.compile(
+    r"(?:\[(?P<address>[^][]*)]|(?P<name>[^][:]*)):(?P<port>[^][:]*)", re.DOTALL
+)
+# RFC 4291, section 2.5.5.2: what stands before the IPv4 address in ::ffff:192.0.2.1.
+_MAPPED_BITS = 96
 _IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 _IpNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -163,21 +170,23 @@ def _is_below(host: str, domain: str) -> bool:
 
 
 def _split_port(item: str) -> tuple[str, str]:
-    """Split `HOST:PORT` or `[ADDRESS]:PORT`; the port is "" without one."""
-    host, colon, port = item.rpartition(":")
-    if not colon or (":" in host and not (host[:1] == "[" and host[-1:] == "]")):
-        return item, ""
-    return (host[1:-1] if host[:1] == "[" else host), port
+    """Split `HOST:PORT` or `[ADDRESS]:PORT`; what has another form is all host."""
+    found = _HOST_AND_PORT.fullmatch(item)
+    return (found["address"] or found["name"] or "", found["port"]) if found else (item, "")
 
 
 def _network(item: str) -> _IpNetwork | None:
     base, slash, bits = item.partition("/")
-    if not slash or not (bits.isascii() and bits.isdigit()) or _address(base) is None:
+    if not slash or "%" in base or not (bits.isascii() and bits.isdigit()):
         return None
     try:
-        return ipaddress.ip_network(item, strict=False)
+        network = ipaddress.ip_network(item, strict=False)
     except ValueError:
         return None
+    mapped = getattr(network.network_address, "ipv4_mapped", None)
+    if mapped is None:
+        return network
+    return ipaddress.ip_network(f"{mapped}/{network.prefixlen - _MAPPED_BITS}")
 
 
 def _address(host: str) -> _IpAddress | None:
@@ -186,5 +195,6 @@ def _address(host: str) -> _IpAddress | None:
         address = ipaddress.ip_address(host)
     except ValueError:
         return None
-    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
-    return mapped or address
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    return None if address.scope_id else address.ipv4_mapped or address
