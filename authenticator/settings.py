@@ -69,9 +69,12 @@ def _partition(value: str) -> str:
 
 
 def _cluster_id(value: str) -> str:
-    # It is sent to STS as the value of a header.
-    if not re.fullmatch(r"[!-~]{1,256}", value, re.ASCII):
-        raise ValueError("it must be 1 to 256 printable ASCII characters without spaces")
+    # It is sent to STS as the value of a header, whose signature does not tell one space from
+    # several. `client.cluster` has the same rule.
+    if not re.fullmatch(r"(?=.{1,256}\Z)[!-~]+(?: [!-~]+)*", value, re.ASCII):
+        raise ValueError(
+            "it must be 1 to 256 printable ASCII characters, with single spaces between words"
+        )
     return value
 
 

@@ -3,23 +3,26 @@
 from .errors import ClientError
 
 VARIABLE = "KUBERNETES_AWS_AUTHENTICATOR_CLUSTER_ID"
+_LENGTH = 256
 
 
 def check(cluster_id: str) -> str:
-    """Return the id, which becomes the value of a header and so must be printable ASCII.
+    """Return the id, the value of a signed header: the rule is that of `authenticator.settings`.
 
     Raises:
-        ClientError: it is empty, or cannot stand in a header as it is.
+        ClientError: it is empty, too long, or not what a header carries unchanged.
     """
     if not cluster_id:
         raise ClientError(
             f"no cluster id; give the cluster's name with -i, in {VARIABLE}, or as `clusterID` in"
             " the file given with -c"
         )
-    if not (cluster_id.isascii() and cluster_id.isprintable()) or cluster_id != cluster_id.strip():
+    plain = cluster_id.isascii() and cluster_id.isprintable()
+    # Signatures do not tell one space from several (SigV4), or whether any are at the ends.
+    if not plain or cluster_id != " ".join(cluster_id.split()) or len(cluster_id) > _LENGTH:
         raise ClientError(
-            f"the cluster id {cluster_id!r} holds characters that a header cannot carry; use"
-            " printable ASCII without spaces around it"
+            f"the cluster id {cluster_id[: _LENGTH + 1]!r} cannot be sent in a header; use 1 to"
+            f" {_LENGTH} printable ASCII characters, with single spaces between words"
         )
     return cluster_id
 

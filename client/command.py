@@ -203,8 +203,13 @@ def _origin(error: BaseException) -> str:
 
 
 def one_line(text: str) -> str:
-    """Return text of whatever origin as one line that no terminal takes for commands."""
-    return " ".join("".join([char if char.isprintable() else " " for char in text]).split())
+    """Return any text as one line that a terminal does not obey, as `authenticator.display`."""
+    line = " ".join(text.split())
+    if line.isprintable():
+        return line
+    # The codec is a module that is loaded when it is first used.
+    escape = "unicode_escape"
+    return "".join([c if c.isprintable() else c.encode(escape).decode("ascii") for c in line])
 
 
 def warn(message: str) -> None:

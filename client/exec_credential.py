@@ -97,8 +97,12 @@ def document(token: str, *, expiration: float, version: str) -> str:
         expiration: seconds since the epoch; kubectl asks for a new token after it.
         version: one of `VERSIONS`.
     """
-    timestamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(expiration))
     return (
         f'{{"kind":"ExecCredential","apiVersion":"{version}","spec":{{}},'
-        f'"status":{{"expirationTimestamp":"{timestamp}","token":"{token}"}}}}'
+        f'"status":{{"expirationTimestamp":"{rfc3339(expiration)}","token":"{token}"}}}}'
     )
+
+
+def rfc3339(seconds: float) -> str:
+    """Return an epoch time as RFC 3339 writes it, in UTC and whole seconds."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

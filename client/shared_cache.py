@@ -14,11 +14,10 @@ import contextlib
 import json
 import os
 import time
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import cache, cache_files
+from . import cache, cache_files, exec_credential
 from .credentials import Credentials, seconds
 from .errors import ClientError
 
@@ -62,14 +61,13 @@ class SharedCache:
         """Keep credentials in the entry; what cannot be kept is not, with a warning."""
         if found.expiration is None:
             return
-        end = datetime.fromtimestamp(found.expiration, timezone.utc)
         entry = {
             "accesskeyid": found.access_key,
             "secretaccesskey": found.secret_key,
             "sessiontoken": found.session_token or "",
             "source": found.source,
             "canexpire": True,
-            "expires": f"{end:%Y-%m-%dT%H:%M:%SZ}",
+            "expires": exec_credential.rfc3339(found.expiration),
             "accountid": "",
         }
         try:

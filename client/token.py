@@ -4,7 +4,7 @@ import os
 import time
 from binascii import b2a_base64
 
-from . import cluster, credentials, endpoints, profiles, sigv4
+from . import cluster, credentials, endpoints, exec_credential, profiles, sigv4
 from .errors import ClientError
 
 TYPE_CHECKING = False
@@ -133,7 +133,7 @@ def sign(
     if ready.expiration is not None:
         expiration = min(expiration, ready.expiration)
     if expiration <= now:
-        end = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(expiration))
+        end = exec_credential.rfc3339(expiration)
         raise ClientError(f"the credentials from {ready.source} expired at {end}; renew them")
     url = sigv4.presign(
         ready, host=endpoint.host, region=endpoint.region, cluster_id=cluster_id, now=now

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from typing import TYPE_CHECKING, Any
 
-from . import command, current_user, kubeconfig_file, verbs
+from . import command, current_user, exec_credential, kubeconfig_file, verbs
 from .errors import ClientError
 from .imports import botocore_session
 
@@ -108,7 +107,7 @@ def cluster_view(context: str | None = None) -> dict[str, Any]:
 def _time(signer: Credentials) -> str:
     if signer.expiration is None:
         return "never" if signer.session_token is None else "unknown"
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(signer.expiration))
+    return exec_credential.rfc3339(signer.expiration)
 
 
 def _text(value: Any) -> str:

@@ -13,12 +13,13 @@ import signal
 import socket
 import subprocess
 import sys
-from datetime import datetime, timezone
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from authenticator.timestamps import rfc3339
 from dev import socket_unit
 from dev.ports import free_port
 from dev.poster import Poster
@@ -242,7 +243,7 @@ def write_config(directory: Path, configuration: dict[str, Any]) -> Path:
 
 def now() -> str:
     """The time as the audit log writes it."""
-    return datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return rfc3339(time.time(), milliseconds=True)
 
 
 def _review(line: str) -> dict[str, Any] | None:

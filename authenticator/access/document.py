@@ -7,7 +7,6 @@ standings name subjects, subjects bindings, and bindings roles.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timezone
 from typing import Any
 
 from authenticator.access.join import Link
@@ -17,6 +16,7 @@ from authenticator.access.report import Report, Standing
 from authenticator.access.risk_table import RISKS
 from authenticator.access.risks import Risks
 from authenticator.access.rules import PolicyRule
+from authenticator.timestamps import rfc3339
 
 # Grows when the meaning of a key changes, not when one is added.
 VERSION = 1
@@ -61,7 +61,7 @@ def document(report: Report, *, cluster: str, now: float) -> dict[str, Any]:
     return {
         "version": VERSION,
         "cluster": cluster,
-        "generated": timestamp(now),
+        "generated": rfc3339(now),
         "notes": notes(report),
         "risks": [
             {"id": risk.id, "title": risk.title, "why": risk.why, "severity": risk.severity.word}
@@ -94,11 +94,6 @@ def document(report: Report, *, cluster: str, now: float) -> dict[str, Any]:
             for principal, standing in report.principals
         ],
     }
-
-
-def timestamp(seconds: float) -> str:
-    """RFC 3339 in UTC."""
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def notes(report: Report) -> list[str]:
@@ -147,5 +142,5 @@ def values_of(principal: Principal) -> dict[str, Any]:
     if principal.user_id:
         shown["userid"] = principal.user_id
     if principal.expires is not None:
-        shown["expires"] = timestamp(principal.expires)
+        shown["expires"] = rfc3339(principal.expires)
     return shown

@@ -15,6 +15,7 @@ import click
 from authenticator import __version__
 from authenticator.admin.connection import connect, connection_options
 from authenticator.config import Loaded
+from authenticator.display import printable
 from authenticator.errors import ConfigError
 from authenticator.lint import (
     RULES,
@@ -28,7 +29,7 @@ from authenticator.lint import (
 )
 from authenticator.lint.reports import as_data, as_sarif, counted
 from authenticator.mapping.guards import Guard
-from authenticator.mapping.problems import printable, shortened
+from authenticator.mapping.problems import shortened
 from authenticator.mapping.selectors import by_arn
 from authenticator.modes import CRD, EKS_CONFIG_MAP
 from authenticator.options import colour, command

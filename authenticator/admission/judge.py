@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from authenticator.admission.comparing import compared, shown
 from authenticator.admission.objects import Kind, is_too_large, kind_of
 from authenticator.admission.pending import Pending
-from authenticator.admission.review import AdmissionAnswer, AdmissionRequest, Object, printable
+from authenticator.admission.review import AdmissionAnswer, AdmissionRequest, Object
+from authenticator.display import printable
 from authenticator.editing.lockout import Elsewhere, refusals
 from authenticator.lint import Context, Finding, Severity
 from authenticator.mapping.guards import Guard

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, TypeAlias
 
+from authenticator.display import printable
 from authenticator.editing.editor import Editor
 from authenticator.errors import MalformedRequest
 from authenticator.posted_json import decode, encode
@@ -188,9 +189,3 @@ def bounded(warnings: Iterable[str]) -> list[str]:
     if more := len(given) - len(kept):
         kept.append(f"and {more} more; `aws-iam-authenticator lint` shows all of them")
     return kept
-
-
-def printable(text: str, length: int) -> str:
-    """`text` in one line of at most `length` characters that a terminal can be given."""
-    shown = "".join(letter if letter.isprintable() else " " for letter in text[: length + 1])
-    return shown if len(shown) <= length else f"{shown[: length - 3]}..."

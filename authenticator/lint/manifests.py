@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+from authenticator.display import printable
 from authenticator.lint.documents import Context, Document, Frame, of_data, of_file, of_identity
 from authenticator.lint.findings import Finding, Place
 from authenticator.lint.rules import RULES
@@ -19,7 +20,6 @@ from authenticator.mapping.nodes import (
     from_value,
     read_all,
 )
-from authenticator.mapping.problems import printable
 from authenticator.mapping.sections import SECTIONS
 
 _SERVER = "server"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime, timezone
 
 from authenticator.aws.arns import PrincipalKind
 from authenticator.lint.checks import PERMISSION_SET_ROLE, Found, is_permission_set, name_of
 from authenticator.mapping.rules import Rule
 from authenticator.mapping.selectors import Selector
+from authenticator.timestamps import rfc3339
 
 _WEEK_SECONDS = 7 * 24 * 3600.0
 # IAM and STS quotas: the longest names.
@@ -115,7 +115,7 @@ def expiry(rule: Rule, now: float) -> Iterator[Found]:
     """
     if rule.expires is None:
         return
-    when = datetime.fromtimestamp(rule.expires, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    when = rfc3339(rule.expires)
     if rule.expires <= now:
         yield Found("expired", f"it expired at {when}; remove it, or give it a new end", "expires")
     elif rule.expires - now < _WEEK_SECONDS:

@@ -84,7 +84,7 @@ def _sections(fields: Fields, reader: SectionReader, *, texts: bool = False) -> 
             # A key that is repeated in the same case has the last value here, and counts as two.
             found[name] += [node] * (2 if key in fields.repeated else 1)
     for key, node in unknown[:MAX_PROBLEMS]:
-        yield from _misnamed(shortened(key), node, reader)
+        yield from _misnamed(key, node, reader)
     for name, nodes in found.items():
         if len(nodes) > 1:
             again = DocumentError("it stands here twice; merge the two", nodes[-1].line)
@@ -105,9 +105,10 @@ def _section_of_text(name: str, node: Node, reader: SectionReader) -> Section:
 
 
 def _misnamed(key: str, node: Node, reader: SectionReader) -> Iterator[Section]:
-    near = get_close_matches(key.lower(), _BY_KEY, n=1, cutoff=0.75)
+    word = shortened(key)
+    near = get_close_matches(key[: len(word)].lower(), _BY_KEY, n=1, cutoff=0.75)
     if near:
         reason = f"the key is unknown; did you mean {_BY_KEY[near[0]]}?"
-        origin = Origin(reader.source, key, line=node.line)
+        origin = Origin(reader.source, word, line=node.line)
         problem = Problem(origin, reason, code=Code.UNKNOWN_SECTION, column=node.column)
-        yield Section(key, problems=(problem,))
+        yield Section(word, problems=(problem,))

@@ -7,18 +7,15 @@ of a field says what the text must look like. Keys arrive in lower case.
 from __future__ import annotations
 
 import re
-from datetime import datetime, timezone
 from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
 
 from authenticator.mapping.selectors import Selector, by_arn, by_permission_set
 from authenticator.mapping.templates import Template
+from authenticator.timestamps import parse_rfc3339
 
 _USER_ID = re.compile(r"[A-Z0-9]{4,128}|[0-9]{12}:[\w+=,.@-]{2,64}", re.ASCII)
-_RFC_3339 = re.compile(
-    r"(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d)(?:\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII
-)
 
 
 def _text(value: object) -> str:
@@ -45,16 +42,7 @@ def _user_id(value: object) -> str:
 
 
 def _expires(value: object) -> float:
-    found = _RFC_3339.fullmatch(_text(value))
-    if found is None:
-        raise ValueError("it must be a time with a zone, like 2030-01-31T18:00:00Z (RFC 3339)")
-    date, time, zone = found.groups()
-    moment = datetime.fromisoformat(f"{date}T{time}{zone.upper().replace('Z', '+00:00')}")
-    try:
-        # In UTC it is shown, where the first and the last year may have been left.
-        return moment.astimezone(timezone.utc).timestamp()
-    except OverflowError:
-        raise ValueError("it must lie between the years 1 and 9999 in UTC") from None
+    return parse_rfc3339(_text(value))
 
 
 def _by_arn(value: object) -> Selector:

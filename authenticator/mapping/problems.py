@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum
 
+from authenticator.display import printable
+
 # How many problems of one section are listed: enough to act on. Each is a line of the log and of
 # /readyz in every worker, and a document of a ConfigMap's size has room for 100,000.
 MAX_PROBLEMS = 100
@@ -133,15 +135,8 @@ class Problems:
 
 
 def shortened(text: str) -> str:
-    """As much of a document's own word as is quoted and compared with known ones.
+    """Return as much of a document's own word as messages quote.
 
     An alias repeats a long word at no cost to the document, and each quotation would be a copy.
     """
-    return printable(text if len(text) <= _MAX_QUOTED else f"{text[:_MAX_QUOTED]}...")
-
-
-def printable(text: str) -> str:
-    """A document's own word without what a terminal would obey, and without line breaks."""
-    return "".join(
-        letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text
-    )
+    return printable(text, _MAX_QUOTED)

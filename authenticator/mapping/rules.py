@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timezone
 
 from authenticator.aws.arns import CallerIdentity, PrincipalKind
 from authenticator.errors import UnknownUser
@@ -11,6 +10,7 @@ from authenticator.mapping.guards import Guard, unusable
 from authenticator.mapping.problems import Origin
 from authenticator.mapping.selectors import Selector, by_arn
 from authenticator.mapping.templates import Placeholder, Template
+from authenticator.timestamps import rfc3339
 
 MASTERS = "system:masters"
 CANONICAL_ARN = Template((Placeholder.CANONICAL_ARN,))
@@ -95,12 +95,8 @@ class Rule:
         if self.user_id and self.user_id != unique_id(identity):
             return "its userid is another principal's (recreated under the same name?)"
         if self.expires is not None and now >= self.expires:
-            return f"it expired at {_shown(self.expires)}"
+            return f"it expired at {rfc3339(self.expires)}"
         return ""
-
-
-def _shown(moment: float) -> str:
-    return datetime.fromtimestamp(moment, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def administrator(arn: str, origin: Origin) -> Rule:

@@ -15,8 +15,9 @@ from typing import Protocol
 
 from authenticator.admission.judge import Judge, Policy, Verdict
 from authenticator.admission.pending import Pending
-from authenticator.admission.review import AdmissionRequest, parse, printable, render
+from authenticator.admission.review import AdmissionRequest, parse, render
 from authenticator.admission.surroundings import surroundings
+from authenticator.display import printable
 from authenticator.errors import InternalFault, MalformedRequest, Overloaded
 from authenticator.mapping.guards import Guard
 from authenticator.mapping.problems import Origin

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass, fields
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, ClassVar, TypeAlias
+
+from authenticator.timestamps import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -120,8 +121,7 @@ _NAMES: dict[type[Record], tuple[str, ...]] = {
 
 
 def _fields(record: Record) -> Iterator[tuple[str, object]]:
-    when = datetime.fromtimestamp(record.time, timezone.utc)
-    yield "time", when.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    yield "time", rfc3339(record.time, milliseconds=True)
     yield "event", record.event
     yield "version", VERSION
     for name in _NAMES[type(record)]:

@@ -9,9 +9,9 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from datetime import datetime, timezone
 
 from authenticator.serving.lines import LineWriter
+from authenticator.timestamps import rfc3339
 
 # The reference's names for what Python calls otherwise.
 _LEVELS = {
@@ -32,9 +32,8 @@ class _Formatter(logging.Formatter):
         self._as_json = as_json
 
     def format(self, record: logging.LogRecord) -> str:
-        moment = datetime.fromtimestamp(record.created, timezone.utc)
         fields = {
-            "time": moment.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+            "time": rfc3339(record.created, milliseconds=True),
             "level": record.levelname.lower(),
             "msg": record.getMessage(),
         }

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import Any
 
 from authenticator.serving.certificates import ServerCertificate
 from authenticator.sources.base import SourceState
 from authenticator.sources.chain import StoreStatus
+from authenticator.timestamps import rfc3339
 from authenticator.verdicts.breaker import StsHealth
 
 
@@ -54,9 +55,9 @@ def readiness(
         "overlaps": [str(overlap) for overlap in status.overlaps],
         "certificate": {
             "valid": valid,
-            "ends": certificate.ends.isoformat() if certificate else None,
+            "ends": rfc3339(certificate.ends.timestamp()) if certificate else None,
         },
-        "sts": {"lastAnswer": _iso(sts.last_answer), "silentHosts": sts.silent_hosts},
+        "sts": {"lastAnswer": _rfc3339(sts.last_answer), "silentHosts": sts.silent_hosts},
     }
     text = json.dumps(detail, indent=2) + "\n"
     for account in scrubbed_accounts:
@@ -64,10 +65,8 @@ def readiness(
     return Readiness(ready, text.encode())
 
 
-def _iso(unix: float | None) -> str | None:
-    if unix is None:
-        return None
-    return datetime.fromtimestamp(unix, timezone.utc).isoformat(timespec="seconds")
+def _rfc3339(unix: float | None) -> str | None:
+    return None if unix is None else rfc3339(unix)
 
 
 def _source(state: SourceState) -> dict[str, Any]:
@@ -75,6 +74,6 @@ def _source(state: SourceState) -> dict[str, Any]:
         "name": state.name,
         "synced": state.synced,
         "revision": state.revision,
-        "staleSince": _iso(state.stale_since),
+        "staleSince": _rfc3339(state.stale_since),
         "faults": [str(fault) for fault in state.faults],
     }

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
 
 from authenticator.mapping.sections import Section, SectionReader
 from authenticator.sources.base import stale
 from authenticator.sources.cluster import Object
 from authenticator.sources.reports import Reports, Target
 from authenticator.sources.watcher import Resource
+from authenticator.timestamps import rfc3339
 
 API_VERSION = "iamauthenticator.k8s.aws/v1alpha1"
 KIND = "IAMIdentityMapping"
@@ -138,7 +138,7 @@ def _status(mapping: _Mapping) -> Object:
     selector = rules[0].selector if rules else None
     problems = mapping.section.problems
     status = "True" if rules else "False"
-    since = datetime.fromtimestamp(mapping.seen_at, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    since = rfc3339(mapping.seen_at)
     condition = {
         "type": _CONDITION,
         "status": status,

@@ -17,13 +17,13 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Protocol
 
 from authenticator.background import BackgroundThread
 from authenticator.mapping.problems import Problem
 from authenticator.sources.cluster import Cluster, ClusterError, Object
+from authenticator.timestamps import rfc3339
 
 _LOG = logging.getLogger(__name__)
 # The API server refuses longer messages (core/v1 validation).
@@ -160,7 +160,7 @@ class ClusterReports:
     def _event(self, target: Target, problems: tuple[Problem, ...]) -> Object:
         message = "\n".join(str(problem) for problem in problems)
         digest = hashlib.sha256(f"{target.uid}\n{message}".encode()).hexdigest()[:16]
-        now = datetime.fromtimestamp(self._clock(), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        now = rfc3339(self._clock())
         return {
             "apiVersion": "v1",
             "kind": "Event",

@@ -129,7 +129,7 @@ def test_an_unknown_key_is_warned_of_with_the_nearest(file: Path) -> None:
         ("- a", "must be a YAML map"),
         ("clusterID: c\nserver: 5", "server must be a map"),
         ("clusterID: c\nclusterid: d", "given twice"),
-        ("clusterID: a b", "printable ASCII"),
+        ("clusterID: a  b", "printable ASCII"),
         ("clusterID: c\nserver: {stsHosts: {'a b': us-east-1}}", "stsHosts[a b]"),
         ("clusterID: c\nserver: {stsHosts: {a.b: '../x'}}", "stsHosts[a.b]"),
     ],

@@ -15,7 +15,7 @@ def test_takes_what_a_header_can_carry(cluster_id: str) -> None:
 
 @pytest.mark.parametrize(
     "cluster_id",
-    ["", " c", "c ", "c\r\nx-evil: 1", "c\n", "c\0", "c\t", "ü", "\x7f"],
+    ["", " c", "c ", "c\r\nx-evil: 1", "c\n", "c\0", "c\t", "ü", "\x7f", "a  b", "c" * 257],
     ids=repr,
 )
 def test_refuses_what_a_header_cannot_carry(cluster_id: str) -> None:

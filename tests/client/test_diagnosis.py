@@ -179,7 +179,7 @@ class TestWhoami:
 
         outcome = run(verb, *(["--cluster"] if verb is whoami.main else []))
 
-        assert "error: ]0;owned" in outcome.out
+        assert r"error: \x1b]0;owned\x07" in outcome.out
         assert "\x1b" not in outcome.out
 
     def test_asks_as_the_profile_named_and_no_other_says(

@@ -241,7 +241,7 @@ class TestWhatTheVerbPassesOn:
     @pytest.mark.parametrize(
         ("error", "message"),
         [
-            (ClientError("x\ny\x1b[31m\r\u2028z"), "x y [31m z"),
+            (ClientError("x\ny\x1b[31m\r\u2028z"), r"x y\x1b[31m z"),
             (ValueError("secret"), f"internal error, please report it: ValueError at {__file__}:"),
         ],
         ids=["ours", "a bug"],

@@ -17,6 +17,7 @@ from authenticator.access.rules import ALL, Request
 from authenticator.admin.access import text
 from authenticator.admin.access.where import Where, read_report, reading_options
 from authenticator.aws.arns import PrincipalArn, PrincipalKind
+from authenticator.display import printable
 from authenticator.errors import ConfigError
 from authenticator.options import COMMAND, run_verb
 
@@ -115,7 +116,7 @@ def _what(where: Where, *, output: str, principal: str) -> int:
     found = _find(report, principal)
     if not found:
         raise ConfigError(
-            (f"no mapping lets {text.shown(principal)} in; {COMMAND} access report lists all",)
+            (f"no mapping lets {printable(principal)} in; {COMMAND} access report lists all",)
         )
     if output == "json":
         click.echo(json.dumps({"principals": text.what_values(report.rbac, found)}, indent=2))

@@ -17,6 +17,7 @@ from authenticator.access.rbac import Binding, Rbac
 from authenticator.access.report import Grant, Report, Standing
 from authenticator.access.risk_table import BY_ID, Severity
 from authenticator.access.risks import headlines
+from authenticator.display import printable
 
 EVERYWHERE = "everywhere"
 _STYLES = {
@@ -37,14 +38,6 @@ def console() -> Console:
     return terminal if terminal.is_terminal else made(width=_WIDTH)
 
 
-def shown(text: str) -> str:
-    """A name as it can be shown: what is invisible, or would move the cursor, as an escape."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode()
-        for character in text
-    )
-
-
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
@@ -58,7 +51,7 @@ def _row(table: Table, *cells: str | Text | Sequence[str]) -> None:
 
 
 def _lines(cell: str | Sequence[str]) -> str:
-    return "\n".join(shown(line) for line in ([cell] if isinstance(cell, str) else cell))
+    return "\n".join(printable(line) for line in ([cell] if isinstance(cell, str) else cell))
 
 
 def report_table(report: Report) -> Table:
@@ -101,7 +94,7 @@ def who_table(answers: Answers) -> Table:
 
 def what_table(rbac: Rbac, principal: Principal, standing: Standing) -> Table:
     """All rights of one principal."""
-    title = shown(f"{principal.arn} as {principal.username.text} ({principal.origin})")
+    title = printable(f"{principal.arn} as {principal.username.text} ({principal.origin})")
     table = _table(title, "VERBS", "RESOURCES", "WHERE", "THROUGH")
     for link in standing.links:
         for binding in rbac.by_subject.get(link.subject, ()):

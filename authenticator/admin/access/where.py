@@ -22,8 +22,8 @@ from authenticator.admin.access.reading import (
     of_files,
     sections_of,
 )
-from authenticator.admin.access.text import shown
 from authenticator.admin.connection import connect, connection_options
+from authenticator.display import printable
 from authenticator.errors import ConfigError
 from authenticator.options import COMMAND
 
@@ -111,7 +111,7 @@ def read_report(where: Where, now: float) -> Report:
     absent = set(KINDS) - {str(obj.get("kind")) for obj in objects}
     missing = [f"No {kind} was read; was everything exported?" for kind in sorted(absent)]
     for note in (*missing, *notes(report)):
-        click.echo(f"{COMMAND}: note: {shown(note)}", err=True)
+        click.echo(f"{COMMAND}: note: {printable(note)}", err=True)
     return report
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import Any
 
 from authenticator import review
@@ -15,6 +14,7 @@ from authenticator.admin.explain.trace import Trace
 from authenticator.admin.verify_steps import Step, identity_fields
 from authenticator.errors import Unavailable
 from authenticator.mapping.rules import Match, Rule
+from authenticator.timestamps import rfc3339
 
 _REQUEST = review.ReviewRequest("authentication.k8s.io/v1", "")
 
@@ -136,7 +136,7 @@ def _sources(in_force: InForce) -> list[dict[str, Any]]:
             "mappings": len(state.rules) + len(state.accounts),
             "read": state.synced,
             "revision": state.revision,
-            "lastGoodOf": None if state.stale_since is None else moment(state.stale_since),
+            "lastGoodOf": None if state.stale_since is None else rfc3339(state.stale_since),
             "problems": [str(problem) for problem in state.faults],
         }
         for state in in_force.status.sources
@@ -146,8 +146,3 @@ def _sources(in_force: InForce) -> list[dict[str, Any]]:
 def named(rule: Rule) -> str:
     """Whom a rule names."""
     return rule.selector.key if rule.selector else f"userid {rule.user_id}"
-
-
-def moment(seconds: float) -> str:
-    """A Unix time in words."""
-    return datetime.fromtimestamp(seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import click
 
-from authenticator.admin.explain.report import Explanation, moment, named
+from authenticator.admin.explain.report import Explanation, named
 from authenticator.admin.verify_steps import Step, identity_fields
+from authenticator.display import printable
 from authenticator.sources.base import SourceState
+from authenticator.timestamps import rfc3339
 
 _YES = click.style("yes ", fg="green")
 _NO = click.style("no  ", fg="yellow")
@@ -39,9 +40,9 @@ def as_text(explanation: Explanation) -> str:
 
 def logged_as_text(record: Mapping[str, Any]) -> str:
     """What the audit log says of a denial."""
-    title = click.style(f"In the log of {_harmless(str(record.get('time', '?')))}", bold=True)
+    title = click.style(f"In the log of {printable(str(record.get('time', '?')))}", bold=True)
     shown = {
-        _harmless(name): value
+        printable(name): value
         for name, value in record.items()
         if name not in ("time", "event", "version")
     }
@@ -71,7 +72,7 @@ def _sources(states: Iterable[SourceState]) -> Iterator[str]:
         read = "read" if state.synced else click.style("NOT READ", fg="red")
         stale = ""
         if state.stale_since is not None:
-            stale = f"; in part an older version, kept since {moment(state.stale_since)}"
+            stale = f"; in part an older version, kept since {rfc3339(state.stale_since)}"
         yield f"{state.name}: {count} mappings, {read}{stale}"
         for problem in state.faults:
             yield click.style(f"  {problem}", fg="yellow")
@@ -118,9 +119,4 @@ def _aligned(fields: Mapping[str, Any]) -> Iterator[str]:
         if value in ("", []):
             continue
         text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        yield f"{name:<{width}}  {_harmless(text)}"
-
-
-def _harmless(text: str) -> str:
-    """A text as a terminal can be given it: a log can hold anything."""
-    return text if text.isprintable() else json.dumps(text)
+        yield f"{name:<{width}}  {printable(text)}"

@@ -13,10 +13,11 @@ from typing import Any
 
 import click
 
-from authenticator.admin.access.text import console, shown
+from authenticator.admin.access.text import console
 from authenticator.admin.stores.base import Conflict, Snapshot, Store, StoreError
 from authenticator.admin.stores.config_map import ATTEMPTS, pause
 from authenticator.admin.stores.history import History
+from authenticator.display import printable
 from authenticator.editing.diffs import diff
 from authenticator.editing.documents import Document
 from authenticator.editing.editor import Editor
@@ -83,9 +84,9 @@ def complaining(function: Callable[..., int]) -> Callable[..., int]:
             return function(**values)
         # They quote documents and servers, which may hold what a terminal obeys.
         except ConfigError as error:
-            raise ConfigError(tuple(map(shown, error.problems))) from error
+            raise ConfigError(tuple(map(printable, error.problems))) from error
         except (EditError, StoreError) as error:
-            raise ConfigError((shown(str(error)),)) from error
+            raise ConfigError((printable(str(error)),)) from error
 
     return run
 
@@ -146,14 +147,14 @@ def edit(
 
 def warn(text: str) -> None:
     """Say something beside the result."""
-    click.echo(f"{COMMAND}: warning: {shown(text)}", err=True)
+    click.echo(f"{COMMAND}: warning: {printable(text)}", err=True)
 
 
 def show_diff(lines: Sequence[str]) -> None:
     """Print a difference, in colour on a terminal."""
     out = console()
     for line in lines:
-        out.print(shown(line), style=_STYLES.get(line[:1]), soft_wrap=True)
+        out.print(printable(line), style=_STYLES.get(line[:1]), soft_wrap=True)
 
 
 def _editor(store: Store) -> Editor:
@@ -230,7 +231,7 @@ def _write(
     if manner.dry_run == "server":
         click.echo(f"{store.title}: the API server would take it; nothing has been written")
         return
-    click.echo(f"{store.title}: done: {shown(words)}")
+    click.echo(f"{store.title}: done: {printable(words)}")
     _remember(store, snapshot, editor, words)
 
 

@@ -12,8 +12,9 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from authenticator.admin.access.text import console, shown
+from authenticator.admin.access.text import console
 from authenticator.admin.stores.history import Version
+from authenticator.display import printable
 from authenticator.editing.listing import Listing, Row
 
 output_option = click.option(
@@ -35,10 +36,10 @@ def show_listing(title: str, found: Listing, output: str) -> None:
     table = _table("ENTRY", "PRINCIPAL", "USERNAME", "GROUPS", "IN FORCE")
     for row in found.rows:
         table.add_row(
-            shown(row.id),
-            shown(row.principal),
-            shown(row.username),
-            shown(", ".join(row.groups)),
+            printable(row.id),
+            printable(row.principal),
+            printable(row.username),
+            printable(", ".join(row.groups)),
             _state(row),
         )
     out = console()
@@ -47,12 +48,12 @@ def show_listing(title: str, found: Listing, output: str) -> None:
     else:
         out.print(f"{title} has no entries.")
     for problem in found.problems:
-        out.print(f"! {shown(problem)}", style="red")
+        out.print(f"! {printable(problem)}", style="red")
     for row in found.rows:
         line = f", line {row.line}" if row.line else ""
         for problem in row.problems:
             style = "yellow" if row.inForce else "red"
-            out.print(f"! {shown(row.id)}{line}: {shown(problem)}", style=style)
+            out.print(f"! {printable(row.id)}{line}: {printable(problem)}", style=style)
 
 
 def show_rows(rows: Sequence[Row], output: str) -> None:
@@ -67,7 +68,7 @@ def show_rows(rows: Sequence[Row], output: str) -> None:
         for name, value in row.plain().items():
             if value not in ("", [], 0):
                 text = ", ".join(value) if isinstance(value, list) else _word(value)
-                out.print(f"{_NAMES.get(name, name):<10} {shown(text)}", soft_wrap=True)
+                out.print(f"{_NAMES.get(name, name):<10} {printable(text)}", soft_wrap=True)
 
 
 def show_history(versions: Sequence[Version], output: str) -> None:
@@ -89,7 +90,7 @@ def show_history(versions: Sequence[Version], output: str) -> None:
     table = _table("VERSION", "UNTIL", "EDITED BY", "EDIT THAT ENDED IT")
     for version in newest_first:
         words = (version.time, version.user, version.edit)
-        table.add_row(str(version.number), *map(shown, words))
+        table.add_row(str(version.number), *map(printable, words))
     console().print(table)
 
 

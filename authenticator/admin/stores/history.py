@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from typing import Any
+
+from authenticator.timestamps import rfc3339
 
 MAX_VERSIONS = 20
 # All versions together. A ConfigMap, where they may be kept, holds 1 MiB.
@@ -86,7 +87,7 @@ class History:
         Raises:
             ValueError: the version alone is too large.
         """
-        time = datetime.fromtimestamp(now, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        time = rfc3339(now)
         number = self.versions[-1].number + 1 if self.versions else 1
         new = Version(number, time, user[:_MAX_CHARACTERS], edit[:_MAX_CHARACTERS], dict(texts))
         kept: list[Version] = []

@@ -13,7 +13,7 @@ import yaml
 from authenticator.access.rules import Request
 from authenticator.admin.access import reading
 from authenticator.admin.access.command import access, request_for
-from authenticator.admin.access.text import shown
+from authenticator.display import printable
 from authenticator.errors import ConfigError
 from authenticator.sources.cluster import ClusterError
 from tests.authenticator.access.clusters import Object, binding, mapped, role, rule
@@ -200,7 +200,7 @@ def test_names_cannot_move_the_cursor(capsys: pytest.CaptureFixture[str], tmp_pa
 
 
 def test_shown_keeps_what_can_be_seen() -> None:
-    assert shown("Zürich\u202e\n") == r"Zürich\u202e\n"
+    assert printable("Zürich\u202e\n") == r"Zürich\u202e\n"
 
 
 @pytest.mark.parametrize(

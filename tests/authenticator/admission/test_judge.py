@@ -267,7 +267,7 @@ def test_a_forced_edit_does_not_force_a_later_deletion() -> None:
 
 
 def test_a_reason_holds_no_control_characters() -> None:
-    assert edit(SOUND, aws_auth(force="a\nb\x1b[31m"), ALICE).forced_by == "a b [31m"
+    assert edit(SOUND, aws_auth(force="a\nb\x1b[31m"), ALICE).forced_by == r"a\nb\x1b[31m"
 
 
 # Other objects.
