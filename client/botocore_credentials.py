@@ -17,7 +17,7 @@ import botocore.httpsession
 import botocore.session
 import botocore.utils
 
-from . import botocore_chain, botocore_faults
+from . import botocore_chain, botocore_faults, proxy
 from .credentials import Credentials
 from .errors import ClientError
 from .profiles import profile_of
@@ -44,6 +44,7 @@ class BotocoreSession:
             chosen = botocore.configprovider.ConstantProvider(profile_of(os.environ))
             self._session.get_component("config_store").set_config_provider("profile", chosen)
         self._bounded = False
+        _choose_proxies(self._session)
 
     @property
     def _profile(self) -> str:
@@ -185,7 +186,7 @@ class BotocoreSession:
         host = urlsplit(url).hostname or ""
         http = botocore.httpsession.URLLib3Session(
             timeout=(_CONNECT_SECONDS, _READ_SECONDS),
-            proxies=botocore.utils.get_environ_proxies(url),
+            proxies=proxy.for_botocore(url),
             verify=self._session.get_config_variable("ca_bundle") or True,
         )
         with self._explained(f"reach {host}"):
@@ -215,3 +216,21 @@ class BotocoreSession:
             raise ClientError(
                 botocore_faults.explain(error, doing=doing, session=self._session)
             ) from error
+
+
+def _choose_proxies(session: Any) -> None:
+    """Have the session's clients use the proxies of `proxy.for_url`; botocore has another rule."""
+    create = session.create_client
+
+    def create_client(service_name: str, *args: Any, config: Any = None, **kwargs: Any) -> Any:
+        made = create(service_name, *args, config=config, **kwargs)
+        url = made.meta.endpoint_url
+        proxies = proxy.for_botocore(url)
+        if proxies == proxy.as_botocore_reads(botocore.utils.get_environ_proxies(url), url):
+            return made
+        # Rare, so that the time for a second client does not matter; the first has the endpoint.
+        ours = botocore.config.Config(proxies=proxies)
+        config = ours if config is None else config.merge(ours)
+        return create(service_name, *args, config=config, **kwargs)
+
+    session.create_client = create_client

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import http.client
 import json
 import os
 import shutil
@@ -28,6 +27,7 @@ from . import (
     endpoints,
     exec_credential,
     kubeconfig_file,
+    proxy,
     token,
     verbs,
 )
@@ -154,14 +154,15 @@ class Examination:
 
     def proxy(self) -> Finding:
         """Tell which proxy is in the way to STS."""
-        proxy = os.environ.get("https_proxy") or os.environ.get("HTTPS_PROXY")
-        if not proxy:
+        sts = self._endpoint.host if self._endpoint else "sts.amazonaws.com"
+        url = proxy.for_url(f"https://{sts}/")
+        if not url:
             return Finding("ok", "none")
         # Messages go without the URL, which may hold a password.
         try:
-            parts = urllib.parse.urlsplit(proxy if "//" in proxy else f"//{proxy}")
-            host, port = parts.hostname or "", parts.port or http.client.HTTP_PORT
-        except ValueError:
+            parts = urllib.parse.urlsplit(url)
+            host, port = parts.hostname or "", parts.port or proxy.PORTS[parts.scheme]
+        except (ValueError, KeyError):
             return Finding("fault", "HTTPS_PROXY is not a URL; correct it")
         try:
             socket.create_connection((host, port), timeout=_CONNECT_SECONDS).close()

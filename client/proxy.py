@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_PORTS = {"http": 80, "https": 443}
+PORTS = {"http": 80, "https": 443, "socks5": 1080, "socks5h": 1080}
 # net.SplitHostPort of Go: an address in brackets or a name, and a port.
 _HOST_AND_PORT = re.compile(r"(?:\[([^][]*)]|([^][:]*)):([^][:]*)", re.DOTALL)
 _IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -36,7 +36,7 @@ def for_url(url: str, environment: Mapping[str, str] = os.environ) -> str:
     """
     parts = urllib.parse.urlsplit(url)
     proxy = _variable(environment, f"{parts.scheme.upper()}_PROXY")
-    port = str(parts.port or _PORTS[parts.scheme])
+    port = str(parts.port or PORTS[parts.scheme])
     if not proxy or _is_direct(parts.hostname or "", port, _variable(environment, "NO_PROXY")):
         return ""
     return proxy if "://" in proxy else f"http://{proxy}"
@@ -46,6 +46,13 @@ def for_botocore(url: str) -> dict[str, str]:
     """Return the proxies for a request in the form of botocore's configuration."""
     proxy = for_url(url)
     return {urllib.parse.urlsplit(url).scheme: proxy} if proxy else {}
+
+
+def as_botocore_reads(proxies: Mapping[str, str], url: str) -> dict[str, str]:
+    """Return those of botocore's proxies that count for a request, in the form of ours."""
+    scheme = urllib.parse.urlsplit(url).scheme
+    proxy = proxies.get(scheme, "")
+    return {scheme: proxy if "://" in proxy else f"http://{proxy}"} if proxy else {}
 
 
 def _variable(environment: Mapping[str, str], name: str) -> str:

@@ -12,9 +12,9 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, field
+from urllib.parse import quote, unquote, urlsplit
 
 from authenticator.errors import ConfigError
 
@@ -25,6 +25,12 @@ _MAX_PORT = 65535
 # reason. The IPv6 addresses are not.
 _METADATA = frozenset(
     ipaddress.ip_address(address) for address in ("fd00:ec2::23", "fd00:ec2::254")
+)
+# The same and loopback, as `urllib` compares hosts.
+_NEVER = (
+    *("localhost", "127.0.0.1", "[::1]"),
+    *("169.254.169.254", "169.254.170.2", "169.254.170.23"),
+    *("[fd00:ec2::254]", "[fd00:ec2::23]"),
 )
 # net.SplitHostPort of Go.
 _HOST_AND_PORT = re.compile(
@@ -53,7 +59,15 @@ class Proxy:
     host: str
     port: int
     username: str = ""
-    password: str = ""
+    password: str = field(default="", repr=False)
+
+    @property
+    def url(self) -> str:
+        """The URL, with the password."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        password = f":{quote(self.password, safe='')}" if self.password else ""
+        userinfo = f"{quote(self.username, safe='')}{password}@" if self.username else ""
+        return f"{self.scheme}://{userinfo}{host}:{self.port}"
 
     @classmethod
     def parse(cls, text: str) -> Proxy:
@@ -88,6 +102,7 @@ class NoProxy:
     """
 
     def __init__(self, text: str) -> None:
+        self._text = text
         items = [item.strip().lower() for item in text.split(",")]
         self._all = "*" in items
         self._networks: list[_IpNetwork] = []
@@ -107,6 +122,16 @@ class NoProxy:
             self._addresses.append((address, port))
         elif host:
             self._domains.append((host[1:] if host.startswith("*.") else host, port))
+
+    def for_urllib(self) -> str:
+        """Return the list with what `urllib` needs to decide about AWS's hosts as `covers` does.
+
+        It does not know `*.DOMAIN`, and has no hosts that are always reached directly.
+        """
+        if self._all:
+            return "*"
+        domains = [domain for domain, port in self._domains if domain[0] == "." and not port]
+        return ",".join(filter(None, [self._text, *_NEVER, *domains]))
 
     def covers(self, host: str, port: int) -> bool:
         """Whether `host` is reached without a proxy.
@@ -145,6 +170,18 @@ class Proxies:
     def for_host(self, host: str, port: int = 443) -> Proxy | None:
         """Return the proxy for `https://host:port`, or None if it is reached directly."""
         return None if self.https is None or self.no_proxy.covers(host, port) else self.https
+
+    def export(self, environment: MutableMapping[str, str] = os.environ) -> None:
+        """Rewrite NO_PROXY so that botocore and requests decide as this does.
+
+        They read the environment for themselves, as `urllib` does: without `*.DOMAIN`, the lower
+        case first, and with metadata asked through HTTP_PROXY. Call it before they are used.
+        """
+        for name, value in (
+            ("HTTPS_PROXY", self.https.url if self.https else ""),
+            ("NO_PROXY", self.no_proxy.for_urllib()),
+        ):
+            environment[name] = environment[name.lower()] = value
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Proxies:

@@ -61,7 +61,9 @@ class ReviewService:
             ConfigError: the environment's proxy or certificates cannot be used.
         """
         metrics = Metrics()
-        pool = HttpsPool(context=verifying_context(), proxies=Proxies.from_environment())
+        proxies = Proxies.from_environment()
+        proxies.export()
+        pool = HttpsPool(context=verifying_context(), proxies=proxies)
         self._metrics = metrics
         self._tracing = tracing(os.environ)
         options = source_options(settings, config)

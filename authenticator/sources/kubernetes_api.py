@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 import urllib3
 import yaml
@@ -19,6 +20,8 @@ from kubernetes.client.configuration import Configuration
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
 
+from authenticator.aws.proxy import Proxies
+from authenticator.errors import ConfigError
 from authenticator.sources.cluster import ClusterError, Object
 
 _CONNECT_SECONDS = 5
@@ -45,7 +48,8 @@ def configuration(kubeconfig: Path | None, master: str, context: str = "") -> Co
     Raises:
         ClusterError: the files cannot be used (yet).
     """
-    made = Configuration()
+    # Not to read the environment's proxies for itself, which it does in a way of its own.
+    made = Configuration(proxy="", no_proxy="")
     try:
         if kubeconfig is None:
             load_incluster_config(made)  # type: ignore[no-untyped-call]  # the package is partly typed
@@ -61,9 +65,22 @@ def configuration(kubeconfig: Path | None, master: str, context: str = "") -> Co
         raise ClusterError(0, f"{place} cannot be used: {error}") from error
     if master:
         _point_at(made, master)
+    if not made.proxy:  # a kubeconfig's `proxy-url` counts whatever the environment says
+        made.proxy = _environments_proxy(str(made.host))
     # Retrying is the business of the caller, who counts and backs off.
     made.retries = False
     return made
+
+
+def _environments_proxy(url: str) -> str | None:
+    parts = urlsplit(url)
+    if parts.scheme != "https" or not parts.hostname:
+        return None
+    try:
+        proxy = Proxies.from_environment().for_host(parts.hostname, parts.port or 443)
+    except (ConfigError, ValueError) as error:
+        raise ClusterError(0, str(error)) from error
+    return proxy.url if proxy else None
 
 
 def _point_at(made: Configuration, master: str) -> None:

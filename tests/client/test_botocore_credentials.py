@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from client.botocore_credentials import BotocoreSession
+from client.credentials import Credentials
 from tests.client.running import Run, python
 from tests.client.sts import KEYS, ROLE, Sts, at, url_of
 
@@ -451,3 +453,28 @@ def test_the_login_command_can_be_pasted(
     files(f'[profile "my team"]\nsso_session = s\n{SSO_ROLE}[sso-session s]\n{SSO}')
 
     assert "run `aws sso login --profile 'my team'`" in run().refusal()
+
+
+class TestProxies:
+    @pytest.mark.parametrize(
+        ("no_proxy", "proxied"),
+        [
+            ("", True),
+            (".amazonaws.com", False),
+            ("*.amazonaws.com", False),
+            ("sts.eu-west-1.amazonaws.com:443", False),
+            ("sts.eu-west-1.amazonaws.com:80", True),
+            ("10.0.0.0/8", True),
+        ],
+    )
+    def test_clients_use_the_proxy_that_go_programs_use(
+        self, monkeypatch: pytest.MonkeyPatch, no_proxy: str, proxied: bool
+    ) -> None:
+        proxy = "http://proxy.example:3128"
+        for name, value in (("HTTPS_PROXY", proxy), ("NO_PROXY", no_proxy)):
+            monkeypatch.setenv(name, value)
+            monkeypatch.setenv(name.lower(), value)
+        caller = Credentials("AKIDEXAMPLE", "secret", None, source="a test")
+        made = BotocoreSession(None).client("sts", caller, region="eu-west-1")
+        chosen = made._endpoint.http_session._proxy_config.proxy_url_for(made.meta.endpoint_url)
+        assert chosen == (proxy if proxied else None)

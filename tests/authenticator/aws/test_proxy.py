@@ -1,6 +1,7 @@
 """What HTTPS_PROXY and NO_PROXY mean; `tests/contract/test_proxies.py` compares it with Go."""
 
 import pytest
+from botocore.utils import get_environ_proxies
 
 from authenticator.aws.proxy import NoProxy, Proxies, Proxy
 from authenticator.errors import ConfigError
@@ -74,3 +75,49 @@ def test_a_host_that_no_proxy_covers(no_proxy: str) -> None:
 )
 def test_a_host_that_no_proxy_does_not_cover(no_proxy: str) -> None:
     assert not NoProxy(no_proxy).covers(HOST, 443)
+
+
+@pytest.mark.parametrize(
+    "no_proxy",
+    ["", "*", "a.b,*", "*.amazonaws.com", ".amazonaws.com", "x.y, *.AmazonAWS.com", "10.0.0.0/8"],
+)
+def test_botocore_decides_the_same_in_the_exported_environment(
+    monkeypatch: pytest.MonkeyPatch, no_proxy: str
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://us%40er:pass@proxy:3128")
+    monkeypatch.setenv("https_proxy", "http://other:1")
+    monkeypatch.setenv("HTTP_PROXY", "http://proxy:3128")
+    monkeypatch.setenv("http_proxy", "http://proxy:3128")
+    monkeypatch.setenv("NO_PROXY", no_proxy)
+    monkeypatch.setenv("no_proxy", "example.com")
+    proxies = Proxies.from_environment()
+    proxies.export()
+    for host in (
+        "ec2.eu-central-1.amazonaws.com",
+        "sts.amazonaws.com",
+        "example.com",
+        "amazon.aws",
+    ):
+        ours = proxies.for_host(host)
+        theirs = get_environ_proxies(f"https://{host}/").get("https")
+        assert theirs == (ours and ours.url)
+    for host in (
+        "169.254.169.254",
+        "[fd00:ec2::254]",
+        "169.254.170.23",
+        "localhost:80",
+        "127.0.0.1",
+    ):
+        assert get_environ_proxies(f"http://{host}/latest") == {}
+    # What was read once may be read again.
+    again = Proxies.from_environment()
+    assert again.https == proxies.https
+    assert again.for_host("10.1.2.3") == proxies.for_host("10.1.2.3")
+
+
+@pytest.mark.parametrize(
+    "url", ["https://p:1", "socks5://me@p:2", "http://us%40er:pa%3Ass@[fd00::1]:3", "http://p:80"]
+)
+def test_a_proxys_url_is_read_as_that_proxy(url: str) -> None:
+    assert Proxy.parse(url).url == url
+    assert "pa:ss" not in repr(Proxy.parse(url))

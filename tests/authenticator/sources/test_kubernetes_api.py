@@ -268,3 +268,49 @@ def test_a_watch_is_interrupted_from_another_thread(api: KubernetesApi, server: 
         interrupter.start()
         assert list(events) == []
         interrupter.join()
+
+
+@pytest.mark.parametrize(
+    ("server", "no_proxy", "proxied"),
+    [
+        ("https://127.0.0.1:6443", "", False),
+        ("https://localhost:6443", "", False),
+        ("https://[::1]:6443", "", False),
+        ("https://10.0.0.1:6443", "", True),
+        ("https://10.0.0.1:6443", "10.0.0.0/8", False),
+        ("https://api.example:6443", "*.example", False),
+        ("https://api.example:6443", "api.example:6443", False),
+        ("https://api.example:6443", "api.example:443", True),
+        ("http://api.example:8080", "", False),
+    ],
+)
+def test_the_api_server_is_reached_through_the_proxy_that_go_programs_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: str, no_proxy: str, proxied: bool
+) -> None:
+    """Once an API server on loopback was asked through HTTPS_PROXY."""
+    for name, value in (("HTTPS_PROXY", "http://proxy:3128"), ("NO_PROXY", no_proxy)):
+        monkeypatch.setenv(name, value)
+        monkeypatch.setenv(name.lower(), value)
+    made = configuration(naming(tmp_path, server), "")
+    assert made.proxy == ("http://proxy:3128" if proxied else None)
+    assert not made.no_proxy
+    assert configuration(naming(tmp_path, "https://other"), server).proxy == made.proxy
+
+
+def test_the_proxy_of_a_kubeconfig_counts_whatever_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy:3128")
+    monkeypatch.setenv("NO_PROXY", "*")
+    file = naming(tmp_path, "https://10.0.0.1:6443", {"proxy-url": "http://own:3128"})
+    assert configuration(file, "").proxy == "http://own:3128"
+
+
+def naming(directory: Path, server: str, more: dict[str, str] | None = None) -> Path:
+    file = directory / "kubeconfig"
+    named = {"name": "one", "cluster": {"server": server, **(more or {})}}
+    context = {"name": "one", "context": {"cluster": "one", "user": "one"}}
+    content = {"clusters": [named], "contexts": [context], "current-context": "one"}
+    user = {"name": "one", "user": {"token": "t"}}
+    file.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", **content, "users": [user]}))
+    return file
