@@ -20,6 +20,8 @@ def printable(text: str, length: int | None = None) -> str:
         text: anything.
         length: the most characters to return, at least 3; what is cut off ends in "...".
     """
+    if text.isprintable() and (length is None or len(text) <= length):
+        return text
     if length is not None and len(text) > length:
         text = text[: length + 1]  # still too long, so that it is marked as cut
     shown = "".join(

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import click
 import yaml
-from rich import box
-from rich.table import Table
-from rich.text import Text
 
 from authenticator.admin.access.text import console
+from authenticator.admin.columns import columns
 from authenticator.admin.stores.history import Version
 from authenticator.display import printable
 from authenticator.editing.listing import Listing, Row
+from authenticator.options import colour
 
 output_option = click.option(
     "-o",
@@ -33,27 +34,23 @@ def show_listing(title: str, found: Listing, output: str) -> None:
         entries = [row.plain() for row in found.rows]
         _write({"source": title, "entries": entries, "problems": list(found.problems)}, output)
         return
-    table = _table("ENTRY", "PRINCIPAL", "USERNAME", "GROUPS", "IN FORCE")
-    for row in found.rows:
-        table.add_row(
-            printable(row.id),
-            printable(row.principal),
-            printable(row.username),
-            printable(", ".join(row.groups)),
-            _state(row),
-        )
-    out = console()
     if found.rows:
-        out.print(table)
+        cells = [
+            (row.id, row.principal, row.username, ", ".join(row.groups), _state(row))
+            for row in found.rows
+        ]
+        colours = [_colour(row) for row in found.rows]
+        _print_table(("ENTRY", "PRINCIPAL", "USERNAME", "GROUPS", "IN FORCE"), cells, colours)
     else:
-        out.print(f"{title} has no entries.")
-    for problem in found.problems:
-        out.print(f"! {printable(problem)}", style="red")
+        click.echo(f"{title} has no entries.")
+    lines = [click.style(f"! {printable(problem)}", fg="red") for problem in found.problems]
     for row in found.rows:
         line = f", line {row.line}" if row.line else ""
         for problem in row.problems:
-            style = "yellow" if row.inForce else "red"
-            out.print(f"! {printable(row.id)}{line}: {printable(problem)}", style=style)
+            text = f"! {printable(row.id)}{line}: {printable(problem)}"
+            lines.append(click.style(text, fg="yellow" if row.inForce else "red"))
+    if lines:
+        click.echo("\n".join(("", *lines)), color=colour())
 
 
 def show_rows(rows: Sequence[Row], output: str) -> None:
@@ -87,28 +84,32 @@ def show_history(versions: Sequence[Version], output: str) -> None:
     if not versions:
         click.echo("No edits are remembered.")
         return
-    table = _table("VERSION", "UNTIL", "EDITED BY", "EDIT THAT ENDED IT")
-    for version in newest_first:
-        words = (version.time, version.user, version.edit)
-        table.add_row(str(version.number), *map(printable, words))
-    console().print(table)
+    cells = [(str(v.number), v.time, v.user, v.edit) for v in newest_first]
+    _print_table(("VERSION", "UNTIL", "EDITED BY", "EDIT THAT ENDED IT"), cells)
 
 
 _NAMES = {"inForce": "in force"}
 
 
-def _table(*columns: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
+def _print_table(
+    header: Sequence[str], rows: Sequence[Sequence[str]], colours: Sequence[str] = ()
+) -> None:
+    """Print a table, folded to the width of a terminal; in a pipe or file, lines stay whole."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    cells = [tuple(map(printable, row)) for row in rows]
+    click.echo(columns(header, cells, colours, width), color=colour())
 
 
-def _state(row: Row) -> Text:
+def _state(row: Row) -> str:
     if not row.inForce:
-        return Text("no", style="bold red")
-    ends = f" until {row.expires}" if row.expires else ""
-    return Text(f"yes{ends}", style="yellow" if row.problems else "green")
+        return "no"
+    return f"yes until {row.expires}" if row.expires else "yes"
+
+
+def _colour(row: Row) -> str:
+    if not row.inForce:
+        return "red"
+    return "yellow" if row.problems else "green"
 
 
 def _word(value: object) -> str:
@@ -123,7 +124,7 @@ def _write(value: Any, output: str) -> None:
         click.echo(text, nl=False)
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(yaml.CSafeDumper):
     """Quotes what begins with a digit: 012345678901 is a number to some readers of YAML."""
 
 
