@@ -1,7 +1,9 @@
-"""Files that appear whole or not at all.
+"""Files that appear whole or not at all, and locks between processes.
 
 Readers (an API server loading its webhook kubeconfig, a second server starting in the same state
 directory) see the old content or the new, never half of it, whatever crashes in between.
+
+The locks are the kernel's: they end with the process, however that ends.
 """
 
 from __future__ import annotations
@@ -55,23 +57,6 @@ def create_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
 
 
 @contextmanager
-def alone_in(directory: Path) -> Iterator[None]:
-    """Wait until no other process is in here with the same directory, and keep it so.
-
-    The lock is the kernel's (flock(2)): it ends with the process, however that ends.
-
-    Raises:
-        OSError: there is no such directory.
-    """
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
 def _temporary_beside(path: Path, data: bytes, mode: int) -> Iterator[Path]:
     """A file with `data` on disk, beside `path`, that is gone afterwards unless it was renamed."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
@@ -94,5 +79,80 @@ def sync_directory(directory: Path) -> None:
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def alone_in(directory: Path) -> Iterator[None]:
+    """Wait for the lock on a directory, and hold it.
+
+    Raises:
+        OSError: the directory does not exist.
+    """
+    with _waiting_for(_open_directory(directory)):
+        yield
+
+
+@contextmanager
+def alone_with(file: Path) -> Iterator[None]:
+    """Wait for the lock on a file, which is created if need be, and hold it.
+
+    The file is for the lock only: a file that is replaced would be locked under two names.
+
+    Raises:
+        OSError: the file cannot be opened or created, or is a symbolic link.
+    """
+    with _waiting_for(_open_lock(file)):
+        yield
+
+
+def hold(path: Path) -> int:
+    """Take the lock on a directory, or on a file that is created if need be, without waiting.
+
+    Returns:
+        a descriptor. The lock is held until it is closed, in this process and in all that were
+        forked from it.
+
+    Raises:
+        BlockingIOError: another process holds the lock.
+        OSError: the path cannot be opened, or is a symbolic link.
+    """
+    descriptor = _open_directory(path) if path.is_dir() else _open_lock(path)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+@contextmanager
+def alone_among_forks(descriptor: int) -> Iterator[None]:
+    """Wait for the lock on a file that was open before the processes were forked, and hold it.
+
+    It is a record lock (fcntl(2)), which belongs to a process. flock(2) belongs to the open file,
+    which the processes share. Threads of one process need a lock in addition.
+    """
+    fcntl.lockf(descriptor, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        fcntl.lockf(descriptor, fcntl.LOCK_UN)
+
+
+def _open_directory(directory: Path) -> int:
+    return os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+
+
+def _open_lock(file: Path) -> int:
+    return os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+
+
+@contextmanager
+def _waiting_for(descriptor: int) -> Iterator[None]:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
     finally:
         os.close(descriptor)

@@ -9,10 +9,12 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 from itertools import islice
 from typing import Generic, TypeVar
 
+from authenticator.rate import Bucket
+
 Value = TypeVar("Value")
 
 
-class Bucket:
+class Turns:
     """A rate limit with a burst. Safe to use from several threads."""
 
     def __init__(self, rate: float, burst: int, clock: Callable[[], float]) -> None:
@@ -23,8 +25,7 @@ class Bucket:
             burst: calls that may come at once.
             clock: seconds that never go back.
         """
-        self._rate = rate
-        self._burst = burst
+        self._bucket = Bucket(rate, burst)
         self._clock = clock
         self._lock = threading.Lock()
         self._free = float(burst)
@@ -34,9 +35,10 @@ class Bucket:
         """Take the next place; gives the seconds until its turn comes."""
         with self._lock:
             now = self._clock()
-            self._free = min(self._burst, self._free + (now - self._at) * self._rate) - 1
+            left = self._bucket.level(self._free, self._at, now)
+            self._free = left - 1
             self._at = now
-            return max(0.0, -self._free / self._rate)
+            return self._bucket.wait(left)
 
 
 class Batcher(Generic[Value]):
@@ -49,7 +51,7 @@ class Batcher(Generic[Value]):
     def __init__(
         self,
         fetch: Callable[[tuple[str, ...]], Mapping[str, Value]],
-        bucket: Bucket,
+        turns: Turns,
         *,
         size: int,
         callers: int,
@@ -59,12 +61,12 @@ class Batcher(Generic[Value]):
         Args:
             fetch: looks up several keys; those without a value are left out of its answer. What it
                 raises goes to all who asked for one of the keys.
-            bucket: the limit on calls.
+            turns: the limit on calls.
             size: keys in a call, at most.
             callers: calls at a time, so that one that hangs does not hold up all others.
         """
         self._fetch = fetch
-        self._bucket = bucket
+        self._turns = turns
         self._size = size
         self._callers = callers
         self._changed = threading.Condition()
@@ -123,7 +125,7 @@ class Batcher(Generic[Value]):
     def _next_batch(self) -> dict[str, Future[Value | None]]:
         with self._changed:
             self._changed.wait_for(lambda: self._waiting or self._stop.is_set())
-        self._stop.wait(self._bucket.reserve())
+        self._stop.wait(self._turns.reserve())
         with self._changed:
             keys = list(islice(self._waiting, self._size))
             batch = {key: self._waiting.pop(key) for key in keys}

@@ -7,7 +7,6 @@ counter ever falls.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import sys
@@ -15,6 +14,8 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
+
+from authenticator.atomic import hold
 
 DIRECTORY_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 _PREFIX = "aws-iam-authenticator-metrics-"
@@ -36,7 +37,8 @@ def share_between_workers() -> Path:
     parent = memory if os.access(memory, os.W_OK) else tempfile.gettempdir()
     _discard_orphans(Path(parent))
     directory = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
-    _lock(directory)
+    # As long as this process, or one forked from it, lives.
+    hold(directory)
     # Whatever an operator's environment says: a directory of an earlier run holds its counters.
     os.environ[DIRECTORY_VARIABLE] = str(directory)
     return directory
@@ -48,25 +50,9 @@ def _discard_orphans(parent: Path) -> None:
         # One that is in use is locked (OSError), and one just made is about to be.
         with suppress(OSError):
             if time.time() - directory.stat().st_mtime > _ORPHAN_SECONDS:
-                descriptor = _lock(directory)
+                descriptor = hold(directory)
                 discard(directory)
                 os.close(descriptor)
-
-
-def _lock(directory: Path) -> int:
-    """Lock `directory` for as long as this process, or one forked from it, lives.
-
-    Raises:
-        OSError: another has locked it, or it is not ours.
-    """
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(directory, flags)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        raise
-    return descriptor
 
 
 def discard(directory: Path) -> None:

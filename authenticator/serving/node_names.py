@@ -41,7 +41,7 @@ class NodeNames:
                 self._names.stop()
 
     def _made(self) -> Any:
-        from authenticator.aws.batching import Batcher, Bucket  # noqa: PLC0415 (see above)
+        from authenticator.aws.batching import Batcher, Turns  # noqa: PLC0415 (see above)
         from authenticator.aws.ec2 import MAX_IDS, Ec2  # noqa: PLC0415
         from authenticator.aws.instance_names import InstanceNames  # noqa: PLC0415
 
@@ -52,10 +52,10 @@ class NodeNames:
             called=self._metrics.ec2_called,
         )
         # Each worker has its part of the rate that the operator allows.
-        bucket = Bucket(
+        turns = Turns(
             settings.ec2_describe_instances_qps / settings.workers,
             max(1, settings.ec2_describe_instances_burst // settings.workers),
             time.monotonic,
         )
-        batcher = Batcher(ec2.describe, bucket, size=MAX_IDS, callers=2)
+        batcher = Batcher(ec2.describe, turns, size=MAX_IDS, callers=2)
         return InstanceNames(batcher, time.monotonic)

@@ -7,7 +7,6 @@ switched to at the last moment that is safe, to leave them the time.
 
 from __future__ import annotations
 
-import fcntl
 import logging
 import threading
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
+from authenticator.atomic import alone_with
 from authenticator.background import BackgroundThread
 from authenticator.errors import ConfigError
 from authenticator.serving import rotation
@@ -84,8 +84,7 @@ class Renewal:
         """Do what is due at `now` (aware); what cannot be done is logged."""
         try:
             # One worker after the other: each decides by what the one before has left.
-            with (self._directory / "renewal.lock").open("ab") as lock:
-                fcntl.flock(lock, fcntl.LOCK_EX)
+            with alone_with(self._directory / "renewal.lock"):
                 self._look(now)
         except (ConfigError, OSError) as error:
             _LOG.error("the certificate cannot be renewed: %s", error)

@@ -8,7 +8,6 @@ show.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import logging
 import os
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from authenticator.atomic import hold
 from authenticator.background import BackgroundThread
 from authenticator.mapping.problems import Problem
 from authenticator.sources.cluster import Cluster, ClusterError, Object
@@ -128,15 +128,10 @@ class ClusterReports:
     def _is_writer(self) -> bool:
         if self._locked is not None:
             return True
-        descriptor = os.open(
-            self._lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600
-        )
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._locked = hold(self._lock)
         except BlockingIOError:
-            os.close(descriptor)
             return False
-        self._locked = descriptor
         return True
 
     def _post(self, target: Target, problems: tuple[Problem, ...]) -> None:

@@ -8,7 +8,6 @@ take only what is above the reserve, so that a stranger waits before somebody wh
 
 from __future__ import annotations
 
-import fcntl
 import mmap
 import os
 import struct
@@ -18,11 +17,12 @@ from collections import OrderedDict
 from collections.abc import Callable
 from enum import Enum
 
+from authenticator.atomic import alone_among_forks
+from authenticator.rate import Bucket
+
 # calls left (fewer than none: so many are promised), how many of the promised are strangers', and
 # when that was so
 _STATE = struct.Struct("<ddd")
-# A key that may have so many a second, and so many at once, has them all again after this.
-_REFILL_SECONDS = 1.0
 
 
 class Standing(str, Enum):
@@ -47,8 +47,8 @@ class Budget:
         self.reserve = rate / 4
         # However low the rate, there is at times a call for a stranger.
         self.burst = max(rate, self.reserve + 1)
+        self._bucket = Bucket(rate, self.burst)
         self._clock = clock
-        # Record locks (fcntl) are the kernel's to release when a worker is killed.
         self._file = os.memfd_create("budget")
         weakref.finalize(self, os.close, self._file)
         os.truncate(self._file, _STATE.size)
@@ -65,24 +65,20 @@ class Budget:
         Returns:
             the seconds until the call may be made. If they are more than `patience`, there is none.
         """
-        with self._lock:
-            fcntl.lockf(self._file, fcntl.LOCK_EX)
-            try:
-                left, promised, since = _STATE.unpack(self._memory)
-                now = self._clock()
-                more = max(0.0, now - since) * self.rate
-                left, promised = min(self.burst, left + more), max(0.0, promised - more)
-                known = standing is Standing.KNOWN
-                wait: float = max(0.0, ((0.0 if known else self.reserve) + 1 - left) / self.rate)
-                if known and left + promised >= 1:
-                    # A call is there, and what strangers still wait for is refilled until then.
-                    wait = 0.0
-                if wait <= patience:
-                    left -= 1
-                    promised += wait > 0 and not known
-                self._memory[:] = _STATE.pack(left, promised, now)
-            finally:
-                fcntl.lockf(self._file, fcntl.LOCK_UN)
+        with self._lock, alone_among_forks(self._file):
+            left, promised, since = _STATE.unpack(self._memory)
+            now = self._clock()
+            left = self._bucket.level(left, since, now)
+            promised = max(0.0, promised - self._bucket.added(since, now))
+            known = standing is Standing.KNOWN
+            wait = self._bucket.wait(left, 1.0 if known else self.reserve + 1)
+            if known and left + promised >= 1:
+                # A call is there, and what strangers still wait for is refilled until then.
+                wait = 0.0
+            if wait <= patience:
+                left -= 1
+                promised += wait > 0 and not known
+            self._memory[:] = _STATE.pack(left, promised, now)
         return wait
 
 
@@ -95,7 +91,7 @@ class KeyLimit:
     """
 
     def __init__(self, rate: float, clock: Callable[[], float]) -> None:
-        self._rate = rate
+        self._bucket = Bucket(rate, burst=rate)
         self._clock = clock
         self._lock = threading.Lock()
         # Calls left and when, by key; the one that was seen longest ago first.
@@ -106,8 +102,8 @@ class KeyLimit:
         with self._lock:
             now = self._clock()
             self._forget_refilled(now)
-            left, since = self._keys.get(access_key_id, (self._rate, now))
-            left = min(self._rate, left + (now - since) * self._rate)
+            left, since = self._keys.get(access_key_id, (self._bucket.burst, now))
+            left = self._bucket.level(left, since, now)
             taken = left >= 1
             self._keys[access_key_id] = (left - 1 if taken else left, now)
             self._keys.move_to_end(access_key_id)
@@ -121,7 +117,7 @@ class KeyLimit:
         """
         while self._keys:
             _, since = next(iter(self._keys.values()))
-            if now - since < _REFILL_SECONDS:
+            if now - since < self._bucket.refill_seconds:
                 return
             self._keys.popitem(last=False)
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from authenticator.aws.arns import CallerIdentity, PrincipalArn
-from authenticator.aws.batching import Batcher, Bucket
+from authenticator.aws.batching import Batcher, Turns
 from authenticator.aws.ec2 import MAX_IDS, Instance
 from authenticator.aws.instance_names import InstanceNames
 from dev.bench.figures import table
@@ -69,8 +69,8 @@ def measure() -> Figures:
 
     workers = []
     for _ in range(WORKERS):
-        bucket = Bucket(RATE / WORKERS, max(1, BURST // WORKERS), time.monotonic)
-        batcher = Batcher(describe, bucket, size=MAX_IDS, callers=2)
+        turns = Turns(RATE / WORKERS, max(1, BURST // WORKERS), time.monotonic)
+        batcher = Batcher(describe, turns, size=MAX_IDS, callers=2)
         workers.append(InstanceNames(batcher, time.monotonic))
     threads = [
         threading.Thread(target=serve, args=(names,)) for names in workers for _ in range(THREADS)

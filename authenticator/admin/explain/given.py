@@ -102,7 +102,7 @@ class Instances:
     def __call__(self, identity: CallerIdentity) -> str:
         """See `authenticator.login.NamesInstances`."""
         # They bring botocore, and only nodes have need of it.
-        from authenticator.aws.batching import Batcher, Bucket  # noqa: PLC0415 (see above)
+        from authenticator.aws.batching import Batcher, Turns  # noqa: PLC0415 (see above)
         from authenticator.aws.ec2 import Instance  # noqa: PLC0415
         from authenticator.aws.instance_names import InstanceNames  # noqa: PLC0415
 
@@ -110,7 +110,7 @@ class Instances:
         instance = Instance(identity.arn.account_id, name, has_profile=True)
         batcher = Batcher(
             lambda ids: dict.fromkeys(ids, instance),
-            Bucket(1, 1, time.monotonic),
+            Turns(1, 1, time.monotonic),
             size=1,
             callers=1,
         )

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from authenticator.aws.arns import CallerIdentity, PrincipalArn
-from authenticator.aws.batching import Batcher, Bucket
+from authenticator.aws.batching import Batcher, Turns
 from authenticator.aws.ec2 import Instance
 from authenticator.aws.instance_names import InstanceNames
 from authenticator.errors import NamesUnavailable, UnknownUser
@@ -69,8 +69,8 @@ def make(ec2: FakeEc2, clock: Clock) -> Iterator[Make]:
     made: list[InstanceNames] = []
 
     def build(*, callers: int = 1, burst: int = 1000) -> InstanceNames:
-        bucket = Bucket(1000, burst, clock=lambda: 0.0)
-        batcher = Batcher(ec2.describe, bucket, size=200, callers=callers)
+        turns = Turns(1000, burst, clock=lambda: 0.0)
+        batcher = Batcher(ec2.describe, turns, size=200, callers=callers)
         made.append(InstanceNames(batcher, clock))
         return made[-1]
 
@@ -222,10 +222,10 @@ def test_a_call_that_hangs_does_not_hold_up_the_next(make: Make, ec2: FakeEc2) -
 
 def test_the_rate_of_calls_is_limited() -> None:
     clock = Clock()
-    bucket = Bucket(rate=10, burst=3, clock=clock)
-    assert [bucket.reserve() for _ in range(5)] == pytest.approx([0, 0, 0, 0.1, 0.2])
+    turns = Turns(rate=10, burst=3, clock=clock)
+    assert [turns.reserve() for _ in range(5)] == pytest.approx([0, 0, 0, 0.1, 0.2])
     clock.now += 10
-    assert [bucket.reserve() for _ in range(4)] == pytest.approx([0, 0, 0, 0.1])
+    assert [turns.reserve() for _ in range(4)] == pytest.approx([0, 0, 0, 0.1])
 
 
 def test_an_instance_whose_profile_is_still_to_come_is_asked_for_again(
