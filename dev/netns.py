@@ -23,6 +23,7 @@ from dev import debian
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from typing_extensions import Self
 
@@ -106,6 +107,15 @@ class Network(contextlib.ExitStack):
     def put_back(self, host: Host) -> None:
         """Plug the cable in again."""
         self._switch.ip("link", "set", self._ports[host], "up")
+
+
+def with_file(file: Path, place: str) -> list[str]:
+    """Return a program and its arguments that start a command which sees `file` at `place`.
+
+    The command gets a mount namespace, so that the machine's own file stays as it is.
+    """
+    script = 'mount --bind "$0" "$1" && shift && exec "$@"'
+    return ["unshare", "--mount", "sh", "-c", script, str(file), place]
 
 
 @contextlib.contextmanager

@@ -52,6 +52,7 @@ class WebhookServer:
         environment: all that it sees of ours, besides PATH.
         command: the program.
         arguments: flags besides `--config`.
+        wrapper: a program, with its arguments, that starts the command it is given.
         sockets: what it shall listen on, as a supervisor passes it (`dev.socket_unit`).
 
     Attributes:
@@ -69,6 +70,7 @@ class WebhookServer:
         *,
         command: Path = COMMAND,
         arguments: Sequence[str] = (),
+        wrapper: Sequence[str] = (),
         sockets: Sequence[socket.socket] = (),
     ) -> None:
         self.config = config
@@ -78,7 +80,7 @@ class WebhookServer:
         self.port: int = settings["port"]
         self.health_port = free_port()
         self._ours = command == COMMAND
-        self._command = [str(command), "server", "--config", str(config), *arguments]
+        self._command = [*wrapper, str(command), "server", "--config", str(config), *arguments]
         self._passed = [sock.fileno() for sock in sockets]
         if sockets:
             self._command = socket_unit.command(self._passed, self._command)
