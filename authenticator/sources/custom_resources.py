@@ -56,6 +56,7 @@ class IdentityMappings:
         self._mappings: dict[str, _Mapping] = {}
         self._revision = ""
         self._to_report: list[_Mapping] = []
+        self._sections: tuple[Section, ...] | None = None
 
     @property
     def name(self) -> str:
@@ -66,12 +67,16 @@ class IdentityMappings:
         """See `Documents.listed`."""
         read = [self._read(obj, now) for obj in objects]
         self._mappings = {mapping.section.name: mapping for mapping in read}
+        self._sections = None
         self._to_report = read
 
     def changed(self, kind: str, obj: Object, now: float) -> None:
         """See `Documents.changed`."""
         mapping = self._read(obj, now)
         before = self._mappings.pop(mapping.section.name, None)
+        # Most events are of statuses that this server has written.
+        if kind == "DELETED" or before is None or before.section is not mapping.section:
+            self._sections = None
         if kind == "DELETED":
             return
         self._mappings[mapping.section.name] = mapping
@@ -82,7 +87,9 @@ class IdentityMappings:
 
     def sections(self) -> tuple[Section, ...]:
         """See `Documents.sections`."""
-        return tuple(self._mappings[name].section for name in sorted(self._mappings))
+        if self._sections is None:
+            self._sections = tuple(self._mappings[n].section for n in sorted(self._mappings))
+        return self._sections
 
     def revision(self) -> str:
         """See `Documents.revision`."""
@@ -98,18 +105,24 @@ class IdentityMappings:
         for name, text in texts.items():
             spec = json.loads(text)
             (section,) = stale([self._section(name, spec)], saved_at)
+            self._sections = None
             self._mappings[name] = _Mapping({}, spec, {}, section, saved_at)
 
     def report(self, reports: Reports) -> None:
         """See `Documents.report`: of what was taken since the last time."""
         waiting, self._to_report = self._to_report, []
+        # The worst first: refused entries, then those with warnings.
+        waiting.sort(
+            key=lambda mapping: (bool(mapping.section.rules), not mapping.section.problems)
+        )
         for mapping in waiting:
             name = mapping.section.name
             target = Target(API_VERSION, KIND, name, "", str(mapping.metadata.get("uid", "")))
             reports.problems(target, mapping.section.problems)
             status = _status(mapping)
             if status != mapping.status:
-                reports.status(f"{_PATH}/{name}", status)
+                urgent = bool(mapping.section.problems)
+                reports.status(f"{_PATH}/{name}", status, urgent=urgent)
 
     def _read(self, obj: Object, now: float) -> _Mapping:
         metadata, spec = obj.get("metadata") or {}, obj.get("spec") or {}

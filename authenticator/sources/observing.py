@@ -33,7 +33,7 @@ class Unreported:
     def problems(self, target: Target, problems: Sequence[Problem]) -> None:
         """See `Reports.problems`."""
 
-    def status(self, path: str, status: Object) -> None:
+    def status(self, path: str, status: Object, *, urgent: bool) -> None:
         """See `Reports.status`."""
 
 

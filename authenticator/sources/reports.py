@@ -4,6 +4,9 @@ Every worker process follows every source, and one of them writes: whoever holds
 in the state directory. It is held as long as the process lives, so that no clock is involved.
 Several hosts may write the same; both the Events and the statuses are made so that this does not
 show.
+
+What is wrong is written first, and the statuses of thousands of valid objects after it, all at a
+rate that an API server does not notice.
 """
 
 from __future__ import annotations
@@ -11,10 +14,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
-import queue
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -28,7 +29,9 @@ from authenticator.timestamps import rfc3339
 _LOG = logging.getLogger(__name__)
 # The API server refuses longer messages (core/v1 validation).
 _MESSAGE_LENGTH = 1024
-_WAITING = 1000
+# Enough for the Events and statuses of all objects that one cluster can reasonably have.
+_WAITING = 20_000
+_PAUSE_SECONDS = 1 / 50
 _EVENTS = "/api/v1/namespaces/{namespace}/events"
 _CONFLICT = 409
 
@@ -59,71 +62,105 @@ class Reports(Protocol):
         """Say on `target` what is wrong with it; nothing if nothing is."""
         ...
 
-    def status(self, path: str, status: Object) -> None:
-        """Merge `status` into that of the object at `path`."""
+    def status(self, path: str, status: Object, *, urgent: bool) -> None:
+        """Merge `status` into that of the object at `path`.
+
+        Of several statuses of one object that wait, the last one is written.
+
+        Args:
+            path: the path of the object.
+            status: what to merge.
+            urgent: whether it is written before statuses that are not, since it says what is wrong.
+        """
         ...
 
 
 class ClusterReports:
     """`Reports` to an API server, from a thread that the first report starts."""
 
-    def __init__(self, cluster: Cluster, lock: Path, clock: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        lock: Path,
+        clock: Callable[[], float],
+        pause_seconds: float = _PAUSE_SECONDS,
+    ) -> None:
         """Prepare to report.
 
         Args:
             cluster: the API server.
             lock: the file that one process of this host locks.
             clock: Unix time.
+            pause_seconds: the time between two writes.
         """
         self._cluster = cluster
         self._lock = lock
         self._clock = clock
+        self._pause_seconds = pause_seconds
         self._locked: int | None = None
-        self._starting = threading.Lock()
-        self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(_WAITING)
+        self._urgent: dict[Hashable, Callable[[], None]] = {}
+        self._others: dict[Hashable, Callable[[], None]] = {}
+        self._stopping = False
+        self._changed = threading.Condition()
         self._thread = BackgroundThread(self._run, "reports")
 
     def stop(self) -> None:
         """Drop what waits, finish what is under way, and let another process write."""
-        with suppress(queue.Empty):
-            while True:
-                self._queue.get_nowait()
-        if self._thread.started:
-            self._queue.put(None)
-            self._thread.join()
+        with self._changed:
+            self._stopping = True
+            self._changed.notify()
+        self._thread.join()
         if self._locked is not None:
             os.close(self._locked)
 
     def problems(self, target: Target, problems: Sequence[Problem]) -> None:
         """See `Reports.problems`."""
         if problems:
-            self._put(lambda: self._post(target, tuple(problems)))
+            self._put(object(), lambda: self._post(target, tuple(problems)), urgent=True)
 
-    def status(self, path: str, status: Object) -> None:
+    def status(self, path: str, status: Object, *, urgent: bool) -> None:
         """See `Reports.status`."""
-        self._put(lambda: self._patch(path, status))
+        self._put(path, lambda: self._patch(path, status), urgent=urgent)
 
-    def _put(self, job: Callable[[], None]) -> None:
-        with self._starting:
+    def _put(self, key: Hashable, job: Callable[[], None], *, urgent: bool) -> None:
+        with self._changed:
             if not self._thread.started:
                 self._thread.start()
-        try:
-            self._queue.put_nowait(job)
-        except queue.Full:
-            _LOG.warning(
-                "too many reports are waiting; one is dropped, and made again at the next list"
-            )
+            self._urgent.pop(key, None)
+            self._others.pop(key, None)
+            waiting = self._urgent if urgent else self._others
+            if len(waiting) < _WAITING:
+                waiting[key] = job
+                self._changed.notify()
+                return
+        _LOG.warning(
+            "too many reports are waiting; one is dropped, and made again at the next list"
+        )
 
     def _run(self) -> None:
-        while (job := self._queue.get()) is not None:
-            self._do(job)
+        while (job := self._next()) is not None:
+            if self._do(job):
+                with self._changed:
+                    self._changed.wait_for(lambda: self._stopping, self._pause_seconds)
 
-    def _do(self, job: Callable[[], None]) -> None:
+    def _next(self) -> Callable[[], None] | None:
+        """The next job, once there is one; None to stop."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._stopping or self._urgent or self._others)
+            if self._stopping:
+                return None
+            waiting = self._urgent or self._others
+            return waiting.pop(next(iter(waiting)))
+
+    def _do(self, job: Callable[[], None]) -> bool:
+        """Do a job if this process is the one that writes, and say whether it was."""
         try:
             if self._is_writer():
                 job()
+                return True
         except OSError as error:
             _LOG.warning("a report is dropped: %s: %s", self._lock, error.strerror)
+        return False
 
     def _is_writer(self) -> bool:
         if self._locked is not None:

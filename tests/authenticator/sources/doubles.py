@@ -193,10 +193,12 @@ class RememberedReports:
     def __init__(self) -> None:
         self.events: list[tuple[str, list[str]]] = []
         self.statuses: list[tuple[str, Object]] = []
+        self.urgent: list[str] = []
 
     def problems(self, target: Any, problems: Any) -> None:
         if problems:
             self.events.append((target.name, [problem.reason for problem in problems]))
 
-    def status(self, path: str, status: Object) -> None:
+    def status(self, path: str, status: Object, *, urgent: bool) -> None:
         self.statuses.append((path, status))
+        self.urgent += [path] if urgent else []

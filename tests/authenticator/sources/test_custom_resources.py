@@ -126,3 +126,26 @@ def test_hosts_that_disagree_do_not_answer_each_others_statuses(
     assert report(documents).statuses == []
     documents.listed([other], NOW)
     assert len(report(documents).statuses) == 1
+
+
+def test_what_is_wrong_is_reported_first(documents: IdentityMappings) -> None:
+    fine = [mapping(f"a{number}", arn=ROLE, username="dev") for number in range(5)]
+    warned = mapping("b", arn=ROLE, username="dev", unknown="x")
+    refused = mapping("c", arn="nonsense", username="dev")
+    documents.listed([*fine, warned, refused], NOW)
+    reports = report(documents)
+    names = [path.rpartition("/")[2] for path, _ in reports.statuses]
+    assert names == ["c", "b", "a0", "a1", "a2", "a3", "a4"]
+    assert [path.rpartition("/")[2] for path in reports.urgent] == ["c", "b"]
+
+
+def test_an_event_of_a_status_gives_the_very_same_sections(documents: IdentityMappings) -> None:
+    """Statuses of 5,000 objects come back as 5,000 events."""
+    documents.listed([mapping(name, arn=ROLE, username=name) for name in "ba"], NOW)
+    before = documents.sections()
+    documents.changed("MODIFIED", mapping("a", status={"x": 1}, arn=ROLE, username="a"), NOW)
+    assert documents.sections() is before
+    documents.changed("MODIFIED", mapping("a", generation=2, arn=ROLE, username="c"), NOW)
+    assert [section.rules[0].match.username.head for section in documents.sections()] == ["c", "b"]
+    documents.changed("DELETED", mapping("a"), NOW)
+    assert [section.name for section in documents.sections()] == ["b"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from authenticator.mapping.problems import Origin, Problem
-from authenticator.sources.cluster import ClusterError
+from authenticator.sources.cluster import ClusterError, Object
 from authenticator.sources.reports import ClusterReports, Target
 from dev.waiting import PATIENCE_SECONDS
 from tests.authenticator.sources.doubles import FakeCluster
@@ -17,6 +17,26 @@ from tests.authenticator.sources.doubles import FakeCluster
 CONFIG_MAP = Target("v1", "ConfigMap", "aws-auth", "kube-system", "uid-1")
 MAPPING = Target("iamauthenticator.k8s.aws/v1alpha1", "IAMIdentityMapping", "a", "", "uid-2")
 PROBLEM = Problem(Origin("EKSConfigMap", "mapRoles", 2, 14), "it is wrong")
+
+
+class SlowCluster(FakeCluster):
+    """An API server that answers once it is told to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = threading.Event()
+        self.answering = threading.Event()
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Object | None = None,
+    ) -> Object:
+        self.asked.set()
+        assert self.answering.wait(PATIENCE_SECONDS)
+        return super().request(method, path, query, body)
 
 
 @pytest.fixture
@@ -81,7 +101,7 @@ def test_nothing_is_written_when_nothing_is_wrong(
     cluster: FakeCluster, reports: ClusterReports
 ) -> None:
     reports.problems(CONFIG_MAP, [])
-    reports.status("/x", {"a": "b"})
+    reports.status("/x", {"a": "b"}, urgent=False)
     cluster.wait(lambda: bool(cluster.written))
     assert cluster.written == [("PATCH", "/x/status", {"status": {"a": "b"}})]
 
@@ -92,11 +112,11 @@ def test_one_process_of_a_host_writes_and_another_takes_over(
     others = FakeCluster()
     first = ClusterReports(cluster, tmp_path / "lock", clock=lambda: 0.0)
     second = ClusterReports(others, tmp_path / "lock", clock=lambda: 0.0)
-    first.status("/x", {})
+    first.status("/x", {}, urgent=False)
     cluster.wait(lambda: len(cluster.written) == 1)
-    second.status("/dropped", {})
+    second.status("/dropped", {}, urgent=False)
     first.stop()
-    second.status("/y", {})
+    second.status("/y", {}, urgent=False)
     others.wait(lambda: ("PATCH", "/y/status", {"status": {}}) in others.written)
     second.stop()
 
@@ -106,12 +126,83 @@ def test_a_refusal_is_logged_and_the_next_report_is_made(
 ) -> None:
     cluster.refuse = ClusterError(403, "forbidden")
     reports.problems(CONFIG_MAP, [PROBLEM])
-    reports.status("/x", {})
+    reports.status("/x", {}, urgent=False)
     cluster.wait(lambda: len(cluster.requests) == 2)
     cluster.refuse = None
-    reports.status("/y", {})
+    reports.status("/y", {}, urgent=False)
     cluster.wait(lambda: bool(cluster.written))
     assert "cannot write an Event on ConfigMap aws-auth: 403: forbidden" in caplog.text
+
+
+class TestOrder:
+    """Statuses of 5,000 objects took 20 minutes, and the wrong ones came whenever."""
+
+    @pytest.fixture
+    def cluster(self) -> Iterator[SlowCluster]:
+        made = SlowCluster()
+        yield made
+        made.answering.set()
+
+    @pytest.fixture
+    def held(self, cluster: SlowCluster, tmp_path: Path) -> Iterator[ClusterReports]:
+        """Reports of which the first is under way until the API server answers."""
+        made = ClusterReports(cluster, tmp_path / "lock", clock=lambda: 0.0, pause_seconds=0)
+        made.status("/first", {}, urgent=False)
+        assert cluster.asked.wait(PATIENCE_SECONDS)
+        yield made
+        cluster.answering.set()
+        made.stop()
+
+    def test_what_is_wrong_is_written_first(
+        self, cluster: SlowCluster, held: ClusterReports
+    ) -> None:
+        for number in range(5000):
+            held.status(f"/{number}", {}, urgent=number == 4000)
+        held.problems(MAPPING, [PROBLEM])
+        cluster.answering.set()
+        cluster.wait(lambda: len(cluster.written) == 5002)
+        paths = [path.removesuffix("/status") for _, path, _ in cluster.written]
+        assert paths[:2] == ["/first", "/4000"]
+        assert paths[2].endswith("/events")
+        assert paths[3:] == [f"/{number}" for number in range(5000) if number != 4000]
+
+    def test_of_several_statuses_of_an_object_the_last_is_written(
+        self, cluster: SlowCluster, held: ClusterReports
+    ) -> None:
+        held.status("/x", {"a": "1"}, urgent=False)
+        held.status("/x", {"a": "2"}, urgent=True)
+        held.status("/x", {"a": "3"}, urgent=False)
+        held.status("/last", {}, urgent=False)
+        cluster.answering.set()
+        cluster.wait(lambda: any(path == "/last/status" for _, path, _ in cluster.written))
+        assert [body for _, path, body in cluster.written if path == "/x/status"] == [
+            {"status": {"a": "3"}}
+        ]
+
+    def test_what_cannot_wait_any_more_is_dropped_with_a_warning(
+        self,
+        cluster: SlowCluster,
+        held: ClusterReports,
+        monkeypatch: pytest.MonkeyPatch,
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        monkeypatch.setattr("authenticator.sources.reports._WAITING", 2)
+        for number in range(3):
+            held.status(f"/{number}", {}, urgent=False)
+        assert "one is dropped" in caplog.text
+        cluster.answering.set()
+        cluster.wait(lambda: len(cluster.written) == 3)
+
+    def test_writes_keep_a_distance_that_stop_cuts_short(
+        self, cluster: SlowCluster, tmp_path: Path
+    ) -> None:
+        made = ClusterReports(cluster, tmp_path / "lock", clock=lambda: 0.0, pause_seconds=3600)
+        cluster.answering.set()
+        made.status("/1", {}, urgent=False)
+        made.status("/2", {}, urgent=False)
+        cluster.wait(lambda: len(cluster.written) == 1)
+        made.stop()
+        assert len(cluster.written) == 1
 
 
 def test_stop_without_a_report_does_nothing(reports: ClusterReports) -> None:
@@ -125,10 +216,10 @@ def test_a_state_directory_that_cannot_be_written_costs_reports_and_not_their_th
     reports = ClusterReports(cluster, lock, clock=lambda: 0.0)
     attempted = threading.Event()
     monkeypatch.setattr("authenticator.sources.reports._LOG.warning", lambda *_: attempted.set())
-    reports.status("/x", {})
+    reports.status("/x", {}, urgent=False)
     assert attempted.wait(PATIENCE_SECONDS)
     lock.parent.mkdir()
-    reports.status("/y", {})
+    reports.status("/y", {}, urgent=False)
     cluster.wait(lambda: bool(cluster.written))
     reports.stop()
     assert cluster.written == [("PATCH", "/y/status", {"status": {}})]
