@@ -2,10 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := $(shell find authenticator client -type f -not -name '*.pyc' 2>/dev/null)
+SOURCES := $(shell find authenticator client scripts -type f -not -name '*.pyc' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo quick test lint bench dist fuzz clean
+.PHONY: help install demo quick pythons test lint bench dist fuzz clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,12 +35,16 @@ demo: install ## Log in without an AWS account, edit a mapping, see a refusal an
 quick: install ## Run the tests that need Python and nothing else, in two minutes
 	@$(BIN)/python -m pytest --quiet --quick --numprocesses 2 --dist worksteal
 
+pythons: install ## Run the quick tests on the newest supported Python as well
+	@$(BIN)/python -m dev.pythons
+
 test: install ## Run every test, the real Kubernetes API server included
 	@$(BIN)/python -m dev.cluster build
 	@$(BIN)/python -m dev.bench.reference
 	@$(BIN)/python -m dev.oracle
 	@$(BIN)/python -m dev.debian
 	@$(BIN)/python -m pytest
+	@$(BIN)/python -m dev.pythons
 
 lint: install ## Check style, types, imports, wording and the dependencies
 	@$(BIN)/ruff format --check .

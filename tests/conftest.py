@@ -12,7 +12,7 @@ settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
 # Tests with one of these markers need a program that is not a Python package.
-_NEEDS_PROGRAMS = ("cluster", "reference", "image", "debian")
+_NEEDS_PROGRAMS = ("cluster", "reference", "image", "debian", "installs")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -7,7 +7,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from dev.bench import installed, report, sections
+from dev import installs
+from dev.bench import report, sections
 from dev.bench.scenarios import SCENARIOS, Scenario
 from dev.bench.sections import CORPUS, PARTS, STARTUP
 from dev.bench.server import LoadError
@@ -29,7 +30,7 @@ def main() -> int:
         for name in arguments.scenario or routine():
             text = _measured(name, arguments)
             report.save(arguments.output, waiting, {name: text})
-    except (GoBuildError, installed.InstallError, StartupError, LoadError) as error:
+    except (GoBuildError, installs.InstallError, StartupError, LoadError) as error:
         print(f"bench: {error}", file=sys.stderr)
         return 1
     return 0
@@ -50,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--connections", type=int, nargs="+", default=[], help="instead of 8 64")
     made.add_argument("--servers", nargs="+", default=_SERVERS, choices=_SERVERS)
     made.add_argument("--baseline", default="HEAD~", help="commit of our earlier build")
-    made.add_argument("--output", type=Path, default=installed.ROOT / "docs" / "benchmarks.md")
+    made.add_argument("--output", type=Path, default=installs.ROOT / "docs" / "benchmarks.md")
     return made
 
 

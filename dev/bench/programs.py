@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from dev import gotools, zipapp
-from dev.bench import installed, reference
+from dev import gotools, installs, zipapp
+from dev.bench import reference
 from dev.bench.startup import ROLE, Command
 
 _MODULE = Path(__file__).parent
@@ -33,7 +33,7 @@ def servers() -> dict[str, str]:
 
 
 def token_commands() -> list[Command]:
-    """Return the ways to get a token. Raises installed.InstallError and gotools.GoBuildError."""
+    """Return the ways to get a token. Raises installs.InstallError and gotools.GoBuildError."""
     python = str(Path(sys.executable).resolve())
     aws = ("eks", "get-token", "--cluster-name", _CLUSTER)
     return [
@@ -42,11 +42,17 @@ def token_commands() -> list[Command]:
             (str(reference.reference_binary()), *_TOKEN),
             role=("--cache", "--role", ROLE),
         ),
-        Command("ours", (str(installed.install() / _NAME), *_TOKEN), role=("--role", ROLE)),
+        *map(_installed, installs.INSTALLERS),
         Command("ours, single file", (str(_single_file()), *_TOKEN), role=("--role", ROLE)),
         Command("`python -I -S`", (python, "-I", "-S", "-c", ""), bare=True),
         Command("AWS CLI", (str(_BIN / "aws"), *aws), few=True),
     ]
+
+
+def _installed(installer: installs.Installer) -> Command:
+    """Return the command as an installer leaves it."""
+    command = str(installs.install(installer=installer) / _NAME)
+    return Command(f"ours, {installer.name}", (command, *_TOKEN), role=("--role", ROLE))
 
 
 def _single_file() -> Path:
@@ -57,6 +63,6 @@ def _single_file() -> Path:
 
 
 def earlier_command(commit: str) -> Command:
-    """Return our own `token` as it was at a commit. Raises installed.InstallError."""
-    name = f"ours at {installed.commit_of(commit)}"
-    return Command(name, (str(installed.install(commit) / _NAME), *_TOKEN))
+    """Return our own `token` as it was at a commit. Raises installs.InstallError."""
+    name = f"ours at {installs.commit_of(commit)}"
+    return Command(name, (str(installs.install(commit) / _NAME), *_TOKEN))

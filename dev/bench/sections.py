@@ -8,9 +8,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from dev import installs
 from dev.aws_double import AwsDouble
 from dev.aws_double.trust import Role
-from dev.bench import corpus, installed, mappings, nodes, programs, report, startup, tables
+from dev.bench import corpus, mappings, nodes, programs, report, startup, tables
 from dev.bench.double import sts_double
 from dev.bench.machine import this_machine
 from dev.bench.progress import progress
@@ -34,7 +35,8 @@ _STARTUP_TITLE = "Cold start of `token`"
 _STARTUP_ABOUT = (
     "What every kubectl command waits for. The commands take turns; each run is a fresh process "
     "(posix_spawn), and its times and peak memory are those that the kernel gives (wait4). Ours "
-    "is a regular wheel in a clean environment, as it is now and as it was at an earlier commit. "
+    "is the wheel in a clean environment, as several installers leave it, and as pip installs it "
+    "at an earlier commit. "
     "The credentials are ready, or a run before has cached them, and nothing asks the network. "
     "`python -I -S` makes no token: it is what the interpreter alone takes."
 )
@@ -63,7 +65,7 @@ def startup_section(rounds: int, baseline: str, command: str) -> str:
     parts = []
     try:
         commands.append(programs.earlier_command(baseline))
-    except installed.InstallError as error:
+    except installs.InstallError as error:
         parts.append(f"Not measured: our earlier build: {error}")
     with TemporaryDirectory() as home:
         for kind, environment in startup.environments(Path(home)).items():
@@ -130,7 +132,7 @@ def _section(title: str, about: str, command: str, parts: Sequence[str]) -> str:
     now = datetime.now(timezone.utc)
     machine = this_machine(programs.own_program("loadgen"))
     taken = (
-        f"Taken {now:%Y-%m-%d %H:%M} UTC at commit {installed.commit_of('HEAD')} with "
+        f"Taken {now:%Y-%m-%d %H:%M} UTC at commit {installs.commit_of('HEAD')} with "
         f"`{command}` on {machine}."
     )
     return report.section(title=title, about=about, taken=taken, body="\n\n".join(parts))
