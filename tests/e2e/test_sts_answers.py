@@ -1,0 +1,89 @@
+"""STS's answers come late, twice or odd: each concerns the caller who asked, and no other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from dev.aws_double import AwsDouble
+from dev.aws_double.faults import Fault, Repeat, Stray, TimeOut
+from dev.aws_double.principals import lasting, user
+from dev.server import WebhookServer, write_config
+from tests.e2e import callers
+from tests.e2e.callers import ACCOUNT, ALICE, DEPLOYER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+UNASKED: dict[str, Fault] = {
+    "the same answer again": Repeat(),
+    "the same answer again, later": Repeat(seconds=0.05),
+    "stray bytes": Stray(),
+    "408 and the end": TimeOut(),
+}
+# A kind of principal that AWS has added, one with an id of another form, and one that no mapping
+# can name.
+ODD = {
+    "a new kind": lasting(f"arn:aws:iam::{ACCOUNT}:workload/pipeline-7", "AWLDEXAMPLEEXAMPLE000"),
+    "a new service": lasting(
+        f"arn:aws:signin:us-east-1:{ACCOUNT}:session/al", "ASGNEXAMPLEEXAMPLE000"
+    ),
+    "a new id": lasting(f"arn:aws:iam::{ACCOUNT}:user/staff/newid", "AIDAEXAMPLEEXAMPLE000:new"),
+    "an instance": lasting(
+        f"arn:aws:sts::{ACCOUNT}:assumed-role/aws:ec2-instance/i-0123456789abcdef0", "i-0123"
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[AwsDouble]:
+    with AwsDouble([*callers.PRINCIPALS, *ODD.values()]) as double:
+        yield double
+
+
+@pytest.fixture(scope="module")
+def server(aws: AwsDouble, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebhookServer]:
+    """A server that asks STS for every review."""
+    configuration = callers.configuration()
+    configuration["server"] |= {"verdictSeconds": 0, "degradedSeconds": 0}
+    config = write_config(tmp_path_factory.mktemp("answers"), configuration)
+    with WebhookServer(config, aws.environment()) as running:
+        yield running
+
+
+def username(server: WebhookServer, token: str) -> str:
+    """The username, `denied`, or the status of a fault."""
+    with server.poster() as poster:
+        answer = poster.review(token)
+    if answer.status != 200:
+        return str(answer.status)
+    return str((answer.user or {"username": "denied"})["username"])
+
+
+@pytest.mark.parametrize("fault", UNASKED.values(), ids=UNASKED)
+def test_an_answer_that_nobody_asked_for_names_nobody(
+    aws: AwsDouble, server: WebhookServer, fault: Fault
+) -> None:
+    """Once, the next token on the connection was proven to be the last one's caller."""
+    stranger = user(ACCOUNT, "a-key-that-nobody-has")
+    aws.faults.start(fault)
+    try:
+        for _ in range(15):
+            assert username(server, callers.fresh_token(ALICE.principal)) == ALICE.username
+            assert username(server, callers.fresh_token(stranger)) == "denied"
+            assert username(server, callers.fresh_token(DEPLOYER.principal)) == DEPLOYER.username
+    finally:
+        aws.faults.stop_all()
+
+
+@pytest.mark.parametrize("principal", ODD.values(), ids=ODD)
+def test_an_odd_identity_is_denied_and_is_not_an_outage_for_others(
+    aws: AwsDouble, server: WebhookServer, principal: callers.Principal
+) -> None:
+    """Once, five such answers opened the circuit for everybody."""
+    since = server.log.end
+    for _ in range(8):
+        assert username(server, callers.fresh_token(principal)) == "denied"
+    assert username(server, callers.fresh_token(ALICE.principal)) == ALICE.username
+    server.log.wait_for(lambda line: "STS proved" in line or None, since=since, count=8)
