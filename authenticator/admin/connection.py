@@ -15,6 +15,8 @@ from authenticator.sources.cluster import Cluster
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+
 
 def connection_options(function: F) -> F:
     """Give a click command `--kubeconfig`, `--context` and `--master-url`."""
@@ -22,7 +24,8 @@ def connection_options(function: F) -> F:
         click.option(
             "--kubeconfig",
             metavar="FILE",
-            help="The kubeconfig file. Default: $KUBECONFIG, or ~/.kube/config.",
+            help="The kubeconfig file. Default: $KUBECONFIG, ~/.kube/config, or the pod's service"
+            " account.",
         ),
         click.option(
             "--context",
@@ -42,22 +45,29 @@ def connect(kubeconfig: str | None, context: str | None, master_url: str | None)
     """Prepare to talk to the API server; it is asked at the first request.
 
     Raises:
-        ConfigError: there is no kubeconfig file.
+        ConfigError: there is neither a kubeconfig file nor a service account.
     """
     # The client costs 0.2 s, which --help need not wait for.
     from authenticator.sources.kubernetes_api import KubernetesApi, configuration  # noqa: PLC0415
 
-    path = _kubeconfig(kubeconfig)
-    return KubernetesApi(partial(configuration, path, master_url or "", context or ""))
+    paths = _kubeconfigs(kubeconfig, context)
+    return KubernetesApi(partial(configuration, paths, master_url or "", context or ""))
 
 
-def _kubeconfig(given: str | None) -> Path:
-    """The kubeconfig file, as kubectl finds it; of a list in $KUBECONFIG, the first that exists."""
+def _kubeconfigs(given: str | None, context: str | None) -> tuple[Path, ...] | None:
+    """The kubeconfig files as kubectl finds them; None for the service account of this pod."""
     if given:
-        return Path(given)
+        return (Path(given),)
     listed = [Path(name) for name in os.environ.get("KUBECONFIG", "").split(os.pathsep) if name]
     candidates = listed or [Path.home() / ".kube" / "config"]
-    for path in candidates:
-        if path.exists():
-            return path
-    raise ConfigError((f"{candidates[0]}: no such kubeconfig file; name one with --kubeconfig",))
+    if paths := tuple(path for path in candidates if path.exists()):
+        return paths
+    if _in_pod() and not context:
+        return None
+    names = os.pathsep.join(map(str, candidates))
+    raise ConfigError((f"{names}: no such kubeconfig file; name one with --kubeconfig",))
+
+
+def _in_pod() -> bool:
+    """Whether there is a service account to use, by the variable and the file that pods have."""
+    return bool(os.environ.get("KUBERNETES_SERVICE_HOST")) and _SERVICE_ACCOUNT_TOKEN.exists()

@@ -7,7 +7,8 @@ back-off, goes on from a version that is gone, and ends silently where nothing h
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -18,11 +19,12 @@ import yaml
 from kubernetes.client.api_client import ApiClient
 from kubernetes.client.configuration import Configuration
 from kubernetes.client.exceptions import ApiException
-from kubernetes.config import ConfigException, load_incluster_config, load_kube_config
+from kubernetes.config import ConfigException, load_incluster_config
 
 from authenticator.aws.proxy import Proxies
 from authenticator.errors import ConfigError
 from authenticator.sources.cluster import ClusterError, Object
+from authenticator.sources.kubeconfig import load
 
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 15
@@ -34,14 +36,18 @@ _CONFIG_FAULTS = (
     *(ConfigException, OSError, ValueError, KeyError, TypeError, AttributeError),
     yaml.YAMLError,
 )
-_WIRE_FAULTS = (urllib3.exceptions.HTTPError, ApiException, OSError)
+# A token that has expired is renewed in the course of a request, and that can fail.
+_WIRE_FAULTS = (urllib3.exceptions.HTTPError, ApiException, OSError, ConfigException)
 
 
-def configuration(kubeconfig: Path | None, master: str, context: str = "") -> Configuration:
+def configuration(
+    kubeconfig: Path | Sequence[Path] | None, master: str, context: str = ""
+) -> Configuration:
     """How to reach the API server.
 
     Args:
-        kubeconfig: the kubeconfig file; None for the service account of the pod.
+        kubeconfig: the kubeconfig file, or several to be merged; None for the service account of
+            the pod.
         master: the API server's URL, in place of the kubeconfig's; "" to keep that.
         context: the kubeconfig's context; "" for its current one.
 
@@ -50,18 +56,14 @@ def configuration(kubeconfig: Path | None, master: str, context: str = "") -> Co
     """
     # Not to read the environment's proxies for itself, which it does in a way of its own.
     made = Configuration(proxy="", no_proxy="")
+    paths = [kubeconfig] if isinstance(kubeconfig, Path) else kubeconfig
     try:
-        if kubeconfig is None:
+        if paths is None:
             load_incluster_config(made)  # type: ignore[no-untyped-call]  # the package is partly typed
         else:
-            load_kube_config(  # type: ignore[no-untyped-call]  # the package is partly typed
-                str(kubeconfig),
-                context=context or None,
-                client_configuration=made,
-                persist_config=False,
-            )
+            load(paths, context, made)
     except _CONFIG_FAULTS as error:
-        place = str(kubeconfig) if kubeconfig else "the pod's service account"
+        place = "the pod's service account" if paths is None else os.pathsep.join(map(str, paths))
         raise ClusterError(0, f"{place} cannot be used: {error}") from error
     if master:
         _point_at(made, master)
@@ -210,4 +212,6 @@ def _message(data: bytes) -> str:
 
 
 def _unreachable(error: Exception) -> ClusterError:
+    if isinstance(error, ConfigException):
+        return ClusterError(0, f"the credentials cannot be renewed: {error}")
     return ClusterError(0, f"the API server cannot be reached: {error}"[:500])
