@@ -11,7 +11,10 @@ from authenticator.editing.edits import EditError
 from authenticator.editing.entry import MappingEntry, Value
 from authenticator.editing.located import Located
 from authenticator.editing.principals import identity, principal
+from authenticator.mapping.sections import SECTIONS
 
+# How many entries a message names.
+_NAMED = 3
 # What an entry may say beside whom it is for. Other keys are unknown to the server, and stay.
 _FIELDS = ("username", "groups", "userid", "expires")
 
@@ -64,6 +67,26 @@ def applied(document: Document, wanted: Sequence[MappingEntry], *, prune: bool) 
     if not (updates or gone or new):
         return document
     return document.edited(updates=updates, removals=gone, additions=new)
+
+
+def unpruned(document: Document, empty: AbstractSet[str]) -> list[str]:
+    """Say what stays in sections that a file has without an entry, in a line for each of them.
+
+    An empty section may be a variable that was not set, so that nothing is pruned for it.
+    """
+    lines: list[str] = []
+    for section in SECTIONS:
+        if section not in empty:
+            continue
+        present = [one for one in document.entries() if one.entry.section == section]
+        if present:
+            named = ", ".join(principal(one.entry) for one in present[:_NAMED])
+            more = f" and {len(present) - _NAMED} more" if len(present) > _NAMED else ""
+            lines.append(
+                f"{section} is empty in the file, so nothing in it was pruned: {named}{more};"
+                " 'mappings remove' removes them"
+            )
+    return lines
 
 
 def _changes(located: Located, wanted: MappingEntry) -> dict[str, Value | None]:

@@ -20,8 +20,10 @@ from authenticator.editing.writing import Item
 from authenticator.mapping.documents import read_data, read_file
 from authenticator.mapping.nodes import DocumentError, Fields
 from authenticator.mapping.sections import MAP_ACCOUNTS, SECTIONS, Section
+from authenticator.sources.config_map import BINARY
 
 _SERVER = "server"
+_AWS_AUTH = "EKSConfigMap"
 
 
 # Entries, each with the fields to set, or to remove where the value is None.
@@ -63,10 +65,15 @@ class Document(Protocol):
 
 @dataclass(frozen=True)
 class AwsAuth:
-    """The `data` of a ConfigMap, where each section is a text of its own."""
+    """The `data` of a ConfigMap, where each section is a text of its own.
+
+    Attributes:
+        texts: the `data`.
+        binary: the keys of its `binaryData`, which the server does not read.
+    """
 
     texts: Mapping[str, str]
-    source: str = "EKSConfigMap"
+    binary: frozenset[str] = frozenset()
 
     def sections(self) -> tuple[Section, ...]:
         """What the server reads in it; see `Document`."""
@@ -92,7 +99,13 @@ class AwsAuth:
 
     @cached_property
     def _sections(self) -> tuple[Section, ...]:
-        return read_data(self.texts, reader(self.source))
+        as_server = reader(_AWS_AUTH)
+        return tuple(
+            as_server.broken(section.name, DocumentError(BINARY))
+            if section.name in self.binary
+            else section
+            for section in read_data(self.texts, as_server)
+        )
 
     def _text(self, section: str) -> str:
         return self.texts.get(self._key(section), "")

@@ -15,6 +15,8 @@ from typing import Any, TypeAlias
 
 import yaml
 
+from authenticator.mapping.unrendered import unrendered
+
 # The API server's own limit of a ConfigMap; the bound on files is of the same order.
 MAX_BYTES = 4 * 1024 * 1024
 MAX_DEPTH = 32
@@ -190,12 +192,14 @@ class _Builder:
             for event in yaml.parse(text, Loader=yaml.CSafeLoader):
                 self._take(event)
         except yaml.MarkedYAMLError as error:
-            raise self._refusal(error) from error
+            raise self._as_template(text, self._refusal(error)) from error
         except yaml.reader.ReaderError as error:
             line = text.count("\n", 0, error.position) + self._first_line
             raise DocumentError("it holds a character that YAML does not allow", line) from error
         except (yaml.YAMLError, UnicodeError) as error:
             raise DocumentError("it is not YAML in UTF-8") from error
+        except DocumentError as error:
+            raise self._as_template(text, error) from error
 
     def _refusal(self, error: yaml.MarkedYAMLError) -> DocumentError:
         """The parser's words in one line, without the text that it quotes."""
@@ -205,6 +209,13 @@ class _Builder:
         if mark is None:
             return DocumentError(reason)
         return DocumentError(reason, mark.line + self._first_line, mark.column + 1)
+
+    @staticmethod
+    def _as_template(text: str, error: DocumentError) -> DocumentError:
+        """The error of a text that may not have been rendered."""
+        if template := unrendered(text):
+            return DocumentError(f"{template} ({error.reason})", error.line, error.column)
+        return error
 
     def _take(self, event: Any) -> None:
         mark = event.start_mark

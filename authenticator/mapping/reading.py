@@ -25,6 +25,7 @@ from authenticator.mapping.problems import Code, Origin, shortened
 from authenticator.mapping.rules import CANONICAL_ARN, Match, Rule
 from authenticator.mapping.selectors import Selector
 from authenticator.mapping.templates import Placeholder
+from authenticator.mapping.unrendered import unrendered
 
 _ROLES = frozenset({PrincipalKind.ROLE, PrincipalKind.ASSUMED_ROLE})
 _SESSION_NAMES = (Placeholder.SESSION_NAME, Placeholder.SESSION_NAME_RAW)
@@ -102,7 +103,8 @@ class EntryReader:
             entry = self.shape.model_validate(fields)
         except ValidationError as error:
             key = str(error.errors(include_url=False, include_context=False)[0]["loc"][0])
-            raise EntryRefused(_VALUES[key], reasons(error), key) from None
+            reason = unrendered(str(fields.get(key))) or reasons(error)
+            raise EntryRefused(_VALUES[key], reason, key) from None
         selector = self._selector(entry)
         if entry.username is None:
             self._note(Code.MISSING_USERNAME, "username is missing, so that it is {{CanonicalARN}}")

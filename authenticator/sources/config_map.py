@@ -14,7 +14,7 @@ from authenticator.sources.watcher import Resource
 
 NAMESPACE = "kube-system"
 NAME = "aws-auth"
-_BINARY = "it stands under binaryData; save it as UTF-8 text under data"
+BINARY = "it stands under binaryData; save it as UTF-8 text under data"
 
 
 class AwsAuth:
@@ -83,7 +83,7 @@ class AwsAuth:
         binary = {key.lower() for key in obj.get("binaryData") or {}}
         last = {section.name: section for section in self._sections}
         fresh = [
-            self._reader.broken(section.name, DocumentError(_BINARY))
+            self._reader.broken(section.name, DocumentError(BINARY))
             if section.name.lower() in binary
             else section
             for section in read_data(data, self._reader)

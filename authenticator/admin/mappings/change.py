@@ -17,10 +17,10 @@ from authenticator.admin.mappings.fields import (
     user_entry,
 )
 from authenticator.admin.mappings.group import group
-from authenticator.admin.mappings.wanted import wanted_from, wanted_options
+from authenticator.admin.mappings.wanted import applying, wanted_from, wanted_options
 from authenticator.admin.mappings.where import Where, where_options
 from authenticator.admin.stores.base import Store
-from authenticator.editing.desired import added, applied
+from authenticator.editing.desired import added
 from authenticator.editing.documents import Document
 from authenticator.editing.edits import EditError
 from authenticator.editing.entry import MappingEntry, Value
@@ -139,10 +139,8 @@ def _remove(where: Where, *, entry: tuple[str, ...], manner: Manner) -> int:
 @complaining
 def _apply(where: Where, *, filename: str, prune: bool, manner: Manner) -> int:
     wanted = wanted_from(filename)
-    words = f"apply {len(wanted)} entries{' and prune' if prune else ''}"
-    return edit(
-        where.store(), lambda document: applied(document, wanted, prune=prune), words, manner
-    )
+    words = f"apply {len(wanted.entries)} entries{' and prune' if prune else ''}"
+    return edit(where.store(), applying(wanted, prune=prune), words, manner)
 
 
 @group.command(

@@ -9,9 +9,8 @@ import click
 from authenticator.admin.mappings.edit import complaining, show_diff
 from authenticator.admin.mappings.group import group
 from authenticator.admin.mappings.show import output_option, show_history, show_listing, show_rows
-from authenticator.admin.mappings.wanted import wanted_from, wanted_options
+from authenticator.admin.mappings.wanted import applying, wanted_from, wanted_options
 from authenticator.admin.mappings.where import Where, where_options
-from authenticator.editing.desired import applied
 from authenticator.editing.diffs import diff
 from authenticator.editing.listing import listing
 from authenticator.editing.principals import matching
@@ -59,7 +58,7 @@ def _get(where: Where, entry: str, output: str) -> int:
 @complaining
 def _diff(where: Where, filename: str, prune: bool) -> int:
     before = where.store().read().document
-    after = applied(before, wanted_from(filename), prune=prune)
+    after = applying(wanted_from(filename), prune=prune)(before)
     difference = diff(before.texts, after.texts)
     show_diff(difference)
     return _DIFFERENT if difference else 0

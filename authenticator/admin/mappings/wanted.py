@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 import click
 
 from authenticator.admin.mappings.edit import warn
-from authenticator.editing.entry import MappingEntry
+from authenticator.editing.desired import applied, unpruned
+from authenticator.editing.documents import Document
 from authenticator.editing.formats import table
 from authenticator.editing.formats.conversion import Conversion, Note, Options
 from authenticator.errors import ConfigError
@@ -41,7 +42,7 @@ def wanted_options(function: F) -> F:
     return function
 
 
-def wanted_from(filename: str) -> tuple[MappingEntry, ...]:
+def wanted_from(filename: str) -> Conversion:
     """Read the entries; every one of them has to be usable.
 
     Raises:
@@ -53,7 +54,22 @@ def wanted_from(filename: str) -> tuple[MappingEntry, ...]:
         name = _named(filename)
         raise ConfigError(tuple(f"{name}: {note.subject}: {note.text}" for note in left_out))
     tell(found.notes)
-    return found.entries
+    return found
+
+
+def applying(wanted: Conversion, *, prune: bool) -> Callable[[Document], Document]:
+    """What makes a document have the wanted entries; it warns of what it does not prune."""
+    told: set[str] = set()
+
+    def change(document: Document) -> Document:
+        after = applied(document, wanted.entries, prune=prune)
+        for line in unpruned(after, wanted.empty) if prune else ():
+            if line not in told:
+                warn(line)
+            told.add(line)
+        return after
+
+    return change
 
 
 def converted(filename: str, options: Options, name: str = "") -> Conversion:

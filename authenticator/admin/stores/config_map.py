@@ -162,7 +162,9 @@ class AwsAuthStore:
     def read(self) -> Snapshot:
         """See `Store.read`."""
         found = self._config_map.read()
-        return Snapshot(AwsAuth((found or {}).get("data") or {}), found)
+        obj = found or {}
+        document = AwsAuth(obj.get("data") or {}, frozenset(obj.get("binaryData") or {}))
+        return Snapshot(document, found)
 
     def write(self, snapshot: Snapshot, document: Document, *, dry_run: bool = False) -> None:
         """See `Store.write`."""

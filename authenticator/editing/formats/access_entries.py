@@ -123,7 +123,8 @@ def _entry(arn: str, found: _Found, options: Options, notes: list[Note]) -> Mapp
     fields = found.entry
     principal = PrincipalArn.parse(arn)
     kind = as_text(fields.values.get("type"), "type") or eks_types.STANDARD
-    if fields.values.get("tags"):
+    tags = fields.values.get("tags")
+    if isinstance(tags, Fields) and tags.values:
         notes.append(Note(arn, "its tags are not carried over"))
     if kind != eks_types.STANDARD:
         return _node_entry(arn, kind, notes)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
 from authenticator.editing.entry import MappingEntry, Value
 from authenticator.editing.formats.checking import check, checked
@@ -42,12 +43,15 @@ def read(nodes: tuple[Node, ...], _: Options) -> Conversion:
         DocumentError: it has none of the sections, or one of them is no list.
     """
     entries: list[MappingEntry] = []
+    sections: set[str] = set()
     for found in objects(nodes, "ConfigMap"):
         holder = _holder(found)
         if not _has_section(holder):
             raise DocumentError(f"it has none of the keys {', '.join(SECTIONS)}", found.line)
         entries += _entries(holder)
-    return checked(entries)
+        sections.update(_SECTIONS[k.lower()] for k in holder.values if k.lower() in _SECTIONS)
+    empty = sections.difference(entry.section for entry in entries)
+    return replace(checked(entries), empty=frozenset(empty))
 
 
 def write(entries: Iterable[MappingEntry], _: Options) -> Export:

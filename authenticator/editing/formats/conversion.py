@@ -37,10 +37,12 @@ class Conversion:
     Attributes:
         entries: what can be used, in the order of the document.
         notes: about the rest.
+        empty: the sections that the document has without an entry.
     """
 
     entries: tuple[MappingEntry, ...]
     notes: tuple[Note, ...] = ()
+    empty: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from authenticator.editing.entry import MappingEntry
 from authenticator.editing.formats import (
@@ -14,9 +14,16 @@ from authenticator.editing.formats import (
     identity_mappings,
     terraform,
 )
-from authenticator.editing.formats.conversion import Conversion, Export, Options
+from authenticator.editing.formats.conversion import (
+    Conversion,
+    Export,
+    Note,
+    Options,
+    subject,
+)
 from authenticator.editing.formats.texts import trees
 from authenticator.mapping.nodes import DocumentError, Node
+from authenticator.mapping.unrendered import unrendered
 
 _Nodes = tuple[Node, ...]
 
@@ -109,7 +116,7 @@ def read(text: str, options: Options, name: str = "") -> Conversion:
     """
     if name:
         chosen = named(name)
-        return chosen.read(chosen.parse(text), options)
+        return _rendered(chosen.read(chosen.parse(text), options))
     if terraform.is_hcl(text):
         terraform.refuse_hcl(text)
     nodes = trees(text)
@@ -118,4 +125,16 @@ def read(text: str, options: Options, name: str = "") -> Conversion:
         raise DocumentError(
             f"its format is none of {', '.join(NAMES)}; name it with 'mappings import --format'"
         )
-    return found.read(nodes, options)
+    return _rendered(found.read(nodes, options))
+
+
+def _rendered(found: Conversion) -> Conversion:
+    """The conversion without entries whose values are templates: `${user}` names no one."""
+    templates = {
+        number: template
+        for number, entry in enumerate(found.entries)
+        if (template := unrendered(str(dict(entry.fields))))
+    }
+    notes = [Note(subject(found.entries[n]), text, left_out=True) for n, text in templates.items()]
+    entries = (entry for number, entry in enumerate(found.entries) if number not in templates)
+    return replace(found, entries=tuple(entries), notes=(*found.notes, *notes))

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NoReturn
 
 from authenticator.editing.entry import MappingEntry
@@ -70,6 +71,7 @@ def read(nodes: tuple[Node, ...], _: Options) -> Conversion:
         DocumentError: none of them is there, or one is no list.
     """
     entries: list[MappingEntry] = []
+    sections: set[str] = set()
     for node in nodes:
         variables = as_fields(node, "a file of variables").values
         if _SECTIONS.keys().isdisjoint(variables):
@@ -77,7 +79,9 @@ def read(nodes: tuple[Node, ...], _: Options) -> Conversion:
         for name, section in _SECTIONS.items():
             items = as_items(_value(variables.get(name)), name)
             entries += [entry_of(section, item) for item in items]
-    return checked(entries)
+            sections.update([section] if name in variables else [])
+    empty = sections.difference(entry.section for entry in entries)
+    return replace(checked(entries), empty=frozenset(empty))
 
 
 def write_hcl(entries: Iterable[MappingEntry], _: Options) -> Export:

@@ -345,6 +345,25 @@ def test_of_a_section_that_is_there_twice_none_is_taken_for_all(
     assert file.read_text() == TEXT
 
 
+@pytest.mark.parametrize("empty", ["[]", "", '""'])
+def test_what_an_empty_section_does_not_prune_is_named(
+    run: Run, file: Path, tmp_path: Path, empty: str
+) -> None:
+    """It said "nothing to change", while the users stayed."""
+    run("add", "user", "--userarn=arn:aws:iam::111122223333:user/alice", "--username=a", "--yes")
+    before = file.read_text()
+    wanted = tmp_path / "wanted.yaml"
+    wanted.write_text(f"{TEXT}mapUsers: {empty}\nmapAccounts: []\n")
+    for verb in (["apply", "--yes"], ["diff"]):
+        code, said = run(*verb, f"--filename={wanted}", "--prune")
+        assert code == 0
+        assert said.count("mapUsers is empty in the file, so nothing in it was pruned") == 1
+        assert "user/alice" in said
+        assert "mapAccounts" not in said
+    assert "pruned" not in run("apply", f"--filename={wanted}", "--yes")[1]
+    assert file.read_text() == before
+
+
 def test_remarks_on_what_is_applied_are_shown(run: Run, tmp_path: Path) -> None:
     wanted = tmp_path / "wanted.yaml"
     wanted.write_text(TEXT.replace("username:", "userName2: x\n    username:"))

@@ -97,6 +97,15 @@ class TestAwsAuth:
             USER
         ]
 
+    def test_a_section_under_binary_data_is_named_and_not_edited(self) -> None:
+        """`mappings list` said that there are no entries."""
+        document = AwsAuth({}, frozenset({"mapRoles"}))
+        problems = [problem.reason for found in document.sections() for problem in found.problems]
+        assert problems == ["it stands under binaryData; save it as UTF-8 text under data"]
+        with pytest.raises(EditError, match="binaryData"):
+            document.edited(additions=[ROLE])
+        assert document.edited(additions=[USER]).binary == document.binary
+
     def test_entries_that_cannot_be_used_have_a_place_too(self) -> None:
         document = AwsAuth({"mapRoles": "- a text\n- rolearn: {a: b}\n- \n- [x]\n"})
         assert [found.id for found in document.entries()] == [

@@ -40,6 +40,11 @@ def remarks(conversion: Conversion) -> list[Note]:
     return [note for note in conversion.notes if note.subject]
 
 
+@pytest.mark.parametrize(("tags", "told"), [({}, False), (None, False), ({"a": "b"}, True)])
+def test_tags_are_spoken_of_if_there_are_any(tags: object, told: bool) -> None:
+    assert bool(remarks(imported(described(type="STANDARD", username="x", tags=tags)))) is told
+
+
 READ = {
     "standard": (
         described(type="STANDARD", username="dev:{{SessionName}}", kubernetesGroups=["a", "b"]),

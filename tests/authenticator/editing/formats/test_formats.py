@@ -93,6 +93,7 @@ def test_a_document_is_known_by_itself(text: str, entries: list[MappingEntry]) -
 
 
 REFUSED = {
+    "a chart of Helm": ("mapRoles:\n{{- range .Values.roles }}\n- {}\n", "", "helm template"),
     "nothing": ("", "aws-auth", "empty"),
     "nothing but a comment": ("# x", "", "empty"),
     "something else": ("kind: Pod", "", "--format"),
@@ -125,6 +126,14 @@ def test_what_cannot_be_read_is_refused(text: str, name: str, words: str) -> Non
 
 
 LEFT_OUT = {
+    "an account of Terraform": (
+        "mapRoles: [{rolearn: 'arn:aws:iam::${account}:role/x', username: x}]",
+        "render it with Terraform",
+    ),
+    "a user of a template": (
+        f"mapRoles: [{{rolearn: '{ROLE}', username: '${{user}}'}}]",
+        "render it with Terraform",
+    ),
     "a typed narrowing key": (
         f"mapRoles: [{{rolearn: '{ROLE}', expire: '2030-01-31T18:00:00Z'}}]",
         "expires",
