@@ -13,7 +13,6 @@ from typing import Any
 
 import click
 
-from authenticator.admin.access.text import console
 from authenticator.admin.stores.base import Conflict, Snapshot, Store, StoreError
 from authenticator.admin.stores.config_map import ATTEMPTS, pause
 from authenticator.admin.stores.history import History
@@ -26,7 +25,7 @@ from authenticator.editing.lockout import NOWHERE, Elsewhere, refusals
 from authenticator.errors import ConfigError
 from authenticator.mapping.problems import Problem
 from authenticator.mapping.sections import Section
-from authenticator.options import COMMAND
+from authenticator.options import COMMAND, colour
 
 # Makes the new document of the present one. It is asked again whenever somebody else was faster.
 Change = Callable[[Document], Document]
@@ -152,9 +151,8 @@ def warn(text: str) -> None:
 
 def show_diff(lines: Sequence[str]) -> None:
     """Print a difference, in colour on a terminal."""
-    out = console()
-    for line in lines:
-        out.print(printable(line), style=_STYLES.get(line[:1]), soft_wrap=True)
+    shown = (click.style(printable(line), fg=_STYLES.get(line[:1])) for line in lines)
+    click.echo("".join(f"{line}\n" for line in shown), nl=False, color=colour())
 
 
 def _editor(store: Store) -> Editor:

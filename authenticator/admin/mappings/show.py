@@ -11,7 +11,6 @@ from typing import Any
 import click
 import yaml
 
-from authenticator.admin.access.text import console
 from authenticator.admin.columns import columns
 from authenticator.admin.stores.history import Version
 from authenticator.display import printable
@@ -58,14 +57,13 @@ def show_rows(rows: Sequence[Row], output: str) -> None:
     if output != "table":
         _write([row.plain() for row in rows], output)
         return
-    out = console()
     for number, row in enumerate(rows):
         if number:
-            out.print()
+            click.echo()
         for name, value in row.plain().items():
             if value not in ("", [], 0):
                 text = ", ".join(value) if isinstance(value, list) else _word(value)
-                out.print(f"{_NAMES.get(name, name):<10} {printable(text)}", soft_wrap=True)
+                click.echo(f"{_NAMES.get(name, name):<10} {printable(text)}")
 
 
 def show_history(versions: Sequence[Version], output: str) -> None:
