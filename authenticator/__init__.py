@@ -1,3 +1,3 @@
 """AWS IAM authentication for Kubernetes: the webhook server and the administrator's commands."""
 
-__version__ = "0.1.0"
+__version__ = "0.8.0"

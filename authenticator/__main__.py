@@ -47,7 +47,7 @@ _VERBS = {
         "access",
         "Show who can do what, by mappings and RBAC",
     ),
-    "version": ("authenticator.admin.version", "version", "Show the version"),
+    "version": ("authenticator.__main__", "version", "Show the version"),
 }
 # The flags that may stand before the verb and are followed by their value.
 _GLOBAL_FLAGS = frozenset(
@@ -100,6 +100,15 @@ def _run(verb: str, arguments: list[str]) -> int:
         )
         return 1
     code: int = run(arguments)
+    return code
+
+
+def version(arguments: list[str]) -> int:
+    """Run the verb `version`: the client shows the number, and this package has it."""
+    from authenticator import __version__  # noqa: PLC0415 - not for `token`
+
+    run = __import__("client.version", fromlist=["main"]).main
+    code: int = run(arguments, __version__)
     return code
 
 

@@ -148,7 +148,7 @@ def parse(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
         else:
             name, value = _flag(argument)
             if name in _SWITCHES:
-                flags[name] = _boolean(argument, "true" if value is None else value)
+                flags[name] = boolean(argument, "true" if value is None else value)
                 continue
             if value is None and (value := next(rest, None)) is None:
                 raise ClientError(f"{argument} needs a value; see {COMMAND} token --help")
@@ -172,7 +172,8 @@ def _flag(argument: str) -> tuple[str, str | None]:
     return name, value
 
 
-def _boolean(argument: str, value: str) -> str:
+def boolean(argument: str, value: str) -> str:
+    """Return "true", or "" for false, of a switch's value. Raises ClientError."""
     if value not in _BOOLEANS:
         raise ClientError(f"{argument}: a switch is true or false")
     return _BOOLEANS[value]

@@ -18,12 +18,20 @@ import zipfile
 from pathlib import Path
 from types import CodeType
 
+from authenticator import __version__
+
 _PACKAGE = Path(__file__).resolve().parents[1] / "client"
 # The kernel adds the file's own path. `env -S` splits the line, which must stay below 127 bytes.
 _FIRST_LINE = (
     b"#!/usr/bin/env -S python3 -ISc"
-    b" 'import sys;sys.path[:0]=sys.argv[1:2];del sys.argv[0];import start'\n"
+    b""" 'import sys;f=open(sys.argv[1],"rb");f.readline();exec(f.readline())'\n"""
 )
+# The second line. The file is last on sys.path, since a zip has to be read whole to look into it.
+_SECOND_LINE = """\
+import _frozen_importlib_external as e,marshal;sys.path+=sys.argv[1:2];del sys.argv[0];\
+start,codes=marshal.loads(f.read({size})) if e.MAGIC_NUMBER=={magic!r} else ("import start",0);\
+exec(start)
+"""
 # What a token from ready credentials loads.
 HOT = (
     *("client", "client.__main__", "client.cluster", "client.command", "client.credentials"),
@@ -34,33 +42,34 @@ _MAIN = "import start\n"
 _START = """\
 import sys
 from client.__main__ import run
-sys.exit(run())
+sys.exit(run({version!r}))
 """
+# Runs where `codes` are the modules of HOT by name, and `sys` is imported.
 _HOT_START = """\
-import sys
+import gc
 from _frozen_importlib import ModuleSpec
-from marshal import loads
+
+# The process ends in milliseconds.
+gc.disable()
 
 
 class Hot:
-    codes = loads({data!r})
-
-    @classmethod
-    def find_spec(cls, name, path=None, target=None):
-        if name not in cls.codes:
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name not in codes:
             return None
-        spec = ModuleSpec(name, cls, is_package=name == "client")
+        spec = ModuleSpec(name, Hot, is_package=name == "client")
         if name == "client":
-            spec.submodule_search_locations.append(sys.path[0] + "/client")
+            spec.submodule_search_locations.append(sys.path[-1] + "/client")
         return spec
 
     @staticmethod
     def create_module(spec):
         return None
 
-    @classmethod
-    def exec_module(cls, module):
-        exec(cls.codes[module.__name__], module.__dict__)
+    @staticmethod
+    def exec_module(module):
+        exec(codes[module.__name__], module.__dict__)
 
 
 sys.meta_path.insert(0, Hot)
@@ -73,16 +82,18 @@ def build(target: Path) -> None:
     """Write the file. Raises OSError."""
     target.parent.mkdir(parents=True, exist_ok=True)
     sources = {f"client/{path.name}": path.read_text("utf-8") for path in _PACKAGE.glob("*.py")}
+    start = _START.format(version=__version__)
     hot = {name: _compile(_file(name), sources[_file(name)]) for name in HOT}
-    start = _HOT_START.format(data=marshal.dumps(hot)) + _START
+    code = marshal.dumps((_compile("start", _HOT_START + start), hot))
+    second = _SECOND_LINE.format(size=len(code), magic=importlib.util.MAGIC_NUMBER)
     with target.open("wb") as file:
-        file.write(_FIRST_LINE)
+        file.write(_FIRST_LINE + second.encode() + code)
         # Uncompressed: zlib takes longer to load than these files to read.
         with zipfile.ZipFile(file, "w") as archive:
-            _add(archive, "__main__.py", _MAIN, _MAIN)
-            _add(archive, "start.py", _START, start)
+            _add(archive, "__main__.py", _MAIN)
+            _add(archive, "start.py", start)
             for name, source in sorted(sources.items()):
-                _add(archive, name, source, source)
+                _add(archive, name, source)
     target.chmod(0o755)
 
 
@@ -96,12 +107,12 @@ def _compile(name: str, source: str) -> CodeType:
     return code
 
 
-def _add(archive: zipfile.ZipFile, name: str, source: str, here: str) -> None:
-    """Add a module's source, and what this version of Python is to run in its place."""
+def _add(archive: zipfile.ZipFile, name: str, source: str) -> None:
+    """Add a module's source, and its code for this version of Python."""
     archive.writestr(zipfile.ZipInfo(name, _TIME), source)
     # PEP 552: a pyc that is not checked against its source.
     header = importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + bytes(8)
-    compiled = header + marshal.dumps(_compile(name, here))
+    compiled = header + marshal.dumps(_compile(name, source))
     archive.writestr(zipfile.ZipInfo(f"{name}c", _TIME), compiled)
 
 
