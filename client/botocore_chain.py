@@ -3,7 +3,7 @@
 - Instance metadata is never asked through a proxy.
 - AWS_SESSION_TOKEN comes before AWS_SECURITY_TOKEN.
 - An MFA code is asked for only where a person can type it.
-- Only sessions of roles are shared with the AWS CLI.
+- Only sessions that cost a person an MFA code are shared with the AWS CLI.
 
 botocore has no public names for three of these settings; ``tests/client/test_botocore_chain.py``
 fails when one of them moves.
@@ -25,6 +25,7 @@ import botocore.utils
 from . import exec_credential
 from .cli_cache import CliCache
 from .errors import ClientError
+from .profiles import chain
 
 # botocore's names for credentials that belong to this machine and not to a person.
 CONTAINER, INSTANCE = "container-role", "iam-role"
@@ -58,7 +59,8 @@ def resolver(session: Any, region: str) -> Any:
         _adjust(provider)
         if isinstance(provider, botocore.credentials.AssumeRoleProvider):
             provider._prompter = _ask_for_code
-            if is_keyed(_ROLE, profiles, profile):
+            if needs_code(profiles, profile):
+                # Its key leaves out who asks; that is the price of asking the person once.
                 provider.cache = CliCache()
             for source in provider._credential_sourcer._providers:
                 _adjust(source)
@@ -84,19 +86,20 @@ def is_keyed(method: str, profiles: Mapping[str, Mapping[str, str]], profile: st
     """
     if method != _ROLE:
         return method in _KEYED
-    seen: set[str] = set()
-    while profile not in seen:
-        seen.add(profile)
-        settings = profiles.get(profile, {})
-        if "credential_source" in settings:
-            return settings["credential_source"] == "Environment"
-        source = settings.get("source_profile")
-        if source is None or source == profile:
-            return any(key in settings for key in _KEYED_SOURCES) and not any(
-                key in settings for key in _UNKEYED_SOURCES
-            )
-        profile = source
-    return False
+    last = chain(profiles, profile)[-1]
+    settings = profiles.get(last, {})
+    if settings.get("source_profile", last) != last:
+        return False  # the sources go round in a circle
+    if "credential_source" in settings:
+        return settings["credential_source"] == "Environment"
+    return any(key in settings for key in _KEYED_SOURCES) and not any(
+        key in settings for key in _UNKEYED_SOURCES
+    )
+
+
+def needs_code(profiles: Mapping[str, Mapping[str, str]], profile: str) -> bool:
+    """Return whether a person has to type an MFA code for a role of the profile or its sources."""
+    return any("mfa_serial" in profiles.get(name, {}) for name in chain(profiles, profile))
 
 
 def uses_instance(profiles: Mapping[str, Mapping[str, str]], profile: str) -> bool:

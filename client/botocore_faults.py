@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError
 from botocore.exceptions import ClientError as AwsError
 
 from . import clock
-from .profiles import config_path, credentials_path, unknown
+from .profiles import chain, config_path, credentials_path, unknown
 
 # What botocore lets through besides its own errors: files that are missing, processes that print
 # rubbish, refreshed credentials that have expired, a prompt without a terminal.
@@ -124,14 +124,11 @@ def _no_login(error: Any, doing: str, session: Any) -> str:
 def _profile_of_login(session: Any) -> str:
     """Return the profile that has the SSO settings: the one in force, or one of its sources."""
     profiles = session.full_config.get("profiles", {})
-    name, seen = profile_of(session), set[str]()
-    while name not in seen:
-        seen.add(name)
-        settings = profiles.get(name, {})
-        if "sso_session" in settings or "sso_start_url" in settings:
+    own: str = profile_of(session)
+    for name in chain(profiles, own):
+        if "sso_session" in profiles.get(name, {}) or "sso_start_url" in profiles.get(name, {}):
             return name
-        name = settings.get("source_profile", name)
-    return profile_of(session)
+    return own
 
 
 def _unreadable_path(error: Any, doing: str, session: Any) -> str:

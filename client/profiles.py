@@ -71,6 +71,15 @@ def config_path(environ: "Mapping[str, str]") -> str:
     return environ.get("AWS_CONFIG_FILE", "~/.aws/config")
 
 
+def chain(profiles: "Mapping[str, Mapping[str, str]]", name: str) -> list[str]:
+    """Return a profile and the profiles that its role comes from, the outermost one first."""
+    names: list[str] = []
+    while name not in names:
+        names.append(name)
+        name = profiles.get(name, {}).get("source_profile", name)
+    return names
+
+
 def unknown(
     name: str, known: "Iterable[str]", environ: "Mapping[str, str]", *, explicit: bool
 ) -> str:

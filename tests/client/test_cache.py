@@ -475,9 +475,13 @@ def edit(file: Path, **changes: object) -> None:
 
 
 class TestTheCliCache:
-    """What the AWS CLI has asked for serves us, and the other way round."""
+    """A session that cost an MFA code in the AWS CLI serves us, and the other way round."""
 
-    CONFIG = f"[profile me]\nrole_arn = {ROLE}\nsource_profile = base\n"
+    CONFIG = f"[profile me]\nrole_arn = {ROLE}\nsource_profile = base\nmfa_serial = telephone\n"
+
+    @pytest.fixture(autouse=True)
+    def code(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("client.botocore_chain._ask_for_code", lambda prompt: "123456")
 
     def test_serves_us(
         self, run: Run, sts: Sts, files: Callable[..., None], home: Path, place: Path

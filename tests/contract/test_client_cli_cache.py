@@ -15,14 +15,28 @@ from dev.aws_double.trust import Role
 
 ACCOUNT = "111122223333"
 ALICE = user(ACCOUNT, "alice")
-DEV = Role(f"arn:aws:iam::{ACCOUNT}:role/team/dev", frozenset({ALICE.arn}), external_id="ab")
-OURS = (sys.executable, "-m", "client", "token", "-i", "c")
+PHONE = f"arn:aws:iam::{ACCOUNT}:mfa/phone"
+DEV = Role(
+    f"arn:aws:iam::{ACCOUNT}:role/team/dev",
+    frozenset({ALICE.arn}),
+    external_id="ab",
+    multi_factor=True,
+)
+# The code comes from a pipe, which the plugin itself never waits for.
+PROGRAM = """
+import sys
+from client import botocore_chain
+botocore_chain._ask_for_code = lambda prompt: input()
+from client.__main__ import run
+sys.exit(run())
+"""
+OURS = (sys.executable, "-c", PROGRAM, "token", "-i", "c")
 AWS_CLI = (str(Path(sys.executable).with_name("aws")), "sts", "get-caller-identity")
 
 
 @pytest.fixture
 def aws() -> Iterator[AwsDouble]:
-    with AwsDouble([ALICE], roles=[DEV]) as double:
+    with AwsDouble([ALICE], roles=[DEV], mfa_codes={PHONE: "123456"}) as double:
         yield double
 
 
@@ -38,7 +52,8 @@ def test_the_second_finds_what_the_first_got(
     (tmp_path / ".aws").mkdir()
     (tmp_path / ".aws" / "credentials").write_text(ALICE.profile("base"))
     (tmp_path / ".aws" / "config").write_text(
-        f"[profile dev]\nrole_arn = {DEV.arn}\nsource_profile = base\nexternal_id = ab\n{settings}"
+        f"[profile dev]\nrole_arn = {DEV.arn}\nsource_profile = base\nexternal_id = ab\n"
+        f"mfa_serial = {PHONE}\n{settings}"
     )
     environ = {
         "PATH": os.environ["PATH"],
@@ -50,6 +65,13 @@ def test_the_second_finds_what_the_first_got(
     }
 
     for command in (first, second):
-        subprocess.run(command, env=environ, check=True, capture_output=True)
+        subprocess.run(
+            command,
+            env=environ,
+            input=b"123456\n",
+            check=True,
+            capture_output=True,
+            start_new_session=True,
+        )
 
     assert aws.calls.counts().by_action["AssumeRole"] == 1
