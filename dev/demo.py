@@ -167,7 +167,7 @@ def with_kubectl(stage: Stage, server: WebhookServer, directory: Path) -> None:
     cluster.mkdir()
     with ControlPlane(programs, cluster, Options(webhook=Webhook(server.kubeconfig))) as plane:
         exec_plugin = {
-            "apiVersion": "client.authentication.k8s.io/v1",
+            "apiVersion": "client.authentication.k8s.io/v1beta1",
             "command": str(COMMAND),
             "args": ["token", "-i", "demo"],
             "interactiveMode": "Never",
