@@ -93,7 +93,7 @@ def allow(request: ReviewRequest, decision: Decision, *, scrubbed: bool) -> byte
     if scrubbed:
         user["uid"] = f"aws-iam-authenticator:administrative:{decision.username}"
     else:
-        user["uid"] = f"aws-iam-authenticator:{identity.arn.account_id}:{identity.user_id}"
+        user["uid"] = f"aws-iam-authenticator:{identity.arn.account_id}:{identity.principal_id}"
         user["extra"] = {
             "accessKeyId": [identity.access_key_id],
             "arn": [str(identity.arn)],

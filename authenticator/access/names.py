@@ -59,7 +59,7 @@ def parts_of_selector(selector: Selector | None) -> Parts:
         return _ANYONE
     # A selector has forgotten the case of its ARN, and usernames have one.
     known = {
-        Placeholder.ACCOUNT_ID: _literal(selector.key.split(":")[4]),
+        Placeholder.ACCOUNT_ID: _literal(selector.account_id),
         Placeholder.CANONICAL_ARN: Part(f"(?i:{_glob(selector.key)})", selector.head),
     }
     return _ANYONE | known | _no_session(selector.kind)

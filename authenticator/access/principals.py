@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from authenticator.access.names import (
@@ -13,9 +13,9 @@ from authenticator.access.names import (
     parts_of_selector,
 )
 from authenticator.aws.arns import PrincipalArn, PrincipalKind
+from authenticator.mapping.precedence import hiding, in_order, of_accounts
 from authenticator.mapping.problems import Origin, Problem
 from authenticator.mapping.rules import Match, Rule
-from authenticator.mapping.ruleset import earliest
 from authenticator.mapping.sections import Section
 from authenticator.mapping.selectors import Selector
 
@@ -102,37 +102,16 @@ def entrants(sections: Sequence[Section], now: float) -> Entrants:
         now: Unix time.
     """
     rules = [rule for section in sections for rule in section.rules]
-    in_force = list(_in_force(rules, now))
+    asked = [rule for rule in in_order(rules) if not rule.has_expired(now)]
+    in_force = [rule for rule, winner in zip(asked, hiding(asked), strict=True) if not winner]
     kept = {rule.match.origin for rule in in_force}
     idle = tuple(rule.match.origin for rule in rules if rule.match.origin not in kept)
     refused = tuple(
         problem for section in sections for problem in section.problems if not problem.in_force
     )
-    accounts = earliest(found for section in sections for found in section.accounts)
-    ranked = sorted(in_force, key=_rank)
-    of_accounts = (_of_account(account_id, match) for account_id, match in accounts.items())
-    return Entrants((*(_of_rule(rule) for rule in ranked), *of_accounts), idle, refused)
-
-
-def _in_force(rules: Sequence[Rule], now: float) -> Iterator[Rule]:
-    """The rules that can apply, but for patterns behind wider ones."""
-    taken: set[tuple[str, str]] = set()
-    for rule in rules:
-        key = rule.selector.key if rule.selector else ""
-        expired = rule.expires is not None and now >= rule.expires
-        if expired or (key, "") in taken or (key, rule.user_id) in taken:
-            continue
-        # An entry that ends, or is for one recreation of a principal, leaves room for another.
-        if rule.expires is None:
-            taken.add((key, rule.user_id))
-        yield rule
-
-
-def _rank(rule: Rule) -> tuple[bool, int]:
-    """One principal before a pattern, among patterns more literal characters before fewer."""
-    selector = rule.selector
-    is_pattern = selector is not None and selector.is_pattern
-    return is_pattern, -selector.literal if selector and is_pattern else 0
+    accounts = of_accounts(found for section in sections for found in section.accounts)
+    whole = (_of_account(account_id, match) for account_id, match in accounts.items())
+    return Entrants((*map(_of_rule, in_force), *whole), idle, refused)
 
 
 def _of_rule(rule: Rule) -> Principal:

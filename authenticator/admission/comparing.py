@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 
 from authenticator.admission.objects import UNREADABLE
 from authenticator.lint import Finding, Severity
+
+# Where another entry stands that a message names.
+_PLACE = re.compile(r"\[[0-9]+\](?:, line [0-9]+)?")
 
 
 def compared(old: Iterable[Finding], new: Iterable[Finding]) -> tuple[list[Finding], list[Finding]]:
@@ -54,5 +58,6 @@ def _rank(finding: Finding) -> int:
 
 def _key(finding: Finding) -> tuple[str, str, str]:
     """What a finding is about, wherever the edit has moved it to."""
-    unreadable = finding.rule.id == UNREADABLE  # whose message names lines
-    return finding.rule.id, finding.place.section, "" if unreadable else finding.message
+    unreadable = finding.rule.id == UNREADABLE
+    message = "" if unreadable else _PLACE.sub("", finding.message)
+    return finding.rule.id, finding.place.section, message

@@ -3,9 +3,12 @@
     it brings an error (lint)            refused; an error that was there before is a warning
     it locks somebody out                refused (`authenticator.editing.lockout`)
     it deletes aws-auth                  refused, unless the settings allow it
+    it empties mapRoles or mapUsers      refused
+    another object says otherwise        refused
     a break-glass annotation says why    stored all the same, with warnings
 
-Whoever can connect may ask, so that no answer says more of the mappings than the request itself.
+Whoever can connect may ask, so that no answer says more of the mappings than the request itself,
+but for whether a custom resource contradicts another one.
 """
 
 from __future__ import annotations
@@ -21,7 +24,9 @@ from authenticator.display import printable
 from authenticator.editing.lockout import Elsewhere, refusals
 from authenticator.lint import Context, Finding, Severity
 from authenticator.mapping.guards import Guard
-from authenticator.mapping.sections import Section
+from authenticator.mapping.overlaps import duplicates
+from authenticator.mapping.problems import Code, Problem
+from authenticator.mapping.sections import MAP_ROLES, MAP_USERS, Section
 
 # On the new object, with a reason in words, which must be new as well: it is good for one edit.
 FORCE = "iamauthenticator.k8s.aws/force"
@@ -31,6 +36,7 @@ FORCE_DELETE = "iamauthenticator.k8s.aws/force-delete"
 _LEFT_OPEN = f"the annotation {FORCE_DELETE} is on it: it can be deleted without another question"
 
 _NOTHING = Guard()
+_NEVER_EMPTIED = frozenset({MAP_ROLES, MAP_USERS})
 _MAX_ERRORS = 10
 _TEXT_LENGTH = 256
 
@@ -136,6 +142,7 @@ class Judge:
         if around is None:
             return _verdict(request, objections, warnings)
         before, after = _of_source(request, kind, was, will, around.sections)
+        objections += [*_empties(before, after, kind), *_contradicts(before, after, kind)]
         objections += _takes_away(before, after, request, now, around.elsewhere)
         verdict = _verdict(request, objections, warnings)
         if verdict.answer.allowed and not request.dry_run:
@@ -149,6 +156,32 @@ class Judge:
         if kind.whole and request.new is None and not self._policy.allow_deletion:
             text = "aws-auth would be deleted, and with it every mapping in it"
             yield _Objection("deletion", text)
+
+
+def _empties(
+    before: tuple[Section, ...], after: tuple[Section, ...], kind: Kind
+) -> Iterable[_Objection]:
+    """Sections that had entries and would have none; deleting the object is another matter."""
+    had = {section.name: section.size for section in before}
+    for section in after if kind.whole else ():
+        is_empty = not (section.size or section.broken or section.problems)
+        if is_empty and section.name in _NEVER_EMPTIED and had.get(section.name):
+            text = f"{section.name} would be empty, and all access by it would end"
+            yield _Objection("emptied-section", text)
+
+
+def _contradicts(
+    before: tuple[Section, ...], after: tuple[Section, ...], kind: Kind
+) -> Iterable[_Objection]:
+    """Objects for one principal that grant different things; within one object, lint says so."""
+    if not kind.whole and len(_conflicts(after)) > len(_conflicts(before)):
+        text = "another object names the same principal and grants something else; edit that one"
+        yield _Objection(Code.CONFLICTING_ENTRY.value, text)
+
+
+def _conflicts(sections: tuple[Section, ...]) -> list[Problem]:
+    found = duplicates(rule for section in sections for rule in section.rules)
+    return [problem for problem in found if problem.code is Code.CONFLICTING_ENTRY]
 
 
 def _takes_away(

@@ -62,11 +62,11 @@ def _of_config_map(obj: Object, guard: Guard) -> tuple[Section, ...]:
 
 def _lint_config_map(obj: Object, context: Context) -> tuple[Finding, ...]:
     data = {key: text for key, text in (obj.get("data") or {}).items() if isinstance(text, str)}
-    binary = {key.lower() for key in obj.get("binaryData") or {}}
+    binary = frozenset(obj.get("binaryData") or {})
     unreadable = tuple(
         Finding(RULES[UNREADABLE], "it stands under binaryData, not under data", Place(NAME, name))
         for name in SECTIONS
-        if name.lower() in binary
+        if name in binary
     )
     return (*unreadable, *lint_data(data, NAME, context))
 

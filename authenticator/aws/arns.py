@@ -144,5 +144,11 @@ class CallerIdentity:
 
     @property
     def principal_id(self) -> str:
-        """The unique id of the user or role, which changes when it is deleted and recreated."""
+        """The unique id of the principal, without session: what a `userid` pin is compared with.
+
+        A role or user that is deleted and recreated has another one. STS gives a federated user
+        `ACCOUNT:NAME` and root `ACCOUNT`: cut at the colon, a federated user would be root.
+        """
+        if self.arn.kind is PrincipalKind.FEDERATED_USER:
+            return self.user_id
         return self.user_id.partition(":")[0]

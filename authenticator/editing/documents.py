@@ -94,7 +94,7 @@ class AwsAuth:
         """The document after changes; see `Document`."""
         texts = dict(self.texts)
         for name, change in _changes(self, updates, removals, additions):
-            texts[self._key(name)] = edited(self._text(name), [change])
+            texts[name] = edited(self._text(name), [change])
         return replace(self, texts=texts)
 
     @cached_property
@@ -108,10 +108,7 @@ class AwsAuth:
         )
 
     def _text(self, section: str) -> str:
-        return self.texts.get(self._key(section), "")
-
-    def _key(self, section: str) -> str:
-        return next((key for key in self.texts if key.lower() == section.lower()), section)
+        return self.texts.get(section, "")
 
 
 @dataclass(frozen=True)

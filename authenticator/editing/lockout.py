@@ -11,15 +11,16 @@ precedence, patterns, expiry, `userid` and accounts count here as they do there.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
 from authenticator.aws.arns import CallerIdentity, PrincipalArn, PrincipalKind
 from authenticator.editing.editor import Editor
 from authenticator.errors import UnknownUser
+from authenticator.mapping.precedence import of_accounts
 from authenticator.mapping.rules import MASTERS, Rule
-from authenticator.mapping.ruleset import RuleSet, earliest
+from authenticator.mapping.ruleset import RuleSet
 from authenticator.mapping.sections import Section
 from authenticator.mapping.templates import Template
 
@@ -31,8 +32,8 @@ _SOON = 7 * 24 * 3600.0
 # A session as EC2 names it, so that whatever asks for a session or an instance gets one.
 _SESSION = "i-0123456789abcdef0"
 _INSTANCE_NAME = "ip-192-0-2-1.ec2.internal"
-# What a wildcard is filled with: allowed in names, and rare, so that no other mapping names it.
-_FILLING = str.maketrans("*?", "==")
+# What a wildcard is filled with: allowed in names, and rare. Another mapping may name one of them.
+_FILLINGS = tuple(str.maketrans("*?", letter * 2) for letter in "=,")
 _SOMEBODY = "arn:aws:iam::000000000000:role/="
 _SSO_DIGITS = "0" * 16
 
@@ -111,7 +112,7 @@ class _InForce:
             [rule for section in elsewhere.break_glass for rule in section.rules],
         ]
         everywhere = (*chain, *elsewhere.break_glass)
-        accounts = earliest(found for section in everywhere for found in section.accounts)
+        accounts = of_accounts(found for section in everywhere for found in section.accounts)
         self.rules = [rule for tier in tiers for rule in tier]
         self._rule_set = RuleSet(tiers, accounts)
 
@@ -146,7 +147,8 @@ class _Path:
     def _open(self, mappings: _InForce, now: float) -> bool:
         wanted = Template.parse(self.group)
         likely = (rule for rule in mappings.rules if wanted in rule.match.groups)
-        granted = (mappings.granted(_example(rule), now) for rule in islice(likely, _TRIED))
+        tried = islice(likely, _TRIED)
+        granted = (mappings.granted(one, now) for rule in tried for one in _examples(rule))
         return any(
             found is not None and found[0].startswith(self.head) and self.group in found[1]
             for found in granted
@@ -214,15 +216,20 @@ def _own_access(editor: Editor, old: _InForce, new: _InForce, now: float) -> Ref
     return None if had[0] == has[0] and set(had[1]) <= set(has[1]) else _OTHER_NAMES
 
 
-def _example(rule: Rule) -> CallerIdentity:
-    """Somebody whom the rule is meant for, if no other applies to them."""
+def _examples(rule: Rule) -> Iterator[CallerIdentity]:
+    """Callers whom the rule is meant for, if no other applies to them."""
     selector = rule.selector
     if selector is None:
-        key = _SOMEBODY
+        yield _example(_SOMEBODY, rule)
     elif selector.permission_set:
-        key = selector.head + _SSO_DIGITS
+        yield _example(selector.head + _SSO_DIGITS, rule)
+    elif selector.is_pattern:
+        yield from (_example(selector.key.translate(filling), rule) for filling in _FILLINGS)
     else:
-        key = selector.key.translate(_FILLING)
+        yield _example(selector.key, rule)
+
+
+def _example(key: str, rule: Rule) -> CallerIdentity:
     arn = PrincipalArn.parse(key)
     if arn.kind is PrincipalKind.ROLE:
         arn = replace(arn, kind=PrincipalKind.ASSUMED_ROLE, path="", session=_SESSION)

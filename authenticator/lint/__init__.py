@@ -15,7 +15,13 @@ from authenticator.lint.findings import Finding, Place
 from authenticator.lint.manifests import documents_of_file, documents_of_object
 from authenticator.lint.near_misses import near_accounts, near_known, near_names
 from authenticator.lint.rules import RULES, LintRule, Severity
-from authenticator.lint.sets import accounts_twice, claimed_twice, mixed_partitions, same_username
+from authenticator.lint.sets import (
+    accounts_twice,
+    claimed_twice,
+    grants_more_later,
+    mixed_partitions,
+    same_username,
+)
 from authenticator.lint.shadows import shadowed
 
 __all__ = [
@@ -58,7 +64,7 @@ def lint(documents: Iterable[Document], context: Context) -> tuple[Finding, ...]
         findings += check_entry(entry, context)
     for check in _ON_SETS:
         findings += check(entries)
-    findings += near_known(entries, context)
+    findings += [*grants_more_later(entries, context), *near_known(entries, context)]
     order = {document.name: number for number, document in reversed([*enumerate(given)])}
     return tuple(sorted(dict.fromkeys(findings), key=lambda found: _order(found, order)))
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from authenticator.mapping.selectors import Selector
-
-PERMISSION_SET_ROLE = "awsreservedsso_"
+from authenticator.mapping.selectors import PERMISSION_SET_ROLE, Selector
 
 
 class Found(NamedTuple):
@@ -23,11 +21,6 @@ class Found(NamedTuple):
     key: str
 
 
-def name_of(selector: Selector) -> str:
-    """The name, or its pattern, in lower case; "root" for root."""
-    return selector.key.split(":", 5)[5].rpartition("/")[2]
-
-
 def is_permission_set(selector: Selector) -> bool:
     """Whether IAM Identity Center makes the role, and names its sessions after its users."""
-    return f":role/{PERMISSION_SET_ROLE}" in selector.key
+    return selector.is_role and selector.name.startswith(PERMISSION_SET_ROLE)

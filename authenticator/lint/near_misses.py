@@ -136,7 +136,7 @@ def _principal(entry: Entry) -> str:
 
 def _account(entry: Entry) -> str:
     selector = entry.rule.selector if entry.rule else None
-    return selector.key.split(":")[4] if selector else entry.account
+    return selector.account_id if selector else entry.account
 
 
 def _canonical(arn: str) -> str:

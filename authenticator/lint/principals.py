@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 
 from authenticator.aws.arns import PrincipalKind
-from authenticator.lint.checks import PERMISSION_SET_ROLE, Found, is_permission_set, name_of
+from authenticator.lint.checks import Found, is_permission_set
 from authenticator.mapping.rules import Rule
-from authenticator.mapping.selectors import Selector
+from authenticator.mapping.selectors import PERMISSION_SET_ROLE, Selector
 from authenticator.timestamps import rfc3339
 
 _WEEK_SECONDS = 7 * 24 * 3600.0
@@ -31,9 +31,9 @@ _USER_IDS = {
 _SUFFIX = re.compile(r"_(?:[0-9a-f]{16}|[*?]+)", re.ASCII)
 
 
-def role_path(rule: Rule, arn: str) -> Iterator[Found]:
+def role_path(rule: Rule, _: str) -> Iterator[Found]:
     """A path in a role's ARN."""
-    if rule.selector and rule.selector.kind is PrincipalKind.ROLE and arn.count("/") > 1:
+    if rule.selector and rule.selector.has_role_path:
         message = (
             "the path is ignored, since AWS does not tell the path of an assumed role; other"
             " authenticators match nobody with it, so write role/NAME"
@@ -58,21 +58,20 @@ def permission_set_by_arn(rule: Rule, arn: str) -> Iterator[Found]:
         return
     name = arn.rpartition("/")[2].strip()[len(PERMISSION_SET_ROLE) :]
     found = _SUFFIX.search(name)
-    account = selector.key.split(":")[4]
     meant = f"{{permissionSetName: {name[: found.start()] if found else name}"
     why = (
         "the pattern also covers permission sets whose names begin so"
         if selector.is_pattern
         else "the random end of its name changes when the permission set is assigned anew"
     )
-    message = f'{why}; write sso: {meant}, accountID: "{account}"}}'
+    message = f'{why}; write sso: {meant}, accountID: "{selector.account_id}"}}'
     yield Found("permission-set-by-arn", message, "")
 
 
 def wide_pattern(rule: Rule, _: str) -> Iterator[Found]:
     """A name without a single letter of its own."""
     selector = rule.selector
-    if selector and selector.is_pattern and not name_of(selector).strip("*?"):
+    if selector and selector.is_pattern and not selector.name.strip("*?"):
         message = (
             f"it covers every {selector.kind.value} of the account, those of AWS services and of"
             " machines too; give the name a beginning of its own"
@@ -86,7 +85,7 @@ def never_matches(rule: Rule, _: str) -> Iterator[Found]:
     if selector is None:
         return
     longest = _LONGEST.get(selector.kind)
-    if longest and len(name_of(selector).replace("*", "")) > longest:
+    if longest and len(selector.name.replace("*", "")) > longest:
         message = f"no {selector.kind.value} has a name of more than {longest} characters"
         yield Found("never-matches", message, "")
     shape, shown = _USER_IDS[selector.kind]
@@ -100,10 +99,9 @@ def _agree(selector: Selector, user_id: str) -> bool:
     account, _, name = user_id.lower().partition(":")
     if not account.isdigit():
         return True
-    arn = selector.key.split(":")
     if not name:
-        return account == arn[4]
-    return selector.covers(f"arn:{arn[1]}:sts::{account}:federated-user/{name}")
+        return account == selector.account_id
+    return selector.covers(f"arn:{selector.partition}:sts::{account}:federated-user/{name}")
 
 
 def expiry(rule: Rule, now: float) -> Iterator[Found]:

@@ -56,6 +56,7 @@ _TITLES: dict[Severity, dict[str, str]] = {
     Severity.ERROR: {
         "unreadable": "A document or section that cannot be read",
         "unknown-section": "A section whose name looks mistyped",
+        "unread-document": "Content after the first YAML document",
         "bad-entry": "An entry that is not a map",
         "bad-arn": "An ARN that names no principal",
         "bad-permission-set": "A permission set that cannot be used",
@@ -70,6 +71,7 @@ _TITLES: dict[Severity, dict[str, str]] = {
         "duplicate-key": "A key that stands twice",
         "mistyped-limit": "A mistyped key that would have narrowed the entry",
         "reserved-name": "A name that its source may not grant",
+        "conflicting-entry": "Two entries for the same callers that grant different things",
     },
     Severity.WARNING: {
         "single-group": "A single group where a list belongs",
@@ -81,6 +83,7 @@ _TITLES: dict[Severity, dict[str, str]] = {
         "unknown-key": "A key that means nothing",
         "empty-item": "An empty item of a list",
         "duplicate-entry": "An entry that another one always precedes",
+        "revived-entry": "An entry that grants more once another one has expired",
         "shadowed-entry": "A pattern that an earlier one covers",
         "never-matches": "An entry that no caller can fit",
         "expired": "An entry that has expired",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from authenticator.lint.documents import Entry
+from authenticator.lint.documents import Context, Entry
 from authenticator.lint.findings import Finding
-from authenticator.mapping.overlaps import overlaps
-from authenticator.mapping.problems import Code
-from authenticator.mapping.rules import Rule
+from authenticator.mapping.overlaps import DUPLICATES, overlaps
+from authenticator.mapping.precedence import callers, in_order, revived
+from authenticator.timestamps import rfc3339
 
 
 def claimed_twice(entries: Sequence[Entry]) -> Iterator[Finding]:
@@ -20,9 +20,23 @@ def claimed_twice(entries: Sequence[Entry]) -> Iterator[Finding]:
     for problem in overlaps([entry.rule for entry in entries if entry.rule], limit=None):
         if (problem.origin, problem.code) not in seen and problem.code is not None:
             seen.add((problem.origin, problem.code))
-            duplicate = (problem.origin, Code.DUPLICATE_ENTRY) in seen
-            if problem.code is Code.DUPLICATE_ENTRY or not duplicate:
+            duplicate = any((problem.origin, code) in seen for code in DUPLICATES)
+            if problem.code in DUPLICATES or not duplicate:
                 yield by_origin[problem.origin].finding(problem.code.value, problem.reason)
+
+
+def grants_more_later(entries: Sequence[Entry], context: Context) -> Iterator[Finding]:
+    """An entry that counts again when another one for the same callers ends."""
+    by_origin = {entry.rule.match.origin: entry for entry in entries if entry.rule}
+    rules = in_order(entry.rule for entry in entries if entry.rule)
+    for rule, before, expires in revived(rules):
+        ended = context.now is not None and expires <= context.now
+        when = f"{'has expired' if ended else 'expires'} at {rfc3339(expires)}"
+        message = (
+            f"it grants more than {before.match.origin}, which names the same and {when}: from"
+            " then on this entry applies; remove it if that is not meant"
+        )
+        yield by_origin[rule.match.origin].finding("revived-entry", message)
 
 
 def accounts_twice(entries: Sequence[Entry]) -> Iterator[Finding]:
@@ -38,13 +52,17 @@ def accounts_twice(entries: Sequence[Entry]) -> Iterator[Finding]:
 
 def mixed_partitions(entries: Sequence[Entry]) -> Iterator[Finding]:
     """The STS of one partition proves nobody of another."""
-    named = [(entry, partition_of(entry.rule)) for entry in entries if entry.rule]
-    counted = Counter(partition for _, partition in named if partition)
+    named = [
+        (entry, entry.rule.selector.partition)
+        for entry in entries
+        if entry.rule and entry.rule.selector
+    ]
+    counted = Counter(partition for _, partition in named)
     if len(counted) < 2:  # noqa: PLR2004 (one partition is as it should be)
         return
     ((usual, _),) = counted.most_common(1)
     for entry, partition in named:
-        if partition not in ("", usual):
+        if partition != usual:
             message = (
                 f"it is of the partition {partition}, and most are of {usual}: a server knows the"
                 " callers of one partition, unless further STS hosts are set"
@@ -61,18 +79,9 @@ def same_username(entries: Sequence[Entry]) -> Iterator[Finding]:
         if rule is None or len(rule.match.username.parts) != 1 or not rule.match.username.head:
             continue
         other = first.setdefault(rule.match.username.head, entry)
-        if other.rule and _key(other.rule) != _key(rule):
+        if other.rule and callers(other.rule) != callers(rule):
             message = (
                 f"{other.rule.match.origin} gives the same username to another principal: the"
                 " audit log tells the two apart by the extra fields only"
             )
             yield entry.finding("same-username", message, "username")
-
-
-def partition_of(rule: Rule) -> str:
-    """The partition that an entry names; "" for an entry without an ARN."""
-    return rule.selector.key.split(":")[1] if rule.selector else ""
-
-
-def _key(rule: Rule) -> str:
-    return rule.selector.key if rule.selector else rule.user_id

@@ -8,6 +8,7 @@ from itertools import islice
 
 from authenticator.lint.documents import Entry
 from authenticator.lint.findings import Finding
+from authenticator.mapping.precedence import in_order
 from authenticator.mapping.selectors import Selector
 
 _WILDCARD = re.compile(r"[*?]")
@@ -26,9 +27,10 @@ def shadowed(entries: Sequence[Entry]) -> Iterator[Finding]:
     Of two patterns the one with more letters applies, so that only patterns with as many letters
     can cover each other wholly, and these must then be the same letters in the same order.
     """
+    by_origin = {entry.rule.match.origin: entry for entry in entries if entry.rule}
     alike: dict[str, list[_Pattern]] = {}
-    for entry in entries:
-        selector = entry.rule.selector if entry.rule else None
+    for rule in in_order(entry.rule for entry in entries if entry.rule):
+        selector, entry = rule.selector, by_origin[rule.match.origin]
         if selector is not None and selector.is_pattern:
             gaps = _gaps(selector)
             alike.setdefault(_WILDCARD.sub("", selector.key), []).append((entry, selector, gaps))

@@ -3,40 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from difflib import get_close_matches
 
-from authenticator.mapping.nodes import DocumentError, Fields, Node, Text, read
+from authenticator.mapping.nodes import DocumentError, Fields, Node, Text, read_first, value_of
 from authenticator.mapping.problems import MAX_PROBLEMS, Code, Origin, Problem, shortened
-from authenticator.mapping.sections import SECTIONS, Section, SectionReader
+from authenticator.mapping.sections import SECTIONS, Section, SectionReader, is_empty
 
-_BY_KEY = {name.lower(): name for name in SECTIONS}
+_BY_KEY = {name: name for name in SECTIONS}
+_BY_ANY_KEY = {name.lower(): name for name in SECTIONS}
 
 
 def read_file(content: bytes, reader: SectionReader, under: str = "") -> tuple[Section, ...]:
-    """Read a file that holds the sections as lists.
+    """Read a file that holds the sections as lists; its keys may be in any case.
 
     Args:
-        content: YAML or JSON in UTF-8.
+        content: YAML or JSON in UTF-8, of which the first document counts.
         reader: the reader of the source.
-        under: the key, in any case, of the map that holds the sections; "" for the file itself.
+        under: the key, in any case, of the map that holds the sections, as in a config file; "" for
+            the file itself.
 
     Returns:
         All of `SECTIONS`, each broken if the file does not parse, and a section without rules for
-        each key that may be a mistyped one.
+        each key that may be a mistyped one, and for a part that is not read.
     """
     try:
-        fields = _map(read(decoded(content)))
+        first = read_first(decoded(content))
+        fields = _map(first.node)
         if under:
-            fields = _map(next((v for k, v in fields.values.items() if k.lower() == under), None))
+            fields = _map(value_of(fields, under))
     except DocumentError as error:
         return tuple(reader.broken(name, error) for name in SECTIONS)
-    return tuple(_sections(fields, reader))
+    reader = replace(reader, loose=bool(under))
+    sections = tuple(_sections(fields, reader, _BY_ANY_KEY))
+    unread = _unread("", first.rest, reader)
+    return (*sections, Section("", problems=unread)) if unread else sections
 
 
 def read_data(
     data: Mapping[str, str], reader: SectionReader, lines: Mapping[str, int] | None = None
 ) -> tuple[Section, ...]:
-    """Read the `data` of a ConfigMap, in which each section is a text of its own.
+    """Read the `data` of the ConfigMap aws-auth, in which each section is a text of its own.
+
+    The keys are read in their documented case only, as the reference and EKS do.
 
     Args:
         data: the texts.
@@ -48,7 +57,7 @@ def read_data(
     """
     begins = lines or {}
     fields = Fields(0, {key: Text(begins.get(key, 0), value) for key, value in data.items()})
-    return tuple(_sections(fields, reader, texts=True))
+    return tuple(_sections(fields, replace(reader, literal_arns=True), _BY_KEY, texts=True))
 
 
 def decoded(content: bytes) -> str:
@@ -73,16 +82,19 @@ def _map(node: Node | None) -> Fields:
     return node
 
 
-def _sections(fields: Fields, reader: SectionReader, *, texts: bool = False) -> Iterator[Section]:
+def _sections(
+    fields: Fields, reader: SectionReader, known: Mapping[str, str], *, texts: bool = False
+) -> Iterator[Section]:
     found: dict[str, list[Node]] = {name: [] for name in SECTIONS}
     unknown: list[tuple[str, Node]] = []
     for key, node in fields.values.items():
-        name = _BY_KEY.get(key.lower())
+        name = known.get(key) or known.get(key.lower())
         if name is None:
             unknown.append((key, node))
         else:
-            # A key that is repeated in the same case has the last value here, and counts as two.
-            found[name] += [node] * (2 if key in fields.repeated else 1)
+            found[name].append(node)
+            if key in fields.repeated:  # the last value is here, and the key stands twice
+                found[name].append(node)
     for key, node in unknown[:MAX_PROBLEMS]:
         yield from _misnamed(key, node, reader)
     for name, nodes in found.items():
@@ -96,19 +108,32 @@ def _sections(fields: Fields, reader: SectionReader, *, texts: bool = False) -> 
 
 
 def _section_of_text(name: str, node: Node, reader: SectionReader) -> Section:
-    try:
-        if isinstance(node, Text):
-            return reader.section(name, read(node.value or "", node.line or 1))
+    if not isinstance(node, Text) or is_empty(node):
         return reader.section(name, node)
+    try:
+        first = read_first(node.value or "", node.line or 1)
     except DocumentError as error:
         return reader.broken(name, error)
+    section = reader.section(name, first.node)
+    unread = _unread(name, first.rest, reader)
+    return replace(section, problems=(*section.problems, *unread))
 
 
 def _misnamed(key: str, node: Node, reader: SectionReader) -> Iterator[Section]:
     word = shortened(key)
-    near = get_close_matches(key[: len(word)].lower(), _BY_KEY, n=1, cutoff=0.75)
+    near = get_close_matches(key[: len(word)].lower(), _BY_ANY_KEY, n=1, cutoff=0.75)
     if near:
-        reason = f"the key is unknown; did you mean {_BY_KEY[near[0]]}?"
+        name = _BY_ANY_KEY[near[0]]
+        reason = f"the key is unknown; did you mean {name}?"
+        if name.lower() == key.lower():
+            reason = f"the key is not read in this spelling, here or by EKS: write {name}"
         origin = Origin(reader.source, word, line=node.line)
         problem = Problem(origin, reason, code=Code.UNKNOWN_SECTION, column=node.column)
         yield Section(word, problems=(problem,))
+
+
+def _unread(name: str, line: int, reader: SectionReader) -> tuple[Problem, ...]:
+    if not line:
+        return ()
+    reason = "what follows the first YAML document (---) is not read; merge it, or remove it"
+    return (Problem(Origin(reader.source, name, line=line), reason, code=Code.UNREAD),)

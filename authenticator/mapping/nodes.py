@@ -10,8 +10,10 @@ laughs"). The tree is built from the parser's events, so that nothing recurses.
 
 from __future__ import annotations
 
+import json
+import re
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import yaml
 
@@ -26,6 +28,18 @@ MAX_NODES = 1_000_000
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 _TAGS = frozenset({None, "!"} | {f"tag:yaml.org,2002:{name}" for name in ("str", "seq", "map")})
 _MERGE = "<<"
+# YAML 1.1, "Line Break Characters": what the parser counts as lines.
+_LINE_BREAK = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+# A line between and after documents that says nothing.
+_NOTHING = re.compile(r"(?:---|\.\.\.)?\s*(?:#.*)?")
+# JSON writes a character beyond U+FFFF as two escapes (RFC 8259, section 7), YAML as one.
+_ESCAPE = re.compile(
+    r"\\(?:u(?P<high>d[89ab][0-9a-f]{2})\\u(?P<low>d[c-f][0-9a-f]{2})"
+    r"|u(?P<lone>d[89a-f][0-9a-f]{2})|.)",
+    re.IGNORECASE | re.DOTALL,
+)
+# What a lone surrogate is read as: no character, which no name and no ARN may have.
+_NO_CHARACTER = "\\uFFFF"
 
 
 class DocumentError(ValueError):
@@ -121,19 +135,42 @@ class Fields:
 Node: TypeAlias = "Text | Items | Fields"
 
 
+def value_of(node: Node | None, key: str) -> Node | None:
+    """The value of a key of a map, in any case; None if there is none."""
+    values = node.values if isinstance(node, Fields) else {}
+    return next((value for name, value in values.items() if name.lower() == key.lower()), None)
+
+
+class First(NamedTuple):
+    """The first document of a text.
+
+    Attributes:
+        node: its tree; None for one without content.
+        rest: the line on which further content begins, which is not read; 0 if there is none.
+    """
+
+    node: Node | None
+    rest: int = 0
+
+
 def read(text: str, first_line: int = 1) -> Node | None:
-    """Parse one YAML or JSON document; None for one without content.
+    """Parse the first YAML or JSON document of a text; see `read_first`."""
+    return read_first(text, first_line).node
+
+
+def read_first(text: str, first_line: int = 1) -> First:
+    """Parse the first YAML or JSON document of a text, as Go's YAML libraries do.
 
     Args:
         text: the document.
         first_line: what to count its lines from, for a text that stands in a larger document.
 
     Raises:
-        DocumentError: it does not parse, holds more than one document, or exceeds a bound.
+        DocumentError: it does not parse, or exceeds a bound.
     """
-    builder = _Builder(first_line)
+    builder = _Builder(first_line, single=True)
     builder.build(text)
-    return builder.roots[0] if builder.roots else None
+    return First(builder.roots[0] if builder.roots else None, builder.rest)
 
 
 def read_all(text: str) -> tuple[Node, ...]:
@@ -142,7 +179,7 @@ def read_all(text: str) -> tuple[Node, ...]:
     Raises:
         DocumentError: it does not parse, or exceeds a bound.
     """
-    builder = _Builder(1, single=False)
+    builder = _Builder(1)
     builder.build(text)
     return tuple(builder.roots)
 
@@ -166,15 +203,35 @@ def _node(value: object, depth: int) -> Node:
     return Text(0, None if value is None else str(value))
 
 
+def as_yaml(text: str) -> str:
+    """JSON text with the escapes of YAML; any other text as it is."""
+    if not text.lstrip().startswith(("{", "[")) or "\\ud" not in text.lower():
+        return text
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    return _ESCAPE.sub(_escape, text)
+
+
+def _escape(found: re.Match[str]) -> str:
+    if high := found["high"]:
+        code = 0x10000 + ((int(high, 16) - 0xD800) << 10) + int(found["low"], 16) - 0xDC00
+        return f"\\U{code:08X}"
+    return _NO_CHARACTER if found["lone"] else found[0]
+
+
 class _Builder:
     """Makes trees of the events of a text.
 
     Attributes:
         roots: the documents.
+        rest: the line on which content begins after the document, if only one is wanted.
     """
 
-    def __init__(self, first_line: int, *, single: bool = True) -> None:
+    def __init__(self, first_line: int, *, single: bool = False) -> None:
         self.roots: list[Node] = []
+        self.rest = 0
         self._first_line = first_line
         self._single = single
         self._open: list[tuple[Items | Fields, str | None]] = []
@@ -189,7 +246,10 @@ class _Builder:
         if len(text) > MAX_BYTES or len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
             raise DocumentError(f"it is larger than {MAX_BYTES // 1024 // 1024} MiB")
         try:
-            for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            for event in yaml.parse(as_yaml(text), Loader=yaml.CSafeLoader):
+                if self._single and self.roots:
+                    self._look_behind(text, event)
+                    return
                 self._take(event)
         except yaml.MarkedYAMLError as error:
             raise self._as_template(text, self._refusal(error)) from error
@@ -242,10 +302,15 @@ class _Builder:
             self._close(self._anchors[event.anchor], None)
         elif isinstance(event, yaml.DocumentStartEvent):
             self._anchors.clear()
-            if self.roots and self._single:
-                raise DocumentError(
-                    "it holds more than one document; keep one and remove ---", line
-                )
+
+    def _look_behind(self, text: str, end: Any) -> None:
+        """Note whether anything but comments and document marks follows the first document."""
+        lines = _LINE_BREAK.split(text)
+        start = end.end_mark.line if end.explicit else end.start_mark.line
+        for number, line in enumerate(lines[start:], start):
+            if not _NOTHING.fullmatch(line):
+                self.rest = number + self._first_line
+                return
 
     def _close(self, node: Node, anchor: str | None) -> None:
         if anchor is not None:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice, takewhile
 from typing import NamedTuple
 
-from authenticator.mapping.problems import Code, Problem
+from authenticator.mapping.precedence import hidden, in_order, meet, rights
+from authenticator.mapping.problems import Code, Origin, Problem
 from authenticator.mapping.rules import Rule
+from authenticator.mapping.sections import SECTIONS
 from authenticator.mapping.selectors import Selector
 
 # Enough to act on; a thousand patterns over one another would be half a million pairs.
 LIMIT = 100
+DUPLICATES = frozenset({Code.DUPLICATE_ENTRY, Code.CONFLICTING_ENTRY})
 # An edit waits for this: a tenth of a second.
 _PAIRS = 100_000
-_WILDCARD = re.compile(r"[*?]")
 
 
 def overlaps(rules: Sequence[Rule], limit: int | None = LIMIT) -> tuple[Problem, ...]:
@@ -29,32 +30,36 @@ def overlaps(rules: Sequence[Rule], limit: int | None = LIMIT) -> tuple[Problem,
         rules: of one tier, in the order of sources and entries.
         limit: how many are named at most; None for all.
     """
-    return tuple(islice(chain(_duplicates(rules), _covered(rules)), limit))
+    return tuple(islice(chain(duplicates(rules), _covered(rules)), limit))
 
 
-def _duplicates(rules: Sequence[Rule]) -> Iterator[Problem]:
-    first: dict[tuple[str, str], Rule] = {}
-    for rule in rules:
-        key = rule.selector.key if rule.selector else ""
-        # An entry that ends, or is for one recreation of a principal, leaves room for another.
-        winner = first.get((key, "")) or first.get((key, rule.user_id))
-        if winner is not None:
-            yield Problem(
-                rule.match.origin,
-                f"it never applies, since {winner.match.origin} names the same and comes first",
-                code=Code.DUPLICATE_ENTRY,
-            )
-        elif rule.expires is None:
-            first[key, rule.user_id] = rule
+def duplicates(rules: Iterable[Rule]) -> Iterator[Problem]:
+    """The entries of one tier that never apply, since another for the same callers comes first."""
+    for rule, winner in hidden(in_order(rules)):
+        reason = f"it never applies, since {winner.match.origin} names the same and comes first"
+        code = Code.DUPLICATE_ENTRY
+        if rights(rule) != rights(winner) and _together(rule.match.origin, winner.match.origin):
+            code = Code.CONFLICTING_ENTRY
+            reason += " and grants something else; keep one of the two"
+        yield Problem(rule.match.origin, reason, code=code)
+
+
+def _together(one: Origin, other: Origin) -> bool:
+    """Whether two entries are of one document, or both custom resources.
+
+    Between sources it is `backendMode` that says which of two different entries is meant.
+    """
+    if one.section in SECTIONS and other.section in SECTIONS:
+        return one.source == other.source
+    return one.section not in SECTIONS and other.section not in SECTIONS
 
 
 def _covered(rules: Sequence[Rule]) -> Iterator[Problem]:
-    selectors = [(rule, rule.selector) for rule in rules if rule.selector]
-    # The order in which they apply, so that of two the one with the lower number wins.
-    selectors.sort(key=lambda pair: (pair[1].is_pattern, -pair[1].literal))
+    # In the order in which they apply, so that of two the one with the lower number wins.
     claims = [
-        _Claim(number, rule, selector, _WILDCARD.split(selector.key)[-1])
-        for number, (rule, selector) in enumerate(selectors)
+        _Claim(number, rule, rule.selector)
+        for number, rule in enumerate(in_order(rules))
+        if rule.selector
     ]
     for wider, other in islice(_pairs(claims), _PAIRS):
         if _meet(wider, other):
@@ -78,16 +83,12 @@ class _Claim(NamedTuple):
     number: int
     rule: Rule
     selector: Selector
-    tail: str  # what stands after the last wildcard
 
 
 def _meet(wider: _Claim, other: _Claim) -> bool:
     """Whether one caller may fit both; of two patterns that begin alike, asked in one order."""
-    if not other.selector.is_pattern:
-        return wider.selector.covers(other.selector.key)
-    if wider.selector.head == other.selector.head and wider.number >= other.number:
-        return False
-    return wider.tail.endswith(other.tail) or other.tail.endswith(wider.tail)
+    twice = other.selector.is_pattern and wider.selector.head == other.selector.head
+    return not (twice and wider.number >= other.number) and meet(wider.selector, other.selector)
 
 
 def _overlap(winner: _Claim, loser: _Claim) -> Problem:

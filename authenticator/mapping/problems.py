@@ -19,6 +19,8 @@ class Code(str, Enum):
 
     UNREADABLE = "unreadable"
     UNKNOWN_SECTION = "unknown-section"
+    UNREAD = "unread-document"
+    EMPTIED = "emptied-section"
     BAD_ENTRY = "bad-entry"
     BAD_ARN = "bad-arn"
     BAD_PERMISSION_SET = "bad-permission-set"
@@ -42,6 +44,7 @@ class Code(str, Enum):
     UNKNOWN_KEY = "unknown-key"
     EMPTY_ITEM = "empty-item"
     DUPLICATE_ENTRY = "duplicate-entry"
+    CONFLICTING_ENTRY = "conflicting-entry"
     OVERLAP = "overlap"
 
 
@@ -51,7 +54,8 @@ class Origin:
 
     Attributes:
         source: the name of the source: "EKSConfigMap", "MountedFile", ...
-        section: "mapRoles", "mapUsers", "mapAccounts", or the name of a custom resource.
+        section: "mapRoles", "mapUsers", "mapAccounts", or the name of a custom resource; "" for the
+            document as a whole.
         index: the entry's place in its section, counted from 0; -1 for the section as a whole.
         line: the line of the document (or of the ConfigMap's value), counted from 1; 0 if unknown.
     """
@@ -65,7 +69,7 @@ class Origin:
         """`EKSConfigMap mapRoles[2], line 14`."""
         entry = f"[{self.index}]" if self.index >= 0 else ""
         line = f", line {self.line}" if self.line else ""
-        return f"{self.source} {self.section}{entry}{line}"
+        return f"{self.source} {self.section}{entry}".rstrip() + line
 
 
 @dataclass(frozen=True, slots=True)

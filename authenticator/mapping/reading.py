@@ -77,6 +77,8 @@ class EntryReader:
         origin: where it stands.
         guard: what its source may not grant.
         by_user_id: whether it must have a `userid` and may do without an ARN.
+        literal_arns: see `authenticator.mapping.sections.SectionReader`.
+        loose: likewise.
         notes: what was put right or ignored, filled while reading.
     """
 
@@ -84,6 +86,8 @@ class EntryReader:
     origin: Origin
     guard: Guard
     by_user_id: bool = False
+    literal_arns: bool = False
+    loose: bool = False
     notes: list[Note] = field(default_factory=list)
 
     def rule(self, node: Node) -> Rule:
@@ -94,7 +98,9 @@ class EntryReader:
         """
         fields = self._fields(node, self.shape)
         groups = fields.get("groups")
-        if isinstance(groups, str) and not {",", " "} & set(groups.strip()):
+        if self.loose and isinstance(groups, str) and "," in groups and " " not in groups:
+            fields["groups"] = groups.split(",")
+        elif isinstance(groups, str) and not {",", " "} & set(groups.strip()):
             self._note(
                 Code.SINGLE_GROUP, "groups is a single value and is read as a list of one", "groups"
             )
@@ -118,7 +124,11 @@ class EntryReader:
             reason = "a group has ' - ' in it; is the line after it indented too far?"
             self._note(Code.RUN_ON_GROUP, reason, "groups")
         match = Match(self.origin, username, entry.groups, self.guard)
-        return Rule(selector, match, entry.userid, entry.expires)
+        to_the_letter = selector is None or not (
+            selector.has_role_path
+            or (self.literal_arns and selector.kind is PrincipalKind.ASSUMED_ROLE)
+        )
+        return Rule(selector, match, entry.userid, entry.expires, to_the_letter)
 
     def _selector(self, entry: Entry) -> Selector | None:
         selectors = entry.selectors()

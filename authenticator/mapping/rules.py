@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from authenticator.aws.arns import CallerIdentity, PrincipalKind
+from authenticator.aws.arns import CallerIdentity
 from authenticator.errors import UnknownUser
 from authenticator.mapping.guards import Guard, unusable
 from authenticator.mapping.problems import Origin
@@ -76,12 +76,27 @@ class Rule:
         user_id: the unique id that the caller must have; "" for any. A principal that is deleted
             and recreated has another one.
         expires: the Unix time from which the entry no longer applies; None for never.
+        to_the_letter: whether the ARN was written in the canonical form in which callers are
+            compared, so that other authenticators find the entry as well.
     """
 
     selector: Selector | None
     match: Match
     user_id: str = ""
     expires: float | None = None
+    to_the_letter: bool = True
+
+    def covers(self, identity: CallerIdentity) -> bool:
+        """Whether the rule names `identity`, its conditions apart."""
+        return self.selector is None or self.selector.covers(identity.canonical_arn.lower())
+
+    def has_expired(self, now: float) -> bool:
+        """Whether the rule counts as absent at the Unix time `now`."""
+        return self.expires is not None and now >= self.expires
+
+    def pins_another(self, identity: CallerIdentity) -> bool:
+        """Whether the rule's `userid` is that of another principal."""
+        return bool(self.user_id) and self.user_id != identity.principal_id
 
     def refusal(self, identity: CallerIdentity, now: float) -> str:
         """Why the rule does not apply to `identity`; "" if it does.
@@ -90,12 +105,12 @@ class Rule:
             identity: the caller.
             now: Unix time.
         """
-        if self.selector and not self.selector.covers(identity.canonical_arn.lower()):
+        if not self.covers(identity):
             return "its pattern begins like the caller's ARN and does not cover it"
-        if self.user_id and self.user_id != unique_id(identity):
-            return "its userid is another principal's (recreated under the same name?)"
-        if self.expires is not None and now >= self.expires:
+        if self.expires is not None and self.has_expired(now):
             return f"it expired at {rfc3339(self.expires)}"
+        if self.pins_another(identity):
+            return "its userid is another principal's (recreated under the same name?)"
         return ""
 
 
@@ -109,14 +124,3 @@ def administrator(arn: str, origin: Origin) -> Rule:
     if selector.is_pattern:
         raise ValueError("it must be the ARN of one principal, without wildcards")
     return Rule(selector, Match(origin, CANONICAL_ARN, (Template.parse(MASTERS),), Guard()))
-
-
-def unique_id(identity: CallerIdentity) -> str:
-    """The id that a `userid` pin is compared with.
-
-    STS gives a federated user the id `ACCOUNT:NAME`, and root the id `ACCOUNT`: cut at the colon,
-    a federated user would be root.
-    """
-    if identity.arn.kind is PrincipalKind.FEDERATED_USER:
-        return identity.user_id
-    return identity.principal_id

@@ -1,29 +1,27 @@
 """All mappings in force at one moment, and which of them applies to a caller.
 
-Within a tier (bootstrap, sources, break-glass) the order is that of docs/adr/0002: one principal
-before a pattern, among patterns more literal characters before fewer, then the order of sources
-and of entries. An account mapping applies last of all.
+The order is that of `authenticator.mapping.precedence`, in each tier (bootstrap, sources,
+break-glass) by itself. An account mapping applies last of all.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from authenticator.aws.arns import CallerIdentity
-from authenticator.mapping.rules import Match, Rule, unique_id
+from authenticator.mapping.precedence import Rank, callers, ranked
+from authenticator.mapping.rules import Match, Rule
 
-# The place of a rule in its tier: patterns by literal characters, most first; then position.
-_Rank = tuple[int, int]
-_Buckets = dict[str, list[tuple[_Rank, Rule]]]
+_Ranked = list[tuple[Rank, Rule]]
 # Told of each rule that is asked, and why it does not apply; "" for the one that does.
 Tried = Callable[[Rule, str], None]
 
 
 @dataclass(slots=True)
 class _Tier:
-    """Rules that are equal in standing, indexed so that a lookup touches only likely ones.
+    """The rules of one tier, indexed so that a lookup touches only likely ones.
 
     Attributes:
         exact: rules for one principal, by lower-case canonical ARN or by unique id. The two never
@@ -32,45 +30,35 @@ class _Tier:
         lengths: how long those texts are.
     """
 
-    exact: _Buckets = field(default_factory=dict)
-    heads: _Buckets = field(default_factory=dict)
+    exact: dict[str, _Ranked] = field(default_factory=dict)
+    heads: dict[str, _Ranked] = field(default_factory=dict)
     lengths: tuple[int, ...] = ()
 
     @classmethod
     def build(cls, rules: Iterable[Rule]) -> _Tier:
         tier = cls()
-        for position, rule in enumerate(rules):
+        for rank, rule in ranked(rules):
             selector = rule.selector
-            if selector is None:
-                tier.exact.setdefault(rule.user_id, []).append(((0, position), rule))
-            elif selector.is_pattern:
-                rank = (-selector.literal, position)
+            if selector is not None and selector.is_pattern:
                 tier.heads.setdefault(selector.head, []).append((rank, rule))
             else:
-                tier.exact.setdefault(selector.key, []).append(((0, position), rule))
+                key = selector.key if selector else rule.user_id
+                tier.exact.setdefault(key, []).append((rank, rule))
         tier.lengths = tuple(sorted({len(head) for head in tier.heads}))
         return tier
 
     def candidates(self, key: str, user_id: str) -> Iterator[Rule]:
-        exact = (*self.exact.get(key, ()), *self.exact.get(user_id, ()))
-        yield from (rule for _, rule in sorted(exact, key=_rank))
-        likely: list[tuple[_Rank, Rule]] = []
+        exact = sorted((*self.exact.get(key, ()), *self.exact.get(user_id, ())), key=_rank)
+        yield from (rule for _, rule in exact if rule.to_the_letter)
+        likely = [pair for pair in exact if not pair[1].to_the_letter]
         for length in self.lengths:
             if length <= len(key):
                 likely += self.heads.get(key[:length], ())
         yield from (rule for _, rule in sorted(likely, key=_rank))
 
 
-def _rank(ranked: tuple[_Rank, Rule]) -> _Rank:
-    return ranked[0]
-
-
-def earliest(accounts: Iterable[tuple[str, Match]]) -> dict[str, Match]:
-    """What maps each account: of several mappings the first, as among sources and entries."""
-    found: dict[str, Match] = {}
-    for account_id, match in accounts:
-        found.setdefault(account_id, match)
-    return found
+def _rank(pair: tuple[Rank, Rule]) -> Rank:
+    return pair[0]
 
 
 class RuleSet:
@@ -94,9 +82,8 @@ class RuleSet:
     def candidates(self, identity: CallerIdentity) -> Iterator[Rule]:
         """The rules that may apply to `identity`, in the order in which they are asked."""
         key = identity.canonical_arn.lower()
-        user_id = unique_id(identity)
         for tier in self._tiers:
-            yield from tier.candidates(key, user_id)
+            yield from tier.candidates(key, identity.principal_id)
 
     def __iter__(self) -> Iterator[Rule]:
         """All rules, tier by tier and otherwise in no order. Account mappings are none."""
@@ -114,15 +101,23 @@ class RuleSet:
     ) -> Match | None:
         """The mapping that applies to `identity`, or None.
 
+        The most specific entry decides. One that is pinned to another unique id refuses the caller,
+        unless a further entry names the same principal: nothing wider is asked.
+
         Args:
             identity: the caller, proven by STS.
             now: Unix time, for entries that expire.
             tried: told of each rule in the order in which they are asked.
         """
+        pinned: Hashable = None
         for rule in self.candidates(identity):
+            if pinned is not None and callers(rule) != pinned:
+                continue
             refusal = rule.refusal(identity, now)
             if tried is not None:
                 tried(rule, refusal)
             if not refusal:
                 return rule.match
-        return self._accounts.get(identity.arn.account_id)
+            if rule.pins_another(identity) and not rule.has_expired(now) and rule.covers(identity):
+                pinned = callers(rule)
+        return None if pinned is not None else self._accounts.get(identity.arn.account_id)

@@ -11,7 +11,7 @@ from types import MappingProxyType
 
 from authenticator.mapping.entries import Entry, IdentityEntry, RoleEntry, UserEntry
 from authenticator.mapping.guards import Guard
-from authenticator.mapping.nodes import DocumentError, Items, Node, Text, from_value
+from authenticator.mapping.nodes import DocumentError, Fields, Items, Node, Text, from_value
 from authenticator.mapping.problems import MAX_PROBLEMS, Code, Origin, Problem, Problems
 from authenticator.mapping.reading import EntryReader, EntryRefused
 from authenticator.mapping.rules import CANONICAL_ARN, Match, Rule
@@ -21,6 +21,8 @@ MAP_ROLES = "mapRoles"
 MAP_USERS = "mapUsers"
 MAP_ACCOUNTS = "mapAccounts"
 SECTIONS = (MAP_ROLES, MAP_USERS, MAP_ACCOUNTS)
+# The texts that the reference takes for an empty section (`isSkippable`).
+_EMPTY = frozenset({"", '""', "''", "``"})
 
 _SHAPES: MappingProxyType[str, type[Entry]] = MappingProxyType(
     {MAP_ROLES: RoleEntry, MAP_USERS: UserEntry}
@@ -47,6 +49,25 @@ class Section:
     broken: bool = False
     stale_since: float | None = None
 
+    @property
+    def size(self) -> int:
+        """How many entries are in force."""
+        return len(self.rules) + len(self.accounts)
+
+
+def is_empty(node: Node) -> bool:
+    """Whether a node says "no entries": null, blank, or a pair of quotes, as templates write it."""
+    return isinstance(node, Text) and (node.value or "").strip() in _EMPTY
+
+
+def _as_list(name: str, node: Node) -> Node:
+    if isinstance(node, Fields):
+        return Items(node.line, [node] if node.values else [], column=node.column)
+    if isinstance(node, Text) and node.value is not None and name == MAP_ACCOUNTS:
+        parts: list[Node] = [Text(node.line, part) for part in node.value.split(",")]
+        return Items(node.line, parts, column=node.column)
+    return node
+
 
 @dataclass(frozen=True, slots=True)
 class SectionReader:
@@ -58,17 +79,25 @@ class SectionReader:
         by_user_id: whether every entry must have a `userid` and may do without an ARN (the
             reference's `dynamicfileUserIDStrict`).
         most_problems: how many problems of one section are listed.
+        literal_arns: whether the ARN of a session does not count as its role's to the letter, as in
+            aws-auth, where the reference compares ARNs as they are written.
+        loose: whether single values may stand for lists, as the library that reads the reference's
+            config file has it.
     """
 
     source: str
     guard: Guard
     by_user_id: bool = False
     most_problems: int = MAX_PROBLEMS
+    literal_arns: bool = False
+    loose: bool = False
 
     def section(self, name: str, node: Node | None) -> Section:
-        """Read one of `SECTIONS`; None and null are a section without entries."""
-        if node is None or (isinstance(node, Text) and node.value is None):
+        """Read one of `SECTIONS`; None and what `is_empty` are a section without entries."""
+        if node is None or is_empty(node):
             return Section(name)
+        if self.loose:
+            node = _as_list(name, node)
         if not isinstance(node, Items):
             reason = "it must be a list, with '- ' before each entry"
             return self.broken(name, DocumentError(reason, node.line, node.column))
@@ -112,7 +141,9 @@ class SectionReader:
         return Section(name, problems=(problem,), broken=True)
 
     def _rule(self, shape: type[Entry], entry: Node, origin: Origin, problems: Problems) -> Rule:
-        reader = EntryReader(shape, origin, self.guard, self.by_user_id)
+        reader = EntryReader(
+            shape, origin, self.guard, self.by_user_id, self.literal_arns, self.loose
+        )
         rule = reader.rule(entry)
         for note in reader.notes:
             problems.add(Problem(origin, note.reason, in_force=True, code=note.code, key=note.key))

@@ -18,6 +18,8 @@ _ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII)
 # the digits change when it is recreated.
 _PERMISSION_SET = re.compile(r"[\w+=,.@-]{1,32}", re.ASCII)
 _SSO_SUFFIX = re.compile(r"[0-9a-f]{16}", re.ASCII)
+PERMISSION_SET_ROLE = "awsreservedsso_"
+_ROLES = frozenset({PrincipalKind.ROLE, PrincipalKind.ASSUMED_ROLE})
 _PATTERN_KINDS = frozenset({PrincipalKind.ROLE, PrincipalKind.USER, PrincipalKind.FEDERATED_USER})
 
 
@@ -28,6 +30,11 @@ class Selector:
     Attributes:
         key: the canonical ARN, or the pattern, in lower case.
         kind: what kind of principal the mapping's ARN names, as it was written.
+        partition: the AWS partition, such as "aws".
+        account_id: 12 digits.
+        name: the principal's name or its pattern, in lower case and without path; "root" for root.
+        user_path: the path of a user, in lower case and without its leading slash; "" otherwise.
+        has_role_path: whether the ARN was written with the path of a role, which the key lacks.
         head: what every ARN that it covers begins with; the whole key for one principal.
         chunks: the pattern split at its `*`; empty for one principal.
         literal: how many characters of the pattern are not wildcards.
@@ -37,7 +44,12 @@ class Selector:
 
     key: str
     kind: PrincipalKind
-    head: str
+    partition: str
+    account_id: str
+    name: str
+    user_path: str = ""
+    has_role_path: bool = False
+    head: str = ""
     chunks: tuple[str, ...] = ()
     literal: int = 0
     permission_set: bool = False
@@ -46,6 +58,21 @@ class Selector:
     def is_pattern(self) -> bool:
         """Whether it may cover more than one principal."""
         return bool(self.chunks)
+
+    @property
+    def resource(self) -> str:
+        """What the key names in its account: `role/dev`, `user/team/bob` or `root`."""
+        return self.key.split(":", 5)[5]
+
+    @property
+    def is_role(self) -> bool:
+        """Whether it names a role, or a session of one."""
+        return self.kind in _ROLES
+
+    @property
+    def tail(self) -> str:
+        """What every ARN that it covers ends with; the whole key for one principal."""
+        return self.chunks[-1].rpartition("?")[2] if self.chunks else self.key
 
     def covers(self, key: str) -> bool:
         """Whether it covers the canonical ARN `key`, given in lower case."""
@@ -71,8 +98,18 @@ def by_arn(text: str) -> Selector:
         return _by_pattern(text)
     arn = PrincipalArn.parse(text)
     kind = arn.kind
-    key = _without_path(arn) if kind is PrincipalKind.ROLE else arn.canonical
-    return Selector(key, kind, key)
+    is_role = kind is PrincipalKind.ROLE
+    key = _without_path(arn) if is_role else arn.canonical
+    return Selector(
+        key,
+        kind,
+        arn.partition,
+        arn.account_id,
+        arn.name or kind.value,
+        user_path="" if is_role else arn.path,
+        has_role_path=is_role and bool(arn.path),
+        head=key,
+    )
 
 
 def by_permission_set(name: str, account_id: str, partition: str) -> Selector:
@@ -85,8 +122,20 @@ def by_permission_set(name: str, account_id: str, partition: str) -> Selector:
         raise ValueError("permissionSetName must be 1 to 32 letters, digits or + = , . @ _ -")
     if partition not in PARTITIONS:
         raise ValueError("partition must be one of " + ", ".join(sorted(PARTITIONS)))
-    head = f"arn:{partition}:iam::{account(account_id)}:role/awsreservedsso_{name.lower()}_"
-    return Selector(f"{head}*", PrincipalKind.ROLE, head, (head, ""), len(head), True)
+    account_id = account(account_id)
+    role = f"{PERMISSION_SET_ROLE}{name.lower()}_"
+    head = f"arn:{partition}:iam::{account_id}:role/{role}"
+    return Selector(
+        f"{head}*",
+        PrincipalKind.ROLE,
+        partition,
+        account_id,
+        f"{role}*",
+        head=head,
+        chunks=(head, ""),
+        literal=len(head),
+        permission_set=True,
+    )
 
 
 def account(text: str) -> str:
@@ -126,5 +175,15 @@ def _by_pattern(text: str) -> Selector:
             " role; name the role, or for permission sets use sso"
         )
     head = re.split(r"[*?]", text, maxsplit=1)[0]
-    literal = sum(character not in _WILDCARDS for character in text)
-    return Selector(text, arn.kind, head, tuple(re.split(r"\*+", text)), literal)
+    path, _, name = resource.partition("/")[2].rpartition("/")
+    return Selector(
+        text,
+        arn.kind,
+        arn.partition,
+        arn.account_id,
+        name,
+        user_path=f"{path}/" if path else "",
+        head=head,
+        chunks=tuple(re.split(r"\*+", text)),
+        literal=sum(character not in _WILDCARDS for character in text),
+    )

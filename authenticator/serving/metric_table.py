@@ -33,6 +33,7 @@ ADMISSIONS = (
 )
 _REGIONS = "the region of the STS host"
 _SOURCES = "the source of mappings"
+_SECTIONS = "mapRoles, mapUsers or mapAccounts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +124,12 @@ METRICS = (
         "counter",
         "Failures to read a source of mappings",
         (("source", _SOURCES),),
+    ),
+    Metric(
+        "mapping_sections_emptied_total",
+        "counter",
+        "Sections of a source that had entries and have none any more",
+        (("section", _SECTIONS), ("source", _SOURCES)),
     ),
     Metric(
         "configmap_watch_failures_total",

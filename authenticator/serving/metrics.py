@@ -90,6 +90,10 @@ class Metrics:
         """Count an edit of a source that came into force `seconds` after it was made."""
         self._histograms["dynamic_e2e_latency_seconds"].labels(source).observe(seconds)
 
+    def emptied(self, source: str, section: str) -> None:
+        """Count a section that had entries and has none any more."""
+        self._counters["mapping_sections_emptied_total"].labels(section, source).inc()
+
     def mappings(
         self,
         *,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from authenticator.mapping.problems import Problem
+from authenticator.mapping.problems import Code, Origin, Problem
 from authenticator.mapping.rules import Match, Rule
 from authenticator.mapping.sections import Section
 
@@ -47,6 +47,11 @@ class SourceState:
     def faults(self) -> tuple[Problem, ...]:
         """Everything that is wrong: with the source, its sections and its entries."""
         return (*self.problems, *(p for section in self.sections for p in section.problems))
+
+    @property
+    def unreadable(self) -> tuple[Section, ...]:
+        """The sections that cannot be read and have no last good version in force."""
+        return tuple(s for s in self.sections if s.broken and s.stale_since is None)
 
     @property
     def stale_since(self) -> float | None:
@@ -97,6 +102,10 @@ class SourceMetrics(Protocol):
         """A document that says when it was written is in force `seconds` later."""
         ...
 
+    def emptied(self, source: str, section: str) -> None:
+        """A section that had entries has none any more."""
+        ...
+
 
 class Uncounted:
     """`SourceMetrics` for commands that serve no metrics."""
@@ -106,6 +115,9 @@ class Uncounted:
 
     def applied(self, source: str, seconds: float) -> None:
         """See `SourceMetrics.applied`."""
+
+    def emptied(self, source: str, section: str) -> None:
+        """See `SourceMetrics.emptied`."""
 
 
 class LastGood(Protocol):
@@ -157,10 +169,10 @@ def stale(sections: Iterable[Section], since: float) -> tuple[Section, ...]:
     return tuple(replace(section, stale_since=since) for section in sections)
 
 
-def keep_last_good(
+def settled(
     fresh: Iterable[Section], last: Mapping[str, Section], now: float
 ) -> tuple[Section, ...]:
-    """Put the last good version in the place of each section that is broken.
+    """Keep the last good version of each section that is broken, and say which have become empty.
 
     Args:
         fresh: the sections as just read.
@@ -168,17 +180,39 @@ def keep_last_good(
         now: Unix time, from which a section that breaks now is stale.
     """
     return tuple(
-        _stand_in(section, last[section.name], now)
-        if section.broken and section.name in last
-        else section
+        _settled(section, last[section.name], now) if section.name in last else section
         for section in fresh
     )
 
 
-def _stand_in(broken: Section, last: Section, now: float) -> Section:
-    since = now if last.stale_since is None else last.stale_since
-    problems = tuple(
-        replace(problem, reason=f"{problem.reason}; its last good version stays in force")
-        for problem in broken.problems
-    )
-    return replace(last, problems=problems, broken=True, stale_since=since)
+def _settled(fresh: Section, last: Section, now: float) -> Section:
+    if fresh.broken:
+        since = now if last.stale_since is None else last.stale_since
+        problems = tuple(
+            replace(problem, reason=f"{problem.reason}; the last good version stays active")
+            for problem in fresh.problems
+        )
+        # One that could not be read before either has no good version.
+        stale_since = None if last.broken and last.stale_since is None else since
+        return replace(last, problems=problems, broken=True, stale_since=stale_since)
+    if fresh.size or fresh.problems:
+        return fresh
+    return replace(fresh, problems=_emptied(last))
+
+
+def _emptied(last: Section) -> tuple[Problem, ...]:
+    """What to say of a section without entries that was `last` before."""
+    if not last.size:
+        return tuple(problem for problem in last.problems if problem.code is Code.EMPTIED)
+    entries = "1 entry" if last.size == 1 else f"{last.size} entries"
+    source = next(iter([*(rule.match for rule in last.rules), *(m for _, m in last.accounts)]))
+    origin = Origin(source.origin.source, last.name)
+    reason = f"it has become empty: {entries} no longer apply"
+    return (Problem(origin, reason, in_force=True, code=Code.EMPTIED),)
+
+
+def count_emptied(metrics: SourceMetrics, before: SourceState, after: SourceState) -> None:
+    """Count the sections that have become empty."""
+    for problem in set(after.faults).difference(before.faults):
+        if problem.code is Code.EMPTIED:
+            metrics.emptied(after.name, problem.origin.section)

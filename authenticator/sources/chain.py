@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from authenticator.mapping.overlaps import overlaps
-from authenticator.mapping.problems import Problem
+from authenticator.mapping.precedence import of_accounts
+from authenticator.mapping.problems import Code, Problem
 from authenticator.mapping.rules import Rule
-from authenticator.mapping.ruleset import RuleSet, earliest
+from authenticator.mapping.ruleset import RuleSet
 from authenticator.sources.base import Source, SourceState
 
 _LOG = logging.getLogger(__name__)
@@ -35,8 +36,11 @@ class StoreStatus:
 
     @property
     def ready(self) -> bool:
-        """Whether every source has been read since the start, or has its last good in force."""
-        return all(state.synced or state.stale_since is not None for state in self.sources)
+        """Whether every source can be read, or has its last good version in force."""
+        return all(
+            (state.synced or state.stale_since is not None) and not state.unreadable
+            for state in self.sources
+        )
 
 
 class MappingStore:
@@ -139,12 +143,13 @@ class MappingStore:
     def _combined(self) -> RuleSet:
         chain = [self._states[source] for source in self._chain]
         last = [self._states[source] for source in self._last]
-        accounts = earliest(found for state in (*chain, *last) for found in state.accounts)
+        accounts = of_accounts(found for state in (*chain, *last) for found in state.accounts)
         tiers = [[rule for state in states for rule in state.rules] for states in (chain, last)]
         before, self._overlaps = self._overlaps, overlaps(tiers[0])
         for overlap in self._overlaps:
             if overlap not in before:
-                _LOG.info("%s", overlap)
+                conflict = overlap.code is Code.CONFLICTING_ENTRY
+                _LOG.log(logging.WARNING if conflict else logging.INFO, "%s", overlap)
         return RuleSet((self._administrators, *tiers), accounts)
 
 

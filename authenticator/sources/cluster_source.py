@@ -9,7 +9,7 @@ from typing import Protocol
 
 from authenticator.mapping.problems import Origin, Problem
 from authenticator.mapping.sections import Section
-from authenticator.sources.base import Context, Publish, SourceState
+from authenticator.sources.base import Context, Publish, SourceState, count_emptied
 from authenticator.sources.cluster import Cluster, ClusterError, Object
 from authenticator.sources.reports import Reports
 from authenticator.sources.watcher import Resource, Watcher
@@ -23,7 +23,7 @@ _REMEDIES = {
     403: "grant list and watch on it",
     404: "apply the CustomResourceDefinition; it is waited for",
 }
-_ANY_REMEDY = "it is tried again, and what was last read stays in force"
+_ANY_REMEDY = "retrying; the last good version stays active"
 
 
 class Documents(Protocol):
@@ -165,6 +165,7 @@ class ClusterSource:
         state = SourceState(
             self.name, documents.sections(), synced=True, revision=documents.revision()
         )
+        count_emptied(self._context.metrics, self._state, state)
         self._set(state)
         self._context.last_good.save(self.name, documents.texts())
         documents.report(self._reports)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import islice
 
 from authenticator.mapping.documents import read_data
 from authenticator.mapping.nodes import DocumentError
-from authenticator.mapping.sections import Section, SectionReader
-from authenticator.sources.base import keep_last_good, stale
+from authenticator.mapping.overlaps import duplicates
+from authenticator.mapping.problems import MAX_PROBLEMS
+from authenticator.mapping.sections import SECTIONS, Section, SectionReader
+from authenticator.sources.base import settled, stale
 from authenticator.sources.cluster import Object
 from authenticator.sources.reports import Reports, Target
 from authenticator.sources.watcher import Resource
@@ -74,30 +77,33 @@ class AwsAuth:
         """See `Documents.report`."""
         if self._target is not None:
             problems = [problem for section in self._sections for problem in section.problems]
-            reports.problems(self._target, problems)
+            rules = [rule for section in self._sections for rule in section.rules]
+            reports.problems(self._target, [*problems, *islice(duplicates(rules), MAX_PROBLEMS)])
 
     def _take(self, obj: Object, now: float) -> None:
         metadata = obj.get("metadata") or {}
         data = {key: text for key, text in (obj.get("data") or {}).items() if isinstance(text, str)}
         # Where kubectl puts a file that is not UTF-8: it says something, but nothing to read.
-        binary = {key.lower() for key in obj.get("binaryData") or {}}
+        binary = frozenset(obj.get("binaryData") or {})
         last = {section.name: section for section in self._sections}
         fresh = [
             self._reader.broken(section.name, DocumentError(BINARY))
-            if section.name.lower() in binary
+            if section.name in binary
             else section
             for section in read_data(data, self._reader)
         ]
-        self._sections = keep_last_good(fresh, last, now)
-        broken = {section.name.lower() for section in fresh if section.broken}
-        kept = {key: text for key, text in self._texts.items() if key.lower() in broken}
-        sound = {key: text for key, text in data.items() if key.lower() not in broken}
+        self._sections = settled(fresh, last, now)
+        broken = {section.name for section in fresh if section.broken}
+        kept = {key: text for key, text in self._texts.items() if key in broken}
+        sound = {key: text for key, text in data.items() if key not in broken}
         self._texts = {**kept, **sound}
         self._revision = str(metadata.get("resourceVersion", ""))
         self._target = Target("v1", "ConfigMap", NAME, NAMESPACE, str(metadata.get("uid", "")))
 
     def _forget(self) -> None:
-        self._sections = ()
+        last = {section.name: section for section in self._sections}
+        gone = settled((Section(name) for name in SECTIONS), last, 0)
+        # What was in force before is worth an Event, on an object that no longer exists.
+        self._sections = tuple(section for section in gone if section.problems)
         self._texts = {}
-        self._target = None
         self._revision = "absent"

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 import re
+from codecs import BOM_UTF8
+from dataclasses import replace
 from pathlib import Path
 
 from authenticator.mapping.documents import read_file
 from authenticator.mapping.problems import Origin, Problem
 from authenticator.mapping.sections import SectionReader
-from authenticator.sources.base import Context, Publish, SourceState, keep_last_good, stale
+from authenticator.sources.base import Context, Publish, SourceState, count_emptied, settled, stale
 from authenticator.sources.poll import INTERVAL, FilePoll
 
-_LOG = logging.getLogger(__name__)
 _DOCUMENT = "document"
 # The reference's dynamic file says when it was written, in Unix seconds.
 _WRITTEN_AT = re.compile(rb'"LastUpdatedDateTime"\s*:\s*"?([0-9]{1,12})\b', re.IGNORECASE)
@@ -22,8 +22,9 @@ _WRITTEN_AT = re.compile(rb'"LastUpdatedDateTime"\s*:\s*"?([0-9]{1,12})\b', re.I
 class FileSource:
     """A `Source` that follows one file.
 
-    A file that vanishes keeps what it said: that is how a mount or an editor fails, and nobody's
-    way to say "nobody". An `optional` file may be absent, and removing it empties it.
+    A file that vanishes or is empty (0 bytes, or only white space) keeps what it said: that is how
+    a mount, an editor or a full disk fails. An `optional` file may be absent, and removing it
+    empties it.
     """
 
     def __init__(
@@ -75,7 +76,8 @@ class FileSource:
         self._poll.stop()
 
     def _changed(self, content: bytes | OSError) -> None:
-        self._state = self._read(content)
+        before, self._state = self._state, self._read(content)
+        count_emptied(self._context.metrics, before, self._state)
         self._publish(self._state)
         if self._state.problems or any(section.broken for section in self._state.sections):
             self._context.metrics.failed(self.name)
@@ -91,14 +93,20 @@ class FileSource:
         if isinstance(content, FileNotFoundError) and self._optional:
             return SourceState(self.name, synced=True, revision="absent")
         if isinstance(content, OSError):
-            reason = f"it cannot be read ({content.strerror}); what it said last stays in force"
-            problem = Problem(Origin(self.name, str(self._path)), reason)
-            return SourceState(self.name, self._state.sections, (problem,), synced=True)
+            return self._unread(f"it cannot be read ({content.strerror})")
+        if not content.removeprefix(BOM_UTF8).strip():
+            return self._unread("it is empty; to map nobody, write mapRoles: []")
         last = {section.name: section for section in self._state.sections}
         fresh = read_file(content, self._reader, self._under)
-        sections = keep_last_good(fresh, last, self._context.clock())
+        sections = settled(fresh, last, self._context.clock())
         revision = hashlib.sha256(content).hexdigest()[:12]
         return SourceState(self.name, sections, synced=True, revision=revision)
+
+    def _unread(self, reason: str) -> SourceState:
+        """The state as it was, and what keeps the file from being read."""
+        kept = "; the last good version stays active" if self._state.sections else ""
+        problem = Problem(Origin(self.name, str(self._path)), f"{reason}{kept}")
+        return replace(self._state, problems=(problem,), revision="")
 
 
 def _to_nobody(_: SourceState) -> None:

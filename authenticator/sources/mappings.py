@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from authenticator.mapping.rules import Rule, administrator
 from authenticator.mapping.ruleset import RuleSet
 from authenticator.mapping.sections import SectionReader
 from authenticator.modes import CRD, DYNAMIC_FILE, EKS_CONFIG_MAP
-from authenticator.sources.base import Context, Source, SourceMetrics, Uncounted
+from authenticator.sources.base import Context, Source, SourceMetrics, SourceState, Uncounted
 from authenticator.sources.chain import MappingStore, StoreStatus
 from authenticator.sources.cluster import Cluster
 from authenticator.sources.cluster_source import ClusterSource
@@ -26,7 +25,7 @@ from authenticator.sources.custom_resources import IdentityMappings
 from authenticator.sources.file import FileSource
 from authenticator.sources.last_good import LastGoodFiles
 from authenticator.sources.modes import ModesFile
-from authenticator.sources.observing import Unreported, Unsaved
+from authenticator.sources.observing import Still, Unreported, Unsaved
 from authenticator.sources.reports import ClusterReports
 
 BREAK_GLASS = "BreakGlass"
@@ -152,9 +151,10 @@ class Mappings:
             if self._options.dynamic_file is None:
                 raise ConfigError((f"server.dynamicfilepath: the source {mode} needs it",))
             return FileSource(reader, self._options.dynamic_file, self._context)
-        # Without a config file, MountedFile is as empty as the null device.
-        path = self._options.config or Path(os.devnull)
-        return FileSource(SectionReader(mode, guard), path, self._context, under="server")
+        if self._options.config is None:
+            return Still(SourceState(mode, synced=True))
+        reader = SectionReader(mode, guard)
+        return FileSource(reader, self._options.config, self._context, under="server")
 
     def _break_glass(self) -> Source | None:
         path = self._options.break_glass

@@ -350,6 +350,10 @@ def test_a_policy_keeps_aws_auth_from_being_deleted_or_emptied(policed: Editors)
     assert "aws-auth would be deleted" in deleted.stderr
     emptied = policed.admin("apply", "-f", "-", stdin=NO_ROLES)
     assert "mapRoles would be empty" in emptied.stderr
+    for text in ("", '""', "''", "null", " ~ # nobody", "---\n# nobody\n", "[ ]", "{}", "``"):
+        patch = json.dumps({"data": {"mapRoles": text}})
+        patched = policed.admin("patch", *AWS_AUTH, "--type=merge", f"--patch={patch}")
+        assert "mapRoles would be empty" in patched.stderr, text
     forced = policed.admin("apply", "-f", "-", stdin=written(reason="a drill"))
     assert forced.returncode == 0, forced.stderr
 

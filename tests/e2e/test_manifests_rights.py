@@ -137,6 +137,9 @@ class _Counted:
     def applied(self, source: str, seconds: float) -> None:
         pass
 
+    def emptied(self, source: str, section: str) -> None:
+        pass
+
 
 _SYMPTOMS: dict[Right, Callable[[Seen], bool]] = {
     Right("kube-system", "list", "", "configmaps", "aws-auth"): lambda seen: seen.unread(

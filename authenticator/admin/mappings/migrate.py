@@ -89,11 +89,11 @@ def _remove(old: Store, new: Store, manner: Manner, *, to_objects: bool) -> int:
     beside = Elsewhere(later=new.read().document.sections())
 
     def change(document: Document) -> Document:
-        entries = entries_of(document)
-        migration = plan(entries, to_objects=to_objects)
+        migration = plan(entries_of(document), to_objects=to_objects)
         _check(migration, new.read().document)
-        moved = zip(document.entries(), migration.moved(entries), strict=True)
-        return document.edited(removals=[located for located, gone in moved if gone])
+        located = document.entries()
+        moved = zip(located, migration.moved([one.entry for one in located]), strict=True)
+        return document.edited(removals=[one for one, gone in moved if gone])
 
     return edit(old, change, f"remove what is in {new.title}", replace(manner, elsewhere=beside))
 

@@ -17,6 +17,7 @@ from authenticator.editing.formats import table
 from authenticator.editing.formats.conversion import Note, Options
 from authenticator.editing.formats.identity_mappings import portable
 from authenticator.editing.formats.migration import additions
+from authenticator.editing.objects import IdentityMappings
 from authenticator.errors import ConfigError
 from authenticator.mapping.nodes import DocumentError
 
@@ -83,7 +84,7 @@ def _import(
 
 
 def entries_of(document: Document) -> list[MappingEntry]:
-    """All entries of a document.
+    """All entries of a document, of which a later one comes before an earlier one for the same.
 
     Raises:
         EditError: a part of it cannot be read, so that some would be missing.
@@ -93,4 +94,6 @@ def entries_of(document: Document) -> list[MappingEntry]:
             raise EditError(
                 f"{section.name} cannot be read: {section.problems[0].reason}; put that right first"
             )
-    return [located.entry for located in document.entries()]
+    entries = [located.entry for located in document.entries()]
+    # Of custom resources the first name applies.
+    return entries[::-1] if isinstance(document, IdentityMappings) else entries

@@ -7,12 +7,13 @@ less what never applies, and compared: what is found equal is equal for everyone
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 from authenticator.editing.formats.checking import Usable
 from authenticator.editing.formats.conversion import subject
-from authenticator.editing.formats.withholding import identity, meet
+from authenticator.editing.formats.withholding import asked, identity
+from authenticator.mapping.precedence import hiding, meet
 from authenticator.mapping.templates import Placeholder, Template
 
 _Words = tuple[tuple[bool, str], ...]
@@ -59,20 +60,16 @@ def differences(before: Sequence[Usable], after: Sequence[Usable]) -> list[str]:
 
 def _asked(usables: Iterable[Usable]) -> Iterator[tuple[Meaning, Usable]]:
     """The entries that can apply, in the order in which they are asked."""
-    rules = [usable for usable in usables if usable.rule]
-    rules.sort(key=_rank)
-    seen: set[tuple[tuple[str, bool], tuple[str, float | None]]] = set()
-    for usable in rules:
+    order = [(usable, usable.rule) for usable in asked(usables) if usable.rule]
+    seen: set[Meaning] = set()
+    winners = hiding([rule for _, rule in order])
+    for (usable, _), winner in zip(order, winners, strict=True):
         found = meaning(usable)
-        # After an entry without conditions, or with the same ones, none for the same applies.
-        if not {(found.key, found.condition), (found.key, _ALWAYS)} & seen:
-            seen.add((found.key, found.condition))
+        # After an entry with the same condition, none for the same applies.
+        condition = replace(found, grants=())
+        if winner is None and condition not in seen:
+            seen.add(condition)
             yield found, usable
-
-
-def _rank(usable: Usable) -> tuple[bool, int]:
-    selector = usable.selector
-    return (selector.is_pattern, -selector.literal) if selector else (False, 0)
 
 
 def _words(template: Template) -> _Words:

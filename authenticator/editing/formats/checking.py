@@ -6,7 +6,7 @@ The server's own reader decides, so that no conversion has an opinion of its own
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from authenticator.editing.entry import SSO_KEYS, MappingEntry, Value
 from authenticator.editing.formats.conversion import ACCOUNT_KEY, Conversion, Note, subject
@@ -29,7 +29,7 @@ _KEYS = {
     MAP_USERS: ("userarn", *_COMMON),
     MAP_ACCOUNTS: (ACCOUNT_KEY,),
 }
-_READER = SectionReader("entries", Guard())
+_READER = SectionReader("entries", Guard(), literal_arns=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Usable:
         """The account of whoever it names."""
         if self.account:
             return self.account[0]
-        return self.selector.key.split(":")[4] if self.selector else ""
+        return self.selector.account_id if self.selector else ""
 
     def text(self, key: str) -> str:
         """A field that is a single text; "" if it is missing."""
@@ -70,25 +70,38 @@ class Usable:
         return value if isinstance(value, list) else []
 
 
-def check(entries: Iterable[MappingEntry]) -> tuple[list[Usable], list[Note]]:
+def check(
+    entries: Iterable[MappingEntry], place: str = "entries"
+) -> tuple[list[Usable], list[Note]]:
     """Sort out the entries that the server would leave out.
+
+    Args:
+        entries: in the order of one document, where a later one of a section comes before an
+            earlier one for the same callers.
+        place: the document, if there are several: an earlier document comes before a later one.
 
     Returns:
         The others, and what the server would say of any of them.
     """
     found: list[Usable] = []
     notes: list[Note] = []
-    for entry in entries:
+    for index, entry in enumerate(entries):
         section = _section(entry)
         notes += [
             Note(subject(entry), problem.reason, left_out=not problem.in_force)
             for problem in section.problems
         ]
         if section.rules or section.accounts:
-            rule = section.rules[0] if section.rules else None
+            rule = _at(section.rules[0], place, index) if section.rules else None
             account = section.accounts[0] if section.accounts else None
             found.append(Usable(_normal(entry), rule, account))
     return found, notes
+
+
+def _at(rule: Rule, place: str, index: int) -> Rule:
+    """The rule with its place among all entries, which are read one by one."""
+    origin = replace(rule.match.origin, source=place, index=index)
+    return replace(rule, match=replace(rule.match, origin=origin))
 
 
 def checked(entries: Iterable[MappingEntry], *before: Note) -> Conversion:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from authenticator.aws.arns import PrincipalKind
 from authenticator.editing.entry import MappingEntry, Value
 from authenticator.editing.formats.aws_auth import entry_of, quoted
 from authenticator.editing.formats.checking import Usable, checked
@@ -13,12 +12,11 @@ from authenticator.editing.formats.names import names
 from authenticator.editing.formats.texts import as_fields, as_text, objects
 from authenticator.editing.formats.withholding import sift
 from authenticator.mapping.nodes import Fields, Items, Node, Text
-from authenticator.mapping.sections import MAP_ROLES, MAP_USERS
+from authenticator.mapping.sections import MAP_ROLES, MAP_USERS, SECTIONS
 from authenticator.mapping.selectors import by_arn
 
 API_VERSION = "iamauthenticator.k8s.aws/v1alpha1"
 KIND = "IAMIdentityMapping"
-_ROLES = frozenset({PrincipalKind.ROLE, PrincipalKind.ASSUMED_ROLE})
 
 
 def recognises(nodes: tuple[Node, ...]) -> bool:
@@ -31,18 +29,18 @@ def recognises(nodes: tuple[Node, ...]) -> bool:
 
 
 def read(nodes: tuple[Node, ...], _: Options) -> Conversion:
-    """Read objects, in the order of their names.
+    """Read objects, the last name first: of several for one principal the first name applies.
 
     Raises:
         DocumentError: something is no object of the kind.
     """
     entries: list[MappingEntry] = []
     notes: list[Note] = []
-    for obj in sorted(objects(nodes, KIND), key=_name):
+    for obj in sorted(objects(nodes, KIND), key=_name, reverse=True):
         spec = as_fields(obj.values.get("spec") or Fields(obj.line), "spec")
         arn = as_text(spec.values.get("arn"), "spec.arn")
         try:
-            role = by_arn(arn).kind in _ROLES
+            role = by_arn(arn).is_role
         except ValueError as error:
             notes.append(Note(_name(obj), f"spec.arn: {error}", left_out=True))
             continue
@@ -51,6 +49,7 @@ def read(nodes: tuple[Node, ...], _: Options) -> Conversion:
         entries.append(
             MappingEntry(section, {key if k == "arn" else k: v for k, v in entry.fields.items()})
         )
+    entries.sort(key=lambda entry: SECTIONS.index(entry.section))
     return checked(entries, *notes)
 
 
@@ -75,10 +74,12 @@ def specs(usables: Sequence[Usable]) -> list[tuple[str, dict[str, Value]]]:
     """The name and the `spec` of the object for each entry.
 
     Args:
-        usables: what `portable` found, in the order in which they are to apply.
+        usables: what `portable` found, in the order of a document: of several for one principal the
+            last applies, and has the first name.
     """
-    selectors = [usable.selector for usable in usables if usable.selector]
-    return list(zip(names(selectors), map(_spec, usables), strict=True))
+    last_first = list(reversed(usables))
+    selectors = [usable.selector for usable in last_first if usable.selector]
+    return list(reversed(list(zip(names(selectors), map(_spec, last_first), strict=True))))
 
 
 def _spec(usable: Usable) -> dict[str, Value]:

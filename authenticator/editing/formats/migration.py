@@ -42,7 +42,7 @@ class Migration:
         Args:
             present: the entries of the new place, in order.
         """
-        new, _ = check(present)
+        new, _ = check(present, "the new place")
         found = [
             *differences(self.before, [*self.rest, *new]),
             *differences(self.before, [*new, *self.rest]),
@@ -87,8 +87,9 @@ def additions(
     for usable in check(present)[0]:
         known.setdefault(identity(usable), set()).add(meaning(usable))
     new: list[MappingEntry] = []
-    notes: list[Note] = []
-    for usable in check(entries)[0]:
+    found, notes = applying(entries)
+    notes = [note for note in notes if note.left_out]
+    for usable in found:
         meanings = known.get(identity(usable), set())
         if not meanings:
             new.append(usable.entry)

@@ -10,7 +10,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-from authenticator.editing.formats.withholding import meet
+from authenticator.mapping.precedence import meet
 from authenticator.mapping.selectors import Selector
 
 # A label of a DNS name (RFC 1123) has no dot: what follows one is a number of ours. With it, a name
@@ -50,11 +50,9 @@ def names(selectors: Sequence[Selector]) -> list[str]:
 
 def natural_name(selector: Selector) -> str:
     """The name of an entry that is alone for its principal, such as `role-111122223333-dev`."""
-    _, _, _, _, account, resource = selector.key.split(":", 5)
-    kind, _, rest = resource.partition("/")
-    partition = selector.key.split(":")[1]
-    plain = "-".join(filter(None, (kind, account, rest)))
-    if partition == "aws" and _PLAIN.fullmatch(plain) and len(plain) <= _MAX_LENGTH:
+    kind, _, rest = selector.resource.partition("/")
+    plain = "-".join(filter(None, (kind, selector.account_id, rest)))
+    if selector.partition == "aws" and _PLAIN.fullmatch(plain) and len(plain) <= _MAX_LENGTH:
         return plain
     # Different ARNs may look alike once what no name can hold is gone: the digest tells them apart.
     digest = hashlib.sha256(selector.key.encode()).hexdigest()[:_DIGITS]

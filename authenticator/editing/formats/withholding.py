@@ -7,16 +7,16 @@ has what they had before, or nothing.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 
 from authenticator.editing.entry import MappingEntry
 from authenticator.editing.formats.checking import Usable, check
 from authenticator.editing.formats.conversion import Note, subject
+from authenticator.mapping.precedence import hidden, in_order, meet
+from authenticator.mapping.sections import SECTIONS
 from authenticator.mapping.selectors import Selector
 
-_NEVER = "it never applies, since an earlier entry is for the same"
-_WILDCARD = re.compile(r"[*?]")
+_NEVER = "it never applies, since another entry is for the same and comes first"
 
 
 def sift(
@@ -33,29 +33,48 @@ def sift(
     """
     found, notes = applying(entries)
     withheld = _Withheld()
-    kept: list[int] = []
-    for index in sorted(range(len(found)), key=lambda index: _rank(found[index], index)):
-        usable = found[index]
+    kept: list[Usable] = []
+    for usable in asked(found):
         if reason := refusal(usable) or withheld.uncovers(usable):
             withheld.add(usable)
             notes.append(Note(subject(usable.entry), reason, left_out=True))
         else:
-            kept.append(index)
-    return [found[index] for index in sorted(kept)], notes
+            kept.append(usable)
+    return [usable for usable in found if usable in kept], notes
+
+
+def asked(usables: Iterable[Usable]) -> list[Usable]:
+    """Entries in the order in which a login asks them, accounts last."""
+    places: dict[str, int] = {}
+
+    def place(usable: Usable) -> tuple[int, int]:
+        source = usable.rule.match.origin.source if usable.rule else ""
+        number = places.setdefault(source, len(places))
+        return number, SECTIONS.index(usable.entry.section)
+
+    found = sorted(usables, key=place)
+    waiting: dict[int, list[Usable]] = {}
+    for usable in found:
+        waiting.setdefault(id(usable.rule), []).append(usable)
+    rules = in_order(usable.rule for usable in found if usable.rule)
+    return [*(waiting[id(rule)].pop() for rule in rules), *(u for u in found if not u.rule)]
 
 
 def applying(entries: Iterable[MappingEntry]) -> tuple[list[Usable], list[Note]]:
     """Sort out what never applies; as `check`."""
     found, notes = check(entries)
+    rules = [usable.rule for usable in asked(found) if usable.rule]
+    gone = {id(rule) for rule, _ in hidden(rules)}
+    accounts: set[str] = set()
     kept: list[Usable] = []
-    final: set[tuple[str, bool]] = set()
     for usable in found:
-        if identity(usable) in final:
+        again = usable.account is not None and usable.account_id in accounts
+        if again or id(usable.rule) in gone:
             notes.append(Note(subject(usable.entry), _NEVER, left_out=True))
         else:
             kept.append(usable)
-        if _unconditional(usable):
-            final.add(identity(usable))
+        if usable.account:
+            accounts.add(usable.account_id)
     return kept, notes
 
 
@@ -63,33 +82,6 @@ def identity(usable: Usable) -> tuple[str, bool]:
     """What two entries share if they name the very same callers."""
     selector = usable.selector
     return (selector.key, selector.permission_set) if selector else (usable.account_id, False)
-
-
-def _unconditional(usable: Usable) -> bool:
-    """Whether no entry for the same callers after it can ever apply."""
-    return usable.rule is None or not (usable.rule.user_id or usable.rule.expires is not None)
-
-
-def meet(one: Selector, other: Selector) -> bool:
-    """Whether a caller may fit both. Of two patterns, True may be wrong; False never is."""
-    if not one.is_pattern:
-        return other.covers(one.key)
-    if not other.is_pattern:
-        return one.covers(other.key)
-    heads = sorted((one.head, other.head), key=len)
-    tails = sorted((_tail(one), _tail(other)), key=len)
-    return heads[1].startswith(heads[0]) and tails[1].endswith(tails[0])
-
-
-def _tail(selector: Selector) -> str:
-    return _WILDCARD.split(selector.key)[-1]
-
-
-def _rank(usable: Usable, index: int) -> tuple[int, int, int]:
-    """The order in which entries are asked (docs/adr/0002)."""
-    if usable.selector is None:
-        return 2, 0, index
-    return int(usable.selector.is_pattern), -usable.selector.literal, index
 
 
 class _Withheld:
@@ -120,7 +112,7 @@ class _Withheld:
         selector = usable.selector
         if selector is None:
             return self._accounts.get(usable.account_id)
-        if not selector.is_pattern:
+        if usable.rule and usable.rule.to_the_letter and not selector.is_pattern:
             # Patterns are asked after it, so that only its own kind can have gone before.
             return self._exact.get(selector.key)
         return _first_that_meets(self._all, selector)

@@ -159,9 +159,9 @@ def test_only_mappings_that_may_apply_are_given_for_an_arn() -> None:
     mappings = sections(
         [
             mapped("De*", "wide"),
-            mapped("Dev", "pinned", userid="AROAEXAMPLEEXAMPLE123"),
-            mapped("Dev", "plain"),
             mapped("Dev", "second"),
+            mapped("Dev", "plain"),
+            mapped("Dev", "pinned", userid="AROAEXAMPLEEXAMPLE123"),
         ],
         accounts=["111122223333"],
     )
@@ -175,15 +175,15 @@ def test_only_mappings_that_may_apply_are_given_for_an_arn() -> None:
 def test_entries_that_let_nobody_in_are_told_and_grant_nothing() -> None:
     mappings = sections(
         [
-            mapped("A", "first"),
             mapped("A", "shadowed", "system:masters"),
+            mapped("A", "last"),
             mapped("B", "old", "system:masters", expires="2001-01-01T00:00:00Z"),
             {"rolearn": "nonsense"},
         ]
     )
     found = entrants(mappings, time.time())
-    assert [principal.username.text for principal in found.principals] == ["first"]
-    assert [origin.index for origin in found.idle] == [1, 2]
+    assert [principal.username.text for principal in found.principals] == ["last"]
+    assert [origin.index for origin in found.idle] == [0, 2]
     assert [problem.origin.index for problem in found.refused] == [3]
 
 

@@ -101,6 +101,21 @@ REJECTED: dict[str, tuple[Object | None, Object, str]] = {
         "unknown-section",
     ),
     "no list": (SOUND, config_map({"mapRoles": "a: b"}), "unreadable"),
+    "a section in another case": (
+        SOUND,
+        config_map({**roles(ADMIN, OTHER), "mapusers": "[]"}),
+        "unknown-section",
+    ),
+    "text that is not read": (
+        SOUND,
+        config_map({"mapRoles": roles(ADMIN, OTHER)["mapRoles"] + "\n---\n- a"}),
+        "unread-document",
+    ),
+    "a duplicate that grants something else": (
+        SOUND,
+        aws_auth(ADMIN, OTHER, {**OTHER, "groups": ["viewers"]}),
+        "conflicting-entry",
+    ),
 }
 
 
@@ -118,6 +133,10 @@ def test_an_edit_that_brings_an_error_is_rejected(
 REPAIRS: dict[str, tuple[Object, Object]] = {
     "something else changes": (aws_auth(ADMIN, BROKEN), aws_auth(ADMIN, BROKEN, VIEWER)),
     "the entry moves": (aws_auth(ADMIN, BROKEN), aws_auth(VIEWER, BROKEN, ADMIN)),
+    "duplicates that conflict move": (
+        aws_auth(VIEWER, ADMIN, {**VIEWER, "groups": ["a"]}),
+        aws_auth(ADMIN, OTHER, VIEWER, {**VIEWER, "groups": ["a"]}),
+    ),
     "one of two is repaired": (aws_auth(ADMIN, BROKEN, WORSE), aws_auth(ADMIN, BROKEN)),
     "it can be read again, with an error that nobody had seen": (
         UNREADABLE,
@@ -181,6 +200,53 @@ def test_an_edit_that_locks_somebody_out_is_rejected(
     verdict = edit(SOUND, new, user)
     assert (verdict.result, verdict.answer.allowed) == ("rejected", False)
     assert verdict.findings == (refusal,)
+
+
+EMPTY = ("", '""', "''", "null", "~", "[]", "  ", "# nobody", "---\n", "``")
+USERS = json.dumps([{"userarn": "arn:aws:iam::111122223333:user/bob", "username": "bob"}])
+
+
+@pytest.mark.parametrize("text", EMPTY)
+def test_an_edit_that_empties_a_section_is_rejected_in_every_spelling(text: str) -> None:
+    """`mapUsers: '""'`, as a template writes it, revokes every user."""
+    before = config_map({**roles(ADMIN), "mapUsers": USERS})
+    verdict = edit(before, config_map({**roles(ADMIN), "mapUsers": text}))
+    assert verdict.findings == ("emptied-section",)
+    assert "mapUsers would be empty" in verdict.answer.message
+
+
+def test_a_section_that_is_left_out_is_emptied_as_well() -> None:
+    before = config_map({**roles(ADMIN), "mapUsers": USERS})
+    assert edit(before, config_map(roles(ADMIN))).findings == ("emptied-section",)
+
+
+def test_a_section_that_was_empty_may_stay_so() -> None:
+    before = config_map({**roles(ADMIN), "mapUsers": "[]"})
+    assert edit(before, config_map({**roles(ADMIN), "mapUsers": ""})).answer.allowed
+
+
+def test_a_section_is_emptied_for_a_reason() -> None:
+    before = config_map({**roles(ADMIN), "mapUsers": USERS})
+    after = config_map(roles(ADMIN), {FORCE: "all users have left"})
+    assert edit(before, after).result == "forced"
+
+
+def test_a_custom_resource_that_contradicts_another_is_rejected() -> None:
+    """Which of the two the reference would apply is up to chance."""
+    reader = SectionReader("CRD", Guard())
+    spec = {"arn": f"{ROLES}Dev", "username": "dev", "groups": ["viewers"]}
+    around = Surroundings((reader.identity("dev", spec),), Elsewhere())
+    same = identity("again", **spec)
+    other = identity("other", **{**spec, "groups": ["editors"]})
+    settled = Surroundings((*around.sections, reader.identity("other", other["spec"])), Elsewhere())
+    kept = {**other, "status": {}}
+
+    def on_object(old: Object | None, new: Object, around: Surroundings) -> tuple[str, ...]:
+        return decide(review(old, new, CERTIFICATE, IDENTITY), around=around).findings
+
+    assert on_object(None, same, around) == ()
+    assert on_object(None, other, around) == ("conflicting-entry",)
+    assert on_object(other, kept, settled) == ()
 
 
 def test_a_source_that_is_not_in_use_locks_nobody_out() -> None:

@@ -58,7 +58,7 @@ def refusal(code: Any) -> bytes:
         (ROLE, "arn:aws:iam::111122223333:role/Admin", "AROAEXAMPLEEXAMPLE000"),
         (USER, "arn:aws:iam::011122223333:user/team/alice", "AIDAEXAMPLEEXAMPLE000"),
         (ROOT, "arn:aws:iam::111122223333:root", "111122223333"),
-        (FEDERATED, "arn:aws:sts::111122223333:federated-user/bob", "111122223333"),
+        (FEDERATED, "arn:aws:sts::111122223333:federated-user/bob", "111122223333:bob"),
     ],
     ids=["assumed role", "user", "root", "federated user"],
 )

@@ -77,17 +77,19 @@ def test_objects_hold_neither(entry: MappingEntry, why: str) -> None:
 
 
 class TestAwsAuth:
-    def test_keys_in_another_case_are_the_sections_too(self) -> None:
-        document = AwsAuth({"maproles": "- rolearn: x\n", "other": "kept"}).edited(additions=[ROLE])
-        assert set(document.texts) == {"maproles", "other"}
-        assert len(document.entries()) == 2
+    def test_a_key_in_another_case_is_not_the_section_and_is_never_written_to(self) -> None:
+        misspelled = "- rolearn: x\n"
+        before = AwsAuth({"maproles": misspelled, "other": "kept"})
+        document = before.edited(additions=[ROLE])
+        assert set(document.texts) == {"maproles", "mapRoles", "other"}
+        assert document.texts["maproles"] == misspelled
+        assert [found.entry for found in document.entries()] == [ROLE]
 
     @pytest.mark.parametrize(
         "texts",
         [
             pytest.param({"mapRoles": "- ["}, id="it does not parse"),
             pytest.param({"mapRoles": "a text"}, id="it is no list"),
-            pytest.param({"mapRoles": "", "maproles": ""}, id="it stands there twice"),
         ],
     )
     def test_a_broken_section_is_not_edited_but_the_others_are(self, texts: dict[str, str]) -> None:

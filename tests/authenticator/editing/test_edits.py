@@ -405,7 +405,6 @@ class TestRefusals:
         "text",
         [
             pytest.param("a: [", id="what does not parse"),
-            pytest.param("- a\n---\n- b\n", id="two documents"),
             pytest.param("- !!python/object x\n", id="a tag"),
             pytest.param("- " * 40, id="a deep nest"),
         ],
@@ -413,6 +412,10 @@ class TestRefusals:
     def test_what_the_server_cannot_read_is_not_edited(self, text: str) -> None:
         with pytest.raises(EditError, match="does not parse"):
             append(text, (), ["x"])
+
+    def test_a_text_with_a_second_document_is_not_edited(self) -> None:
+        with pytest.raises(EditError, match="by hand"):
+            edits.append("- a\n---\n- b\n", (), ["x"])
 
     def test_an_entry_with_a_key_twice_is_not_changed(self) -> None:
         with pytest.raises(EditError, match="a key twice"):

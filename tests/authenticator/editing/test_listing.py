@@ -6,11 +6,11 @@ from authenticator.editing.documents import AwsAuth
 from authenticator.editing.listing import listing
 
 TEXT = """\
+- rolearn: arn:aws:iam::111122223333:role/A
+  username: shadowed
 - rolearn: arn:aws:iam::111122223333:role/a
   username: "{{AccountID}}:a"
   groups: one
-- rolearn: arn:aws:iam::111122223333:role/A
-  username: shadowed
 - rolearn: arn:aws:iam::11112222333:role/short
   username: bad
   groups: [x]
@@ -23,8 +23,8 @@ TEXT = """\
 def test_each_entry_with_what_it_grants_and_whether_it_does() -> None:
     rows = listing(AwsAuth({"mapRoles": TEXT}), now=1_700_000_000).rows
     assert [(row.id, row.line, row.username, row.groups, row.inForce) for row in rows] == [
-        ("mapRoles[0]", 1, "{{AccountID}}:a", ("one",), True),
-        ("mapRoles[1]", 4, "shadowed", (), False),
+        ("mapRoles[0]", 1, "shadowed", (), False),
+        ("mapRoles[1]", 3, "{{AccountID}}:a", ("one",), True),
         ("mapRoles[2]", 6, "bad", ("x",), False),
         ("mapRoles[3]", 9, "old", (), False),
     ]

@@ -68,7 +68,8 @@ def test_what_messages_quote_is_the_line_of_the_manifest_too() -> None:
     message = lint_file(twice.encode(), "x.yaml")[0].message
     assert (
         message
-        == "it never applies, since x.yaml mapRoles[0], line 8 names the same and comes first"
+        == "it never applies, since x.yaml mapRoles[1], line 10 names the same and comes first"
+        " and grants something else; keep one of the two"
     )
 
 
@@ -80,7 +81,7 @@ def test_what_messages_quote_is_the_line_of_the_manifest_too() -> None:
         ("- a\n", ("", -1, 1, 1)),
         ("mapRoles:\n  a: b\n", ("mapRoles", -1, 2, 3)),
         ("mapRole: []\n", ("mapRole", -1, 1, 10)),
-        ("mapRoles: []\n---\nmapRoles: []\n", ("", -1, 2, 0)),
+        ("mapRoles: []\n---\nmapRoles: []\n", ("", -1, 3, 0)),
         ("mapRoles:\n- a\n", ("mapRoles", 0, 2, 3)),
         ("server:\n  mapRoles:\n  - a\n", ("mapRoles", 0, 3, 5)),
         ('{"mapRoles": [{"rolearn": "x", "username": "a"}]}', ("mapRoles", 0, 1, 27)),

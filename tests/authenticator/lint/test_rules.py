@@ -66,11 +66,11 @@ ROLES = {
         ["permission-set-by-arn", "role-path"],
     ),
     "pattern of wildcards": ([role("?*")], ["wide-pattern"]),
-    "fewer wildcards": ([role("a-*-?"), role("a-*-*")], ["overlap"]),
-    "more wildcards": ([role("a-*-*"), role("a-*-?")], ["overlap", "shadowed-entry"]),
+    "fewer wildcards": ([role("a-*-*"), role("a-*-?")], ["overlap"]),
+    "more wildcards": ([role("a-*-?"), role("a-*-*")], ["overlap", "shadowed-entry"]),
     "other letters between": ([role("a-*b"), role("a-b*")], ["overlap"]),
     "shadow that ends": (
-        [role("a-*", expires="2031-01-01T00:00:00Z"), role("a-?")],
+        [role("a-?"), role("a-*", expires="2031-01-01T00:00:00Z")],
         ["overlap"],
     ),
     "same username for a recreated one": (

@@ -36,6 +36,11 @@ class Entry:
         return {"rolearn": arn, "username": username, **pin, **end}
 
     @property
+    def short(self) -> str:
+        """The name without its path."""
+        return self.name.rpartition("/")[2]
+
+    @property
     def wildcards(self) -> int:
         """How many characters of the name are wildcards."""
         return self.name.count("*") + self.name.count("?")
@@ -51,19 +56,26 @@ def find(
     expired: set[str],
 ) -> str | None:
     """The username of a role, by docs/adr/0002 read aloud; entries are named TIER-INDEX."""
+    pinned = ""
     for number, tier in enumerate(tiers):
-        applicable = [
-            (bool(entry.wildcards), entry.wildcards - len(entry.name), index)
+        fitting = [
+            # One principal, then one whose path was dropped, then patterns with more letters first;
+            # of equal ones the last.
+            (
+                2 if entry.wildcards else int("/" in entry.name),
+                entry.wildcards - len(entry.name) if entry.wildcards else 0,
+                -index,
+            )
             for index, entry in enumerate(tier)
             if entry.account == account
-            and glob(entry.name.lower(), name.lower())
-            and entry.user_id in ("", user_id)
+            and glob(entry.short.lower(), name.lower())
             and entry.expires not in expired
         ]
-        # One principal before patterns; among one principal's entries the order is all that counts.
-        singles = [index for is_pattern, _, index in applicable if not is_pattern]
-        if singles:
-            return f"{number}-{min(singles)}"
-        if applicable:
-            return f"{number}-{min(applicable)[2]}"
-    return f"arn:aws:iam::{account}:role/{name}" if account in accounts else None
+        for _, _, place in sorted(fitting):
+            entry = tier[-place]
+            if pinned and entry.short.lower() != pinned:
+                continue
+            if entry.user_id in ("", user_id):
+                return f"{number}-{-place}"
+            pinned = entry.short.lower()
+    return f"arn:aws:iam::{account}:role/{name}" if account in accounts and not pinned else None

@@ -29,7 +29,9 @@ AFTER = "2027-01-15T08:00:01Z"
 def rules(*entries: dict[str, Any], source: str = "Test", **guard: Any) -> tuple[Rule, ...]:
     """The rules of `mapRoles` entries; all must be in force."""
     reader = SectionReader(
-        source, Guard(**guard), by_user_id=any("rolearn" not in e for e in entries)
+        source,
+        Guard(**guard),
+        by_user_id=all(e.keys().isdisjoint({"rolearn", "sso"}) for e in entries),
     )
     section = read_data({"mapRoles": json.dumps(entries)}, reader)[0]
     assert len(section.rules) == len(entries), section.problems
@@ -52,15 +54,52 @@ ORDER = {
     "exact before an earlier longer pattern": ([entry("Dev?*", "a"), entry("Dev1", "b")], "b"),
     "more literal characters first": ([entry("D*", "a"), entry("De*", "b")], "b"),
     "literal characters, not length": ([entry("D????????*", "a"), entry("De*", "b")], "b"),
-    "equal patterns by entry order": ([entry("D*1", "a"), entry("De*", "b")], "a"),
-    "duplicates by entry order": ([entry("Dev1", "a"), entry("dev1", "b")], "a"),
+    "of equal patterns the later": ([entry("D*1", "a"), entry("De*", "b")], "b"),
+    "of duplicates the later, as in the reference": ([entry("Dev1", "a"), entry("dev1", "b")], "b"),
     "an expired one is skipped": ([entry("Dev1", "a", expires=BEFORE), entry("D*", "b")], "b"),
     "one that has not expired applies": (
         [entry("Dev1", "a", expires=AFTER), entry("D*", "b")],
         "a",
     ),
-    "another's userid is skipped": (
+    "an expired duplicate counts as absent": (
+        [entry("Dev1", "a"), entry("Dev1", "b", expires=BEFORE)],
+        "a",
+    ),
+    "another's userid refuses, and nothing wider applies": (
         [entry("Dev1", "a", userid="AROAOTHER"), entry("D*", "b")],
+        None,
+    ),
+    "another's userid leaves entries for the same ARN": (
+        [entry("Dev1", "a"), entry("D*", "b"), entry("Dev1", "c", userid="AROAOTHER")],
+        "a",
+    ),
+    "another's userid that has expired counts as absent": (
+        [entry("Dev1", "a", userid="AROAOTHER", expires=BEFORE), entry("D*", "b")],
+        "b",
+    ),
+    "a path that was dropped comes after the ARN to the letter": (
+        [entry("Dev1", "a"), entry("team/Dev1", "b")],
+        "a",
+    ),
+    "a session's ARN comes after the ARN to the letter": (
+        [
+            entry("Dev1", "a"),
+            {
+                "rolearn": "arn:aws:sts::111122223333:assumed-role/Dev1/x",
+                "username": "b",
+            },
+        ],
+        "a",
+    ),
+    "a path that was dropped comes before patterns": (
+        [entry("team/Dev1", "a"), entry("D*", "b")],
+        "a",
+    ),
+    "a permission set comes before a path that was dropped": (
+        [
+            entry("aws-reserved/AWSReservedSSO_A_0123456789abcdef", "a"),
+            {"sso": {"permissionSetName": "A", "accountID": "111122223333"}, "username": "b"},
+        ],
         "b",
     ),
     "the caller's userid applies": ([entry("Dev1", "a", userid=ROLE_ID), entry("D*", "b")], "a"),
@@ -71,7 +110,32 @@ ORDER = {
 
 @pytest.mark.parametrize(("entries", "expected"), ORDER.values(), ids=ORDER)
 def test_order_of_entries(entries: list[dict[str, Any]], expected: str | None) -> None:
-    assert winner(RuleSet((rules(*entries),)), role("Dev1")) == expected
+    sso = any("sso" in entry for entry in entries)
+    name = "AWSReservedSSO_A_0123456789abcdef" if sso else "Dev1"
+    assert winner(RuleSet((rules(*entries),)), role(name)) == expected
+
+
+def test_a_pinned_entry_refuses_a_recreated_role_whose_account_is_mapped() -> None:
+    """A role deleted and made anew came in by mapAccounts, as if it had never been pinned."""
+    section = read_data({"mapAccounts": "['111122223333']"}, SectionReader("Test", Guard()))[2]
+    pinned = rules(entry("Dev1", "a", userid="AROAOTHER"))
+    assert winner(RuleSet((pinned,), dict(section.accounts)), role("Dev1")) is None
+
+
+def test_of_two_sources_the_earlier_applies_whatever_stands_in_it() -> None:
+    tier = (*rules(entry("Dev1", "a"), source="One"), *rules(entry("Dev1", "b"), source="Two"))
+    assert winner(RuleSet((tier,)), role("Dev1")) == "a"
+
+
+def test_roles_come_before_users_as_in_the_reference() -> None:
+    arn = ROLES + "Dev1"
+    data = {
+        "mapUsers": json.dumps([{"userarn": arn, "username": "by mapUsers"}]),
+        "mapRoles": json.dumps([{"rolearn": arn, "username": "by mapRoles"}]),
+    }
+    sections = read_data(data, SectionReader("Test", Guard()))
+    tier = [rule for section in sections for rule in section.rules]
+    assert winner(RuleSet((tier,)), role("Dev1")) == "by mapRoles"
 
 
 def test_whoever_asks_is_told_of_each_rule_that_is_tried_and_of_no_other() -> None:
@@ -79,7 +143,6 @@ def test_whoever_asks_is_told_of_each_rule_that_is_tried_and_of_no_other() -> No
         entry("D*9", "a"),
         entry("Dev1", "b", expires=BEFORE),
         entry("Ops", "c"),
-        entry("Dev1", "d", userid="AROAOTHER"),
         entry("D*", "e"),
         entry("*", "f"),
     ]
@@ -90,10 +153,18 @@ def test_whoever_asks_is_told_of_each_rule_that_is_tried_and_of_no_other() -> No
     )
     assert tried == [
         (1, "it expired at 2027-01-15T07:59:59Z"),
-        (3, "its userid is another principal's (recreated under the same name?)"),
         (0, "its pattern begins like the caller's ARN and does not cover it"),
-        (4, ""),
+        (3, ""),
     ]
+
+
+def test_whoever_asks_is_told_why_a_pinned_entry_refuses() -> None:
+    tried: list[tuple[int, str]] = []
+    ruleset = RuleSet((rules(entry("Dev1", "a", userid="AROAOTHER"), entry("D*", "b")),))
+    ruleset.find(
+        role("Dev1"), NOW, lambda rule, refusal: tried.append((rule.match.origin.index, refusal))
+    )
+    assert tried == [(0, "its userid is another principal's (recreated under the same name?)")]
 
 
 def test_all_rules_and_accounts_can_be_listed() -> None:
@@ -195,7 +266,9 @@ _names = st.text(st.sampled_from("ab"), min_size=1, max_size=4)
 _entries = st.builds(
     Entry,
     account=st.sampled_from(["111122223333", "999922223333"]),
-    name=_names | st.text(st.sampled_from("aB*?"), min_size=1, max_size=4),
+    name=_names
+    | _names.map(lambda name: f"x/{name}")
+    | st.text(st.sampled_from("aB*?"), min_size=1, max_size=4),
     user_id=st.sampled_from(["", "", ROLE_ID, "AROAOTHER"]),
     expires=st.sampled_from(["", "", BEFORE, AFTER]),
 )

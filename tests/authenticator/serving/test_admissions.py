@@ -100,7 +100,7 @@ def test_the_audit_line_says_who_forced_what_and_why() -> None:
         "operation": "UPDATE",
         "object": "ConfigMap aws-auth",
         "username": "admin:alice",
-        "findings": ["own-access", "last-administrator"],
+        "findings": ["emptied-section", "own-access", "last-administrator"],
         "forced_by": "moving (scrubbed)",
         "dry_run": "yes",
         "uid": "705ab4f5-6393-11e8-b7cc-42010a800002",

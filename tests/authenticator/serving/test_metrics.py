@@ -34,6 +34,7 @@ metrics.ec2_called()
 metrics.failed("EKSConfigMap")
 metrics.failed("DynamicFile")
 metrics.applied("DynamicFile", 0.5)
+metrics.emptied("EKSConfigMap", "mapUsers")
 metrics.dynamic_file(enabled=True, only=False)
 metrics.audit_dropped()
 metrics.mappings(in_force=1, faults={"CRD": 0}, stale={"CRD": 0.0}, overlaps=0)
@@ -53,6 +54,7 @@ print(metrics.render().decode())
         "ec2_describe_instances_calls_total 1.0",
         "configmap_watch_failures_total 1.0",
         "dynamicfile_failures_total 1.0",
+        'mapping_sections_emptied_total{section="mapUsers",source="EKSConfigMap"} 1.0',
         'dynamic_e2e_latency_seconds_count{type="DynamicFile"} 1.0',
         "dynamic_file_enabled 1.0",
         "dynamic_file_only 0.0",

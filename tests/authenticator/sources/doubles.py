@@ -179,12 +179,16 @@ class CountedMetrics:
     def __init__(self) -> None:
         self.failures: list[str] = []
         self.latencies: list[tuple[str, float]] = []
+        self.empties: list[tuple[str, str]] = []
 
     def failed(self, source: str) -> None:
         self.failures.append(source)
 
     def applied(self, source: str, seconds: float) -> None:
         self.latencies.append((source, seconds))
+
+    def emptied(self, source: str, section: str) -> None:
+        self.empties.append((source, section))
 
 
 class RememberedReports:

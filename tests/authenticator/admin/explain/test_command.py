@@ -102,7 +102,7 @@ def test_the_answer_is_the_token_reviews(run: Run, file: str) -> None:
         "user": {
             "username": "dev:al-x",
             "groups": ["devs", f"of-{ACCOUNT}"],
-            "uid": f"aws-iam-authenticator:{ACCOUNT}:AROADEV:al@x",
+            "uid": f"aws-iam-authenticator:{ACCOUNT}:AROADEV",
             "extra": {
                 "accessKeyId": ["ASIADEV"],
                 "arn": [arn],

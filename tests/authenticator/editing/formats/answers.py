@@ -108,8 +108,11 @@ def usables(entries: Iterable[MappingEntry]) -> list[Usable]:
     return found
 
 
-def ruleset(entries: Iterable[MappingEntry]) -> RuleSet:
-    found = usables(entries)
+def ruleset(*places: Iterable[MappingEntry]) -> RuleSet:
+    """What is in force with the entries of one place, or of several in order."""
+    checked = [check(entries, f"place {number}") for number, entries in enumerate(places)]
+    assert not [note for _, notes in checked for note in notes if note.left_out]
+    found = [usable for usables, _ in checked for usable in usables]
     rules = [usable.rule for usable in found if usable.rule]
     return RuleSet((rules,), dict(usable.account for usable in found if usable.account))
 

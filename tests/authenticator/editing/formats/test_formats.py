@@ -51,7 +51,7 @@ DOCUMENTS: dict[str, tuple[str, list[MappingEntry]]] = {
         (f"# two\n---\nkind: IAMIdentityMapping\nmetadata: {{name: b}}\n{SPEC}\n"
         "---\nkind: IAMIdentityMapping\nmetadata: {name: a}\n"
         f"spec: {{arn: '{USER}', username: bob}}\n"),
-        [BOB, DEV],
+        [DEV, BOB],
     ),
     "custom resources in a list": (
         "kind: List\nitems:\n- kind: IAMIdentityMapping\n  metadata: {name: x}\n  " + SPEC,

@@ -1,0 +1,134 @@
+"""The order in which entries are asked: the only place that knows it (docs/adr/0002).
+
+    one principal, named to the letter
+    a permission set
+    one principal whose ARN is not the canonical one to the letter
+    patterns, those with more literal characters first
+    among equal ones: the order of sources and sections, and in a section the last entry first
+
+Bootstrap administrators come before all of this, the break-glass file after it and mapped accounts
+last (`authenticator.mapping.ruleset`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from typing import NamedTuple
+
+from authenticator.mapping.rules import Match, Rule
+from authenticator.mapping.selectors import Selector
+
+
+class Rank(NamedTuple):
+    """The place of an entry in the order; the lowest is asked first."""
+
+    specificity: int
+    wildness: int
+    section: int
+    entry: int
+
+
+def in_order(rules: Iterable[Rule]) -> list[Rule]:
+    """Sort the rules of one tier; see `ranked`."""
+    return [rule for _, rule in ranked(rules)]
+
+
+def ranked(rules: Iterable[Rule]) -> list[tuple[Rank, Rule]]:
+    """Sort the rules of one tier into the order in which they are asked.
+
+    Args:
+        rules: in the order of sources, sections and entries.
+    """
+    sections: dict[tuple[str, str], int] = {}
+    found: list[tuple[Rank, Rule]] = []
+    for number, rule in enumerate(rules):
+        origin = rule.match.origin
+        section = sections.setdefault((origin.source, origin.section), len(sections))
+        found.append((Rank(*_specificity(rule), section, -number), rule))
+    found.sort(key=_rank)
+    return found
+
+
+def _rank(pair: tuple[Rank, Rule]) -> Rank:
+    return pair[0]
+
+
+def _specificity(rule: Rule) -> tuple[int, int]:
+    selector = rule.selector
+    if selector is None or not selector.is_pattern:
+        return (0 if rule.to_the_letter else 2), 0
+    return (1, 0) if selector.permission_set else (3, -selector.literal)
+
+
+def callers(rule: Rule) -> Hashable:
+    """A value that two rules share if they name the very same callers, userid apart."""
+    selector = rule.selector
+    return (selector.key, selector.permission_set) if selector else rule.user_id
+
+
+def rights(rule: Rule) -> Hashable:
+    """A value that two rules share if they grant the same."""
+    return rule.match.username, frozenset(rule.match.groups)
+
+
+def hiding(asked: Iterable[Rule]) -> Iterator[Rule | None]:
+    """Give for each entry the one that always comes before it; None if it can apply.
+
+    An entry that ends, or is for one recreation of a principal, leaves room for another.
+
+    Args:
+        asked: the rules in the order in which they are asked.
+    """
+    first: dict[tuple[Hashable, str], Rule] = {}
+    for rule in asked:
+        names = callers(rule)
+        winner = first.get((names, "")) or first.get((names, rule.user_id))
+        if winner is None and rule.expires is None:
+            first[names, rule.user_id] = rule
+        yield winner
+
+
+def hidden(asked: Sequence[Rule]) -> Iterator[tuple[Rule, Rule]]:
+    """Find the entries that never apply, each with the one that always comes before it."""
+    pairs = zip(asked, hiding(asked), strict=True)
+    return ((rule, winner) for rule, winner in pairs if winner is not None)
+
+
+def revived(asked: Iterable[Rule]) -> Iterator[tuple[Rule, Rule, float]]:
+    """Find the entries that apply again, and grant more groups, once another one has ended.
+
+    Args:
+        asked: the rules in the order in which they are asked.
+
+    Returns:
+        each with the entry that comes before it and the Unix time at which that ends.
+    """
+    ending: dict[Hashable, list[Rule]] = {}
+    for rule in asked:
+        earlier = ending.setdefault(callers(rule), [])
+        for before in reversed(earlier):
+            same = before.user_id in ("", rule.user_id) or not rule.user_id
+            if same and not set(rule.match.groups) <= set(before.match.groups):
+                yield rule, before, before.expires or 0.0
+                break
+        if rule.expires is not None:
+            earlier.append(rule)
+
+
+def meet(one: Selector, other: Selector) -> bool:
+    """Whether a caller may fit both. Of two patterns, True may be wrong; False never is."""
+    if not one.is_pattern:
+        return other.covers(one.key)
+    if not other.is_pattern:
+        return one.covers(other.key)
+    short_head, long_head = sorted((one.head, other.head), key=len)
+    short_tail, long_tail = sorted((one.tail, other.tail), key=len)
+    return long_head.startswith(short_head) and long_tail.endswith(short_tail)
+
+
+def of_accounts(accounts: Iterable[tuple[str, Match]]) -> dict[str, Match]:
+    """What maps each account: the first of several, which all grant the same."""
+    found: dict[str, Match] = {}
+    for account_id, match in accounts:
+        found.setdefault(account_id, match)
+    return found
