@@ -37,11 +37,13 @@ class Caller:
 
     @property
     def user_info(self) -> dict[str, Any]:
-        """What `kubectl auth whoami` shows."""
-        unique_id = self.principal.user_id.partition(":")[0]
+        """What `kubectl auth whoami` shows, with the reference as with ours."""
+        federated = ":federated-user/" in self.principal.arn
+        user_id = self.principal.user_id
+        unique_id = user_id if federated else user_id.partition(":")[0]
         return {
             "username": self.username,
-            "uid": f"aws-iam-authenticator:{self.principal.account}:{self.principal.user_id}",
+            "uid": f"aws-iam-authenticator:{self.principal.account}:{unique_id}",
             "groups": [*self.groups, "system:authenticated"],
             "extra": {
                 "accessKeyId": [self.principal.access_key_id],

@@ -261,7 +261,8 @@ def test_deleting_all_at_once_keeps_the_last_administrator(editors: Editors) -> 
     for name in names:
         spec = {"arn": f"{CREATOR}-{name}", "username": name, "groups": ["system:masters"]}
         assert editors.admin("apply", "-f", "-", stdin=mapping(name, **spec)).returncode == 0
-    nobody = written(NODE, VIEWER, users=())
+    bob = {"userarn": f"arn:aws:iam::{callers.ACCOUNT}:user/bob", "username": "bob"}
+    nobody = written(NODE, VIEWER, users=(bob,))
     editors.cluster.administrator.wait_for(
         lambda: editors.admin("apply", "-f", "-", stdin=nobody).returncode == 0
     )
