@@ -413,9 +413,8 @@ class TestRefusals:
         with pytest.raises(EditError, match="does not parse"):
             append(text, (), ["x"])
 
-    def test_a_text_with_a_second_document_is_not_edited(self) -> None:
-        with pytest.raises(EditError, match="by hand"):
-            edits.append("- a\n---\n- b\n", (), ["x"])
+    def test_an_entry_is_added_to_the_document_that_the_server_reads(self) -> None:
+        assert append("- a\n---\n- b\n", (), ["x"]) == "- a\n- x\n---\n- b\n"
 
     def test_an_entry_with_a_key_twice_is_not_changed(self) -> None:
         with pytest.raises(EditError, match="a key twice"):
