@@ -44,6 +44,21 @@ class Connection:
         deadline: may be replaced for each exchange.
     """
 
+    __slots__ = (
+        "_channel",
+        "_descriptor",
+        "_loop",
+        "_pending",
+        "_receiving",
+        "_resting",
+        "_session",
+        "_socket",
+        "_waiter",
+        "_watched",
+        "closed",
+        "deadline",
+    )
+
     def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self.deadline = deadline
         self._loop = asyncio.get_running_loop()
@@ -52,7 +67,8 @@ class Connection:
         self._channel: _Channel = sock
         self._session: Callable[[], ssl.SSLSession | None] = lambda: None
         self._pending: Callable[[], int] = lambda: 0
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter: asyncio.Future[bytes] | None = None
+        self._receiving = False
         self._watched = False
         self._resting = False
         self.closed = False
@@ -103,13 +119,23 @@ class Connection:
             ConnectionError: the connection broke.
             OSError: the wait took too long, or what arrived is not TLS.
         """
-        if not self._pending():
-            await self._readable()
-        return await self._attempt(self._readable, self._channel.recv, _RECORD)
+        if self._pending():
+            return await self._attempt(self._readable, self._channel.recv, _RECORD)
+        self._receiving = True
+        try:
+            return await self._wait_to_read()
+        except ssl.SSLWantWriteError:  # of TLS inside of TLS
+            return await self._attempt(self._readable, self._channel.recv, _RECORD)
+        except ssl.SSLEOFError:
+            raise _reset() from None
+        finally:
+            self._receiving = False
 
     def rest(self) -> None:
         """Take no more part in an exchange: whatever arrives from now on closes the connection."""
         self._resting = True
+        if self._pending():  # which the loop would not notice
+            self.close()
 
     def resume(self, deadline: Deadline) -> bool:
         """Use a resting connection again, unless anything has arrived on it.
@@ -150,21 +176,25 @@ class Connection:
             except BlockingIOError:  # a plain socket does not say for what
                 await blocked()
             except ssl.SSLEOFError:
-                raise ConnectionResetError(ECONNRESET, os.strerror(ECONNRESET)) from None
+                raise _reset() from None
 
     async def _readable(self) -> None:
+        await self._wait_to_read()
+
+    async def _wait_to_read(self) -> bytes:
+        """Wait until the socket is readable; return what it gave if `_receiving`."""
         waiter = self._waiter = self._loop.create_future()
         if not self._watched:
             # For good: the loop then need not be told for each exchange.
             self._loop.add_reader(self._descriptor, self._on_readable)
             self._watched = True
         try:
-            await self.deadline.wait(waiter)
+            return await self.deadline.wait(waiter)
         finally:
             self._waiter = None
 
     async def _writable(self) -> None:
-        waiter = self._loop.create_future()
+        waiter: asyncio.Future[None] = self._loop.create_future()
         self._loop.add_writer(self._descriptor, _set, waiter)
         try:
             await self.deadline.wait(waiter)
@@ -172,12 +202,24 @@ class Connection:
             self._loop.remove_writer(self._descriptor)
 
     def _on_readable(self) -> None:
-        if self._waiter is not None:
-            _set(self._waiter)
-        elif not self._resting:
-            self._unwatch()  # until somebody reads
-        elif self._has_arrived():  # and it was not just read
-            self.close()
+        waiter = self._waiter
+        if waiter is None:
+            if not self._resting:
+                self._unwatch()  # until somebody reads
+            elif self._has_arrived():  # and was not just read
+                self.close()
+        elif not waiter.done():
+            self._wake(waiter)
+
+    def _wake(self, waiter: asyncio.Future[bytes]) -> None:
+        # Bytes are read here rather than by the coroutine: before that runs, the loop would look
+        # at the socket once more and find it readable still.
+        try:
+            waiter.set_result(self._channel.recv(_RECORD) if self._receiving else b"")
+        except (BlockingIOError, ssl.SSLWantReadError):
+            pass  # half a record, or one of TLS's own
+        except OSError as error:
+            waiter.set_exception(error)
 
     def _unwatch(self) -> None:
         if self._watched:
@@ -332,6 +374,10 @@ def _interleaved(addresses: Sequence[Address]) -> list[Address]:
 def _close_result(attempt: asyncio.Task[socket.socket]) -> None:
     if not attempt.cancelled() and attempt.exception() is None:
         attempt.result().close()
+
+
+def _reset() -> ConnectionResetError:
+    return ConnectionResetError(ECONNRESET, os.strerror(ECONNRESET))
 
 
 def _set(waiter: asyncio.Future[None]) -> None:

@@ -41,6 +41,7 @@ class Deadline:
     ) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        self._timer = self._awaited = None
 
     @property
     def remaining(self) -> float:

@@ -8,10 +8,11 @@ followed (docs/adr/0003-http-client.md).
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import ssl
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from authenticator.aws.connection import Connection, connect
@@ -100,8 +101,9 @@ class HttpsPool:
                     return await self._ask(host, state, request, deadline)
                 finally:
                     self._leave(state)
-        except TimeoutError:
-            raise StsUnavailable(f"{host} did not answer within {timeout:g} s") from None
+        except TimeoutError as error:
+            missed = str(error) or "did not answer"
+            raise StsUnavailable(f"{host} {missed} within {timeout:g} s") from None
         except BadAnswerError as error:
             raise StsUnavailable(f"{host} answered with {error}") from None
         except OSError as error:
@@ -178,17 +180,22 @@ class HttpsPool:
     async def _open(self, host: str, state: _Host, deadline: Deadline) -> Connection:
         proxy = self._proxies.for_host(host, _PORT)
         name, port = (proxy.host, proxy.port) if proxy else (host, _PORT)
-        addresses = await self._resolver.addresses(name, port, deadline)
+        there = "cannot be reached, as its proxy" if proxy else ""
+        with _timing_out(f"{there} was not found by DNS".lstrip()):
+            addresses = await self._resolver.addresses(name, port, deadline)
         try:
-            sock = await connect(addresses, deadline)
+            with _timing_out(f"{there} did not accept a connection".lstrip()):
+                sock = await connect(addresses, deadline)
         except OSError:
             self._resolver.doubt(name, port)
             raise
         connection = Connection(sock, deadline)
         try:
             if proxy:
-                await open_tunnel(connection, proxy, self._context, host, _PORT)
-            await connection.secure(self._context, host, state.session)
+                with _timing_out(f"{there} did not open a tunnel"):
+                    await open_tunnel(connection, proxy, self._context, host, _PORT)
+            with _timing_out("did not finish the TLS handshake"):
+                await connection.secure(self._context, host, state.session)
         except BaseException:
             connection.close()
             raise
@@ -242,6 +249,15 @@ class HttpsPool:
             state.idle = [one for one in state.idle if not one[1].closed]
         left = [since for state in self._hosts.values() for since, _ in state.idle]
         self._sweep = loop.call_at(min(left) + _MAX_IDLE_SECONDS, self._close_old) if left else None
+
+
+@contextlib.contextmanager
+def _timing_out(missed: str) -> Iterator[None]:
+    """Say in a `TimeoutError` what did not happen in time."""
+    try:
+        yield
+    except TimeoutError:
+        raise TimeoutError(missed) from None
 
 
 def verifying_context() -> ssl.SSLContext:

@@ -4,6 +4,7 @@ import asyncio
 import select
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 import pytest
 
 from authenticator.aws import https
+from authenticator.aws.dns import Address, Resolver
 from authenticator.aws.https import HttpsPool, verifying_context
 from authenticator.aws.proxy import NoProxy, Proxies, Proxy
 from authenticator.errors import ConfigError, Overloaded, StsUnavailable
@@ -110,6 +112,42 @@ def test_a_fault_is_an_unavailable_sts(aws: AwsDouble, fault: faults.Fault, reas
 
     # And nothing of it is left for the next.
     assert b"MissingAuthenticationToken" in run(failing_then_well())
+
+
+def test_a_name_that_is_not_found_in_time_is_told() -> None:
+    released = threading.Event()
+
+    def hang(host: str, port: int) -> list[Address]:
+        released.wait(60)
+        return []
+
+    proxies = Proxies(None, NoProxy(""))
+    fetch = HttpsPool(
+        context=ssl.create_default_context(), proxies=proxies, resolver=lambda: Resolver(hang)
+    )
+    try:
+        with pytest.raises(StsUnavailable, match=rf"{HOST} was not found by DNS within 0\.1 s"):
+            run(ask(fetch, timeout=0.1))
+    finally:
+        released.set()
+
+
+def test_a_peer_that_says_nothing_is_told() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = socket.AF_INET, silent.getsockname()
+        fetch = HttpsPool(
+            context=ssl.create_default_context(),
+            proxies=Proxies(None, NoProxy("")),
+            resolver=lambda: Resolver(lambda *_: [address]),
+        )
+        with pytest.raises(StsUnavailable, match="did not finish the TLS handshake within"):
+            run(ask(fetch, timeout=0.3))
+        proxied = HttpsPool(
+            context=ssl.create_default_context(),
+            proxies=Proxies(Proxy("http", "127.0.0.1", address[1][1]), NoProxy("")),
+        )
+        with pytest.raises(StsUnavailable, match="as its proxy did not open a tunnel within"):
+            run(ask(proxied, timeout=0.3))
 
 
 @pytest.mark.parametrize("status", [301, 302, 307])
