@@ -95,8 +95,8 @@ def _run(verb: str, arguments: list[str]) -> int:
         if (error.name or "").partition(".")[0] in ("authenticator", "client"):
             raise
         sys.stderr.write(
-            f"{COMMAND}: {verb} needs the Python package {error.name};"
-            " install it with: pip install 'kube-iam-authenticator[server]'\n"
+            f"{COMMAND}: {verb} needs the Python package {error.name}; install the extra 'server'"
+            " of kube-iam-authenticator: pip install '.[server]' in a checkout\n"
         )
         return 1
     code: int = run(arguments)

@@ -30,7 +30,7 @@ from .profiles import expand_home
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_INSTALL_HINT = "aws-iam-authenticator is not installed: pip install kube-iam-authenticator"
+_INSTALL_HINT = "aws-iam-authenticator is not on PATH: install kube-iam-authenticator"
 # Of a user's entry (Kubernetes, "kubeconfig v1"); the value of a plugin's variable may be one too.
 _SECRETS = frozenset(
     {

@@ -32,7 +32,7 @@ _KEPT = 2
 
 # The wheel is built from these.
 _SOURCES = (
-    *("setup.cfg", "pyproject.toml", "README.md", "LICENSE"),
+    *("setup.cfg", "pyproject.toml", "docs/package.md", "LICENSE"),
     *("authenticator", "client", "scripts"),
 )
 
@@ -193,6 +193,7 @@ def _copy_sources(ref: str | None, target: Path) -> None:
         return
     for name in _SOURCES:
         source = ROOT / name
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
             unwanted = shutil.ignore_patterns("__pycache__")
             shutil.copytree(source, target / name, ignore=unwanted)

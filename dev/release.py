@@ -72,6 +72,13 @@ def _has_pinned_images(candidate: Candidate) -> str:
     return f"no image by digest (NAME@sha256:...): {', '.join(loose)}" if loose else ""
 
 
+def _has_repository(candidate: Candidate) -> str:
+    placeholder = "https://git.example.com/"
+    if placeholder not in candidate.git("show", "HEAD:setup.cfg"):
+        return ""
+    return f"setup.cfg and the guides have {placeholder} in place of the repository's address"
+
+
 def _is_audited(_: Candidate) -> str:
     return "the dependency audit has not passed (above)" if audit.main(["--required"]) else ""
 
@@ -82,6 +89,7 @@ CHECKS: tuple[Callable[[Candidate], str], ...] = (
     _is_tagged,
     _has_changelog,
     _has_pinned_images,
+    _has_repository,
     _is_audited,
 )
 

@@ -84,7 +84,8 @@ def tracing(environment: Mapping[str, str]) -> Tracing:
     except ModuleNotFoundError as error:
         _LOG.warning(
             "logins are not traced, although the environment names a collector: %s is missing;"
-            " pip install 'kube-iam-authenticator[server,tracing]', or unset %s",
+            " install the extra 'tracing' (in a checkout: pip install '.[server,tracing]'), or"
+            " unset %s",
             error.name,
             " and ".join(name for name in _ENDPOINTS if environment.get(name)),
         )

@@ -79,9 +79,7 @@ def test_writes_a_new_file(write: Run, config: Path) -> None:
         "command": "aws-iam-authenticator",
         "args": ["token", "-i", "my-cluster", "--region", "eu-west-1", "--profile", "me"],
         "env": None,
-        "installHint": (
-            "aws-iam-authenticator is not installed: pip install kube-iam-authenticator"
-        ),
+        "installHint": ("aws-iam-authenticator is not on PATH: install kube-iam-authenticator"),
         "interactiveMode": "IfAvailable",
         "provideClusterInfo": False,
     }

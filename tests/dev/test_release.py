@@ -130,6 +130,8 @@ def candidate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Candidate:
     changes = (root / "CHANGELOG.md").read_text()
     section = f"## {ready.version} - 2026-01-31"
     commit(root, "CHANGELOG.md", changes.replace("## Unreleased", section, 1))
+    setup = (root / "setup.cfg").read_text()
+    commit(root, "setup.cfg", setup.replace("git.example.com", "git.example.org"))
     git(root, "tag", f"v{ready.version}")
     return ready
 
@@ -153,6 +155,12 @@ def go_on(root: Path) -> None:
     commit(root, "README.md", "changed")
 
 
+def forget_the_address(root: Path) -> None:
+    setup = (root / "setup.cfg").read_text()
+    commit(root, "setup.cfg", setup.replace("git.example.org", "git.example.com"))
+    git(root, "tag", "--force", f"v{Candidate(root, '', '').version}")
+
+
 def unwrite(root: Path) -> None:
     commit(root, "CHANGELOG.md", "## Unreleased\n")
     git(root, "tag", "--force", f"v{Candidate(root, '', '').version}")
@@ -165,8 +173,9 @@ def unwrite(root: Path) -> None:
         (add_a_file, "not committed"),
         (go_on, "no tag v"),
         (unwrite, "no section"),
+        (forget_the_address, "in place of the repository's address"),
     ],
-    ids=["changed", "added", "untagged", "not-in-the-changelog"],
+    ids=["changed", "added", "untagged", "not-in-the-changelog", "placeholder"],
 )
 def test_refuses_what_is_not_in_order(
     candidate: Candidate,

@@ -66,7 +66,7 @@ def test_without_the_extra_one_warning_says_what_to_install(
     monkeypatch.setitem(sys.modules, "opentelemetry", None)
     assert isinstance(tracing({TRACES: URL}), Untraced)
     [record] = caplog.records
-    assert "pip install 'kube-iam-authenticator[server,tracing]'" in record.getMessage()
+    assert "pip install '.[server,tracing]'" in record.getMessage()
     assert f"or unset {TRACES}" in record.getMessage()
 
 

@@ -58,7 +58,11 @@ esac""",
 mkdir -p "$3/bin"
 cat >"$3/bin/pip" <<END
 #!/bin/sh
-[ "\\$*" = "install kube-iam-authenticator[server]" ] && ln -s "$COMMAND" "$3/bin/"
+case "\\$*" in
+"install kube-iam-authenticator[server] @ git+https://git.example.com/"*) ;;
+*) exit 1 ;;
+esac
+ln -s "$COMMAND" "$3/bin/"
 END
 chmod 755 "$3/bin/pip\"""",
 }
