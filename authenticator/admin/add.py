@@ -10,7 +10,7 @@ import click
 
 from authenticator.admin.connection import connection_options
 from authenticator.admin.mappings.change import add_entry
-from authenticator.admin.mappings.edit import Manner, complaining
+from authenticator.admin.mappings.edit import Flags, Manner, complaining
 from authenticator.admin.mappings.fields import (
     fields,
     groups_option,
@@ -21,8 +21,28 @@ from authenticator.admin.mappings.fields import (
 from authenticator.admin.mappings.where import CONFIG_MAP, Where
 from authenticator.options import run_verb
 
+# The reference's flags that every verb has. None of them concerns an edit.
+_GLOBAL_FLAGS = (
+    ("-c", "--config"),
+    ("-i", "--cluster-id"),
+    ("--feature-gates",),
+    ("-l", "--log-format"),
+    ("-v", "--log-verbosity"),
+)
+_FLAGS = Flags(
+    confirm="pass --prompt=false to apply",
+    force="'aws-iam-authenticator mappings add --force' applies it anyway",
+)
+
+
+def _global_options() -> list[click.Parameter]:
+    """Options that are accepted and have no effect; they may stand before and after the verb."""
+    return [click.Option([*names], hidden=True, expose_value=False) for names in _GLOBAL_FLAGS]
+
+
 _group = click.Group(
     "add",
+    params=_global_options(),
     help="Add an entry to the ConfigMap aws-auth.\n\n'mappings' can do more: other places,"
     " updates, rollback.",
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
@@ -50,7 +70,7 @@ def _reference_options(function: Callable[..., int]) -> Callable[..., int]:
     ) -> int:
         return function(
             where=Where(CONFIG_MAP, kubeconfig, context, master_url),
-            manner=Manner(yes=not prompt),
+            manner=Manner(yes=not prompt, piped=True, flags=_FLAGS),
             given=fields(username, groups, None, None),
             **rest,
         )
@@ -87,3 +107,7 @@ def _role(where: Where, manner: Manner, given: Any, rolearn: str | None, sso: st
 @complaining
 def _user(where: Where, manner: Manner, given: Any, userarn: str) -> int:
     return add_entry(where.store(), user_entry(userarn, given), manner)
+
+
+for _verb in _group.commands.values():
+    _verb.params += _global_options()

@@ -32,6 +32,20 @@ Change = Callable[[Document], Document]
 _Sections = Sequence[Section]
 _CHANGED = re.compile(r"[+-](?!\+\+ |-- )")
 _STYLES = {"+": "green", "-": "red", "@": "cyan"}
+_LONGEST_ANSWER = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """How a verb names what `Manner` says, for its messages.
+
+    Attributes:
+        confirm: how to write without a question.
+        force: how to write although it is refused.
+    """
+
+    confirm: str = "pass --yes to apply, or --dry-run=client to preview"
+    force: str = "pass --force to apply it anyway"
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +54,19 @@ class Manner:
 
     Attributes:
         dry_run: `none`, `client` (show the difference) or `server` (have it checked as well).
-        yes: whether nobody is to be asked.
+        yes: whether to skip the question.
         force: whether the guard is to warn only.
-        elsewhere: what grants access beside the store.
+        elsewhere: what grants access in addition to the store.
+        piped: whether standard input may answer the question when it is not a terminal.
+        flags: how the verb names these.
     """
 
     dry_run: str = "none"
     yes: bool = False
     force: bool = False
     elsewhere: Elsewhere = NOWHERE
+    piped: bool = False
+    flags: Flags = Flags()
 
 
 def manner_options(function: Callable[..., int]) -> Callable[..., int]:
@@ -60,8 +78,8 @@ def manner_options(function: Callable[..., int]) -> Callable[..., int]:
 
     decorated: Callable[..., int] = run
     for option in (
-        click.option("--force", is_flag=True, help="Do it though it may lock people out."),
-        click.option("-y", "--yes", is_flag=True, help="Do not ask."),
+        click.option("--force", is_flag=True, help="Apply even if it may lock people out."),
+        click.option("-y", "--yes", is_flag=True, help="Skip the confirmation prompt."),
         click.option(
             "--dry-run",
             type=click.Choice(["none", "client", "server"]),
@@ -128,7 +146,7 @@ def edit(
             show_diff(difference)
         before, after = snapshot.document.sections(), document.sections()
         _refuse_lock_out(before, after, editor, manner)
-        _refuse_faults(before, after, force=manner.force, restoring=restoring)
+        _refuse_faults(before, after, manner, restoring=restoring)
         if lines != agreed:
             _ask(store, manner)
             agreed = lines
@@ -165,10 +183,10 @@ def _editor(store: Store) -> Editor:
 
 def _refuse_lock_out(before: _Sections, after: _Sections, editor: Editor, manner: Manner) -> None:
     found = refusals(before, after, editor, time.time(), manner.elsewhere)
-    _refuse((f"refused ({r.id}): {r.reason}; {r.advice}" for r in found), force=manner.force)
+    _refuse((f"refused ({r.id}): {r.reason}; {r.advice}" for r in found), manner)
 
 
-def _refuse_faults(before: _Sections, after: _Sections, *, force: bool, restoring: bool) -> None:
+def _refuse_faults(before: _Sections, after: _Sections, manner: Manner, *, restoring: bool) -> None:
     """Warn of what the edit makes wrong, and refuse entries that the server would leave out."""
     known = Counter(problem.reason for problem in _problems(before))
     broken = {section.name for section in after if section.broken}
@@ -184,15 +202,13 @@ def _refuse_faults(before: _Sections, after: _Sections, *, force: bool, restorin
             warn(left_out)
         else:
             found.append(left_out)
-    _refuse(found, force=force)
+    _refuse(found, manner)
 
 
-def _refuse(reasons: Iterable[str], *, force: bool) -> None:
+def _refuse(reasons: Iterable[str], manner: Manner) -> None:
     found = list(reasons)
-    if found and not force:
-        raise ConfigError(
-            (*found, "nothing has been written; 'mappings ... --force' does it anyway")
-        )
+    if found and not manner.force:
+        raise ConfigError((*found, f"nothing has been written; {manner.flags.force}"))
     for text in found:
         warn(text)
 
@@ -204,11 +220,26 @@ def _problems(sections: _Sections) -> list[Problem]:
 def _ask(store: Store, manner: Manner) -> None:
     if manner.yes or manner.dry_run != "none":
         return
-    if not (sys.stdin and sys.stdin.isatty()):  # a closed input is None
-        raise ConfigError(("there is nobody to ask; --yes writes this, --dry-run only shows it",))
-    if not click.confirm(f"Write this to {store.title}?"):
+    question = f"Write this to {store.title}?"
+    if sys.stdin and sys.stdin.isatty():  # a closed input is None
+        agreed = click.confirm(question)
+    elif sys.stdin and manner.piped:
+        agreed = _piped_answer(question, manner)
+    else:
+        raise ConfigError((f"not a terminal, cannot ask for confirmation: {manner.flags.confirm}",))
+    if not agreed:
         click.echo("Nothing has been written.")
         raise click.Abort
+
+
+def _piped_answer(question: str, manner: Manner) -> bool:
+    """Read the answer from standard input, as `yes | ...` gives it."""
+    click.echo(f"{question} [y/N]: ", nl=False)
+    answer = sys.stdin.readline(_LONGEST_ANSWER)
+    click.echo(printable(answer.strip()))
+    if not answer:
+        raise ConfigError((f"standard input holds no answer: {manner.flags.confirm}",))
+    return answer.strip().lower() in ("y", "yes")
 
 
 def _write(
