@@ -32,9 +32,10 @@ from authenticator.mapping.guards import Guard
 from authenticator.mapping.problems import shortened
 from authenticator.mapping.selectors import by_arn
 from authenticator.modes import CRD, EKS_CONFIG_MAP
-from authenticator.options import colour, command
+from authenticator.options import COMMAND, colour, command
 from authenticator.sources.cluster import Cluster, ClusterError, Object
 from authenticator.sources.config_map import NAME, NAMESPACE
+from authenticator.sources.crd_schema import REMEDY, foreign, unknown_fields
 from authenticator.sources.custom_resources import API_VERSION, KIND
 from authenticator.sources.options import source_options
 
@@ -146,6 +147,8 @@ def _of_cluster(
     identities = _get(cluster, _IDENTITIES).get("items") or []
     found = [(EKS_CONFIG_MAP, {**config_map, "kind": "ConfigMap"})] if config_map else []
     found += [(CRD, {**item, "kind": KIND}) for item in identities]
+    if identities and (dropped := unknown_fields(cluster)):
+        click.echo(f"{COMMAND}: warning: {foreign(dropped)}; {REMEDY}", err=True)
     for mode, obj in found:
         guarded = replace(context, guard=guards.get(mode, Guard()))
         yield from documents_of_object(obj, guarded)

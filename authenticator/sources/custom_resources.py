@@ -16,7 +16,7 @@ from authenticator.timestamps import rfc3339
 API_VERSION = "iamauthenticator.k8s.aws/v1alpha1"
 KIND = "IAMIdentityMapping"
 _PATH = f"/apis/{API_VERSION}/iamidentitymappings"
-_CONDITION = "Valid"
+CONDITION = "Valid"
 # Kubernetes API conventions: at most 32,768; short enough to be read here.
 _MESSAGE_LENGTH = 1024
 
@@ -145,15 +145,15 @@ def _status(mapping: _Mapping) -> Object:
     """What the status should be; the conditions of others are kept."""
     old = mapping.status
     conditions = [c for c in old.get("conditions") or () if isinstance(c, dict)]
-    others = [c for c in conditions if c.get("type") != _CONDITION]
-    ours = next((c for c in conditions if c.get("type") == _CONDITION), {})
+    others = [c for c in conditions if c.get("type") != CONDITION]
+    ours = next((c for c in conditions if c.get("type") == CONDITION), {})
     rules = mapping.section.rules
     selector = rules[0].selector if rules else None
     problems = mapping.section.problems
     status = "True" if rules else "False"
     since = rfc3339(mapping.seen_at)
     condition = {
-        "type": _CONDITION,
+        "type": CONDITION,
         "status": status,
         "reason": ("InForceWithWarnings" if problems else "InForce") if rules else "Refused",
         "message": "; ".join(problem.reason for problem in problems)[:_MESSAGE_LENGTH],

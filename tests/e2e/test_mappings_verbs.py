@@ -312,7 +312,7 @@ class Overtaken:
         query: Mapping[str, str] | None = None,
         body: Object | None = None,
     ) -> Object:
-        if method in ("PUT", "DELETE"):
+        if method in ("PUT", "DELETE") and "dryRun" not in (query or {}):
             self.written.append(path.rpartition("/")[2])
             if self._overtake and self.written[-1] == (self._name or self.written[-1]):
                 overtake, self._overtake = self._overtake, None

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from authenticator.admin.stores.base import Conflict, Snapshot, Store, StoreError
+from authenticator.admin.stores.base import Cautions, Conflict, Snapshot, Store, StoreError
 from authenticator.admin.stores.config_map import ATTEMPTS, pause
 from authenticator.admin.stores.history import History
 from authenticator.display import printable
@@ -109,7 +109,13 @@ def complaining(function: Callable[..., int]) -> Callable[..., int]:
 
 
 def edit(
-    store: Store, change: Change, words: str, manner: Manner, *, restoring: bool = False
+    store: Store,
+    change: Change,
+    words: str,
+    manner: Manner,
+    *,
+    restoring: bool = False,
+    moving: bool = False,
 ) -> int:
     """Make one edit of a store, whoever else edits it, and return the exit code.
 
@@ -120,6 +126,7 @@ def edit(
         manner: how.
         restoring: whether entries that cannot be used are only warned of, since they stood there;
             what would make a whole section useless is refused all the same.
+        moving: whether the new entries are in force already, in another place.
 
     Raises:
         EditError: it cannot be made.
@@ -148,6 +155,7 @@ def edit(
         _refuse_lock_out(before, after, editor, manner)
         _refuse_faults(before, after, manner, restoring=restoring)
         if lines != agreed:
+            _heed(store.cautions(snapshot, document, moving=moving or restoring), manner)
             _ask(store, manner)
             agreed = lines
         if manner.dry_run == "client":
@@ -203,6 +211,12 @@ def _refuse_faults(before: _Sections, after: _Sections, manner: Manner, *, resto
         else:
             found.append(left_out)
     _refuse(found, manner)
+
+
+def _heed(cautions: Cautions, manner: Manner) -> None:
+    for text in cautions.warnings:
+        warn(text)
+    _refuse(cautions.refusals, manner)
 
 
 def _refuse(reasons: Iterable[str], manner: Manner) -> None:

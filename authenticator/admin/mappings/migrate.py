@@ -51,7 +51,8 @@ def _migrate(
     migration = plan(entries_of(old.read().document), to_objects=to_objects)
     tell(migration.notes)
     count = len(migration.carried)
-    edit(new, lambda document: _copied(document, migration), f"migrate {count} entries", manner)
+    words = f"migrate {count} entries"
+    edit(new, lambda document: _copied(document, migration), words, manner, moving=True)
     if manner.dry_run != "none":
         return 0
     _check(migration, new.read().document)

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from authenticator.admin.stores.history import History
 from authenticator.editing.documents import Document
 from authenticator.editing.editor import Editor
+from authenticator.editing.principals import identity
 
 
 class StoreError(Exception):
@@ -44,6 +45,19 @@ class Snapshot:
     version: Any
 
 
+@dataclass(frozen=True, slots=True)
+class Cautions:
+    """What a store says about a write before it is made.
+
+    Attributes:
+        refusals: reasons against it; only `--force` overrules them.
+        warnings: what to know.
+    """
+
+    refusals: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
 class Store(Protocol):
     """One place of mappings, and their history beside it. Every call may raise StoreError."""
 
@@ -65,6 +79,19 @@ class Store(Protocol):
         """Read all of it. A ConfigMap that is absent is empty."""
         ...
 
+    def cautions(self, snapshot: Snapshot, document: Document, *, moving: bool) -> Cautions:
+        """Say what is to be known before `document` is written in place of `snapshot`.
+
+        Args:
+            snapshot: what was read.
+            document: what is to be there.
+            moving: whether its entries were in force before, in another place or version.
+
+        Raises:
+            StoreError: the store cannot hold the document; nothing overrules that.
+        """
+        ...
+
     def write(self, snapshot: Snapshot, document: Document, *, dry_run: bool = False) -> None:
         """Write `document` in place of what `snapshot` was.
 
@@ -75,6 +102,7 @@ class Store(Protocol):
 
         Raises:
             Conflict: somebody else has written since.
+            StoreError: it was not written, or not all of it was stored.
         """
         ...
 
@@ -89,3 +117,16 @@ class Store(Protocol):
     def remember(self, change: Callable[[History], History]) -> None:
         """Write the history that `change` makes of the present one, whoever else writes it too."""
         ...
+
+
+def new_expiries(before: Document, after: Document) -> bool:
+    """Return whether an entry of `after` ends at a time that it did not have in `before`."""
+    return not _expiries(after) <= _expiries(before)
+
+
+def _expiries(document: Document) -> set[tuple[str, str]]:
+    return {
+        (identity(located.entry), str(located.entry.fields["expires"]))
+        for located in document.entries()
+        if located.entry.fields.get("expires")
+    }

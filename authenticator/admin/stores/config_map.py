@@ -4,11 +4,20 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from authenticator.admin.stores.base import Conflict, Snapshot, StoreError
+from authenticator.admin.stores.base import (
+    Cautions,
+    Conflict,
+    Snapshot,
+    StoreError,
+    new_expiries,
+)
+from authenticator.admin.stores.expiry import doubt
 from authenticator.admin.stores.history import History
+from authenticator.admin.stores.managers import warning
 from authenticator.editing.documents import AwsAuth, Document
 from authenticator.editing.editor import Editor
 from authenticator.sources.cluster import Cluster, ClusterError, Object
@@ -31,21 +40,60 @@ def pause(attempt: int) -> None:
 def asked(
     cluster: Cluster, method: str, path: str, body: Object | None = None, *, dry_run: bool = False
 ) -> Object:
-    """Send one request that reads or writes mappings.
+    """Send one request that reads or writes mappings; unknown fields are refused.
 
     Raises:
         Conflict: the object has another version than the one given, or exists already.
         ClusterError: anything else that is not a success.
     """
     query = {} if method == "GET" else {"fieldManager": FIELD_MANAGER}
+    if body is not None and method != "DELETE":
+        # Else an API server drops fields that it does not know, and says nothing.
+        query["fieldValidation"] = "Strict"
     if dry_run:
         query["dryRun"] = "All"
+        if method == "DELETE":
+            # Its options are in the body, and then those of the query do not count.
+            body = {**(body or {}), "dryRun": ["All"]}
     try:
         return cluster.request(method, path, query, body)
     except ClusterError as error:
         if error.status == _HTTP_CONFLICT:
             raise Conflict from error
         raise
+
+
+def lost(sent: Mapping[str, Any], stored: Mapping[str, Any]) -> list[str]:
+    """Return the keys of what was sent that were not stored as they were sent."""
+    return [key for key, value in sent.items() if stored.get(key) != value]
+
+
+def not_stored(title: str, keys: Iterable[str], *, dry_run: bool) -> StoreError:
+    """Return the error that a write succeeded and something of it was not stored."""
+    error = StoreError(
+        f"{title}: the API server did not store {', '.join(keys)} as sent; an admission webhook, or"
+        " a resource that does not know the field, changed it. See 'mappings list'; 'mappings"
+        " rollback' undoes the edit"
+    )
+    error.partly = not dry_run
+    return error
+
+
+def cautions_of(
+    cluster: Cluster, title: str, objects: Iterable[Object], expiring: bool
+) -> Cautions:
+    """Return what speaks against writing objects: no server that ends mappings, other writers.
+
+    Args:
+        cluster: where the objects are.
+        title: what they are, for people.
+        objects: those to be changed, as they were read.
+        expiring: whether a mapping is to end that would not have.
+    """
+    reason = doubt(cluster) if expiring else ""
+    refusals = (f"refused (expires-ignored): {reason}; the access would last",) if reason else ()
+    managed = warning(title, objects)
+    return Cautions(refusals, (managed,) if managed else ())
 
 
 def editor(cluster: Cluster) -> Editor:
@@ -101,11 +149,13 @@ class ConfigMap:
         obj = {**(found or new), "data": dict(data)}
         path = f"{self._collection}/{self.name}" if found else self._collection
         try:
-            asked(self.cluster, "PUT" if found else "POST", path, obj, dry_run=dry_run)
+            stored = asked(self.cluster, "PUT" if found else "POST", path, obj, dry_run=dry_run)
         except ClusterError as error:
             if found and error.status == HTTP_NOT_FOUND:
                 raise Conflict from error
             raise StoreError(f"{self.title} cannot be written: {error}") from error
+        if changed := lost(data, stored.get("data") or {}):
+            raise not_stored(self.title, changed, dry_run=dry_run)
 
     @property
     def _collection(self) -> str:
@@ -165,6 +215,15 @@ class AwsAuthStore:
         obj = found or {}
         document = AwsAuth(obj.get("data") or {}, frozenset(obj.get("binaryData") or {}))
         return Snapshot(document, found)
+
+    def cautions(self, snapshot: Snapshot, document: Document, *, moving: bool) -> Cautions:
+        """See `Store.cautions`."""
+        return cautions_of(
+            self._cluster,
+            self.title,
+            [snapshot.version or {}],
+            (not moving and new_expiries(snapshot.document, document)),
+        )
 
     def write(self, snapshot: Snapshot, document: Document, *, dry_run: bool = False) -> None:
         """See `Store.write`."""

@@ -8,7 +8,7 @@ import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from authenticator.admin.stores.base import Conflict, Snapshot, StoreError
+from authenticator.admin.stores.base import Cautions, Conflict, Snapshot, StoreError
 from authenticator.admin.stores.history import History
 from authenticator.atomic import alone_in, write_atomically
 from authenticator.editing.documents import Document, MappingFile
@@ -46,6 +46,10 @@ class FileStore:
         if self._path.suffix == ".json" and not text.strip():
             text = "{}\n"
         return Snapshot(MappingFile(self._path.name, text), content)
+
+    def cautions(self, snapshot: Snapshot, document: Document, *, moving: bool) -> Cautions:  # noqa: ARG002 (a port)
+        """See `Store.cautions`: a file is written as it is, and read by our server only."""
+        return Cautions()
 
     def write(self, snapshot: Snapshot, document: Document, *, dry_run: bool = False) -> None:
         """See `Store.write`. The file's mode and owner stay."""
