@@ -35,8 +35,7 @@ from authenticator.modes import CRD, EKS_CONFIG_MAP
 from authenticator.options import COMMAND, colour, command
 from authenticator.sources.cluster import Cluster, ClusterError, Object
 from authenticator.sources.config_map import NAME, NAMESPACE
-from authenticator.sources.crd_schema import REMEDY, foreign, unknown_fields
-from authenticator.sources.custom_resources import API_VERSION, KIND
+from authenticator.sources.crd_schema import API_VERSION, KIND, REMEDY, foreign, unknown_fields
 from authenticator.sources.options import source_options
 
 _CONFIG_MAP = f"/api/v1/namespaces/{NAMESPACE}/configmaps/{NAME}"

@@ -11,7 +11,8 @@ from authenticator.mapping.guards import Guard
 from authenticator.mapping.sections import SECTIONS, Section, SectionReader
 from authenticator.modes import CRD, EKS_CONFIG_MAP
 from authenticator.sources.config_map import NAME, NAMESPACE, AwsAuth
-from authenticator.sources.custom_resources import API_VERSION, KIND, IdentityMappings
+from authenticator.sources.crd_schema import API_VERSION, KIND
+from authenticator.sources.custom_resources import IdentityMappings
 
 # Every line, item and key of a text becomes an object of Python's when it is read. A ConfigMap with
 # as many ordinary mappings as it can hold (9,000) has 90,000 of these.

@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from authenticator.sources.cluster import Cluster, ClusterError, Object
-from authenticator.sources.custom_resources import API_VERSION, KIND
 
+API_VERSION = "iamauthenticator.k8s.aws/v1alpha1"
+KIND = "IAMIdentityMapping"
 REMEDY = "install ours, which suits the Go program too: kubectl apply -f manifests/base/crd.yaml"
 
 _SCHEMAS = f"/openapi/v3/apis/{API_VERSION}"

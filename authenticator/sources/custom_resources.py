@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from authenticator.mapping.sections import Section, SectionReader
 from authenticator.sources.base import stale
 from authenticator.sources.cluster import Object
+from authenticator.sources.crd_schema import API_VERSION, KIND
 from authenticator.sources.reports import Reports, Target
 from authenticator.sources.watcher import Resource
 from authenticator.timestamps import rfc3339
 
-API_VERSION = "iamauthenticator.k8s.aws/v1alpha1"
-KIND = "IAMIdentityMapping"
 _PATH = f"/apis/{API_VERSION}/iamidentitymappings"
 CONDITION = "Valid"
 # Kubernetes API conventions: at most 32,768; short enough to be read here.

@@ -24,6 +24,7 @@ from authenticator.atomic import hold
 from authenticator.background import BackgroundThread
 from authenticator.mapping.problems import Problem
 from authenticator.sources.cluster import Cluster, ClusterError, Object
+from authenticator.sources.crd_schema import REMEDY, foreign
 from authenticator.timestamps import rfc3339
 
 _LOG = logging.getLogger(__name__)
@@ -98,6 +99,7 @@ class ClusterReports:
         self._clock = clock
         self._pause_seconds = pause_seconds
         self._locked: int | None = None
+        self._foreign = False
         self._urgent: dict[Hashable, Callable[[], None]] = {}
         self._others: dict[Hashable, Callable[[], None]] = {}
         self._stopping = False
@@ -185,9 +187,16 @@ class ClusterReports:
 
     def _patch(self, path: str, status: Object) -> None:
         try:
-            self._cluster.request("PATCH", f"{path}/status", body={"status": status})
+            stored = self._cluster.request("PATCH", f"{path}/status", body={"status": status})
         except ClusterError as error:
             _LOG.warning("cannot write the status of %s: %s", path, error)
+            return
+        # Conditions are what the resource of the reference does not know, `expires` is another.
+        if not self._foreign and "metadata" in stored and "conditions" in status:
+            self._foreign = "conditions" not in (stored.get("status") or {})
+            if self._foreign:
+                fields = ("userid", "expires", "status.conditions")
+                _LOG.warning("%s; %s", foreign(fields), REMEDY)
 
     def _event(self, target: Target, problems: tuple[Problem, ...]) -> Object:
         message = "\n".join(str(problem) for problem in problems)

@@ -13,8 +13,7 @@ import yaml
 from authenticator.admin import lint
 from authenticator.admin.add import add
 from authenticator.sources.cluster import ClusterError
-from authenticator.sources.crd_schema import unknown_fields
-from authenticator.sources.custom_resources import API_VERSION
+from authenticator.sources.crd_schema import API_VERSION, unknown_fields
 from authenticator.sources.kubernetes_api import KubernetesApi, configuration
 from dev import oracle
 from dev.cluster import ControlPlane, Options

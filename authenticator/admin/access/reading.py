@@ -19,7 +19,8 @@ from authenticator.mapping.sections import Section, SectionReader
 from authenticator.modes import CRD, EKS_CONFIG_MAP
 from authenticator.sources.cluster import Cluster, ClusterError, Object
 from authenticator.sources.config_map import NAME, NAMESPACE, AwsAuth
-from authenticator.sources.custom_resources import API_VERSION, KIND, IdentityMappings
+from authenticator.sources.crd_schema import API_VERSION, KIND
+from authenticator.sources.custom_resources import IdentityMappings
 
 
 @dataclass(frozen=True, slots=True)

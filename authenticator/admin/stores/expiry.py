@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from authenticator.sources.cluster import Cluster, ClusterError, Object
-from authenticator.sources.custom_resources import API_VERSION, CONDITION
+from authenticator.sources.crd_schema import API_VERSION
+from authenticator.sources.custom_resources import CONDITION
 
 # The labels that the manifests give to the server's pods.
 _PODS = "app.kubernetes.io/part-of=kube-iam-authenticator,app.kubernetes.io/component=server"

@@ -27,8 +27,7 @@ from authenticator.editing.documents import Document
 from authenticator.editing.editor import Editor
 from authenticator.editing.objects import IdentityMappings
 from authenticator.sources.cluster import Cluster, ClusterError, Object
-from authenticator.sources.crd_schema import REMEDY, foreign, unknown_fields
-from authenticator.sources.custom_resources import API_VERSION, KIND
+from authenticator.sources.crd_schema import API_VERSION, KIND, REMEDY, foreign, unknown_fields
 
 _PATH = f"/apis/{API_VERSION}/iamidentitymappings"
 _HISTORY = "iamidentitymappings-history"

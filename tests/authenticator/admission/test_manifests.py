@@ -11,7 +11,7 @@ import yaml
 from authenticator.admission.judge import FORCE, FORCE_DELETE
 from authenticator.serving.app import VALIDATE
 from authenticator.sources.config_map import NAME, NAMESPACE
-from authenticator.sources.custom_resources import API_VERSION
+from authenticator.sources.crd_schema import API_VERSION
 
 ADMISSION = Path(__file__).parents[3] / "manifests" / "admission"
 

@@ -223,3 +223,33 @@ def test_a_state_directory_that_cannot_be_written_costs_reports_and_not_their_th
     cluster.wait(lambda: bool(cluster.written))
     reports.stop()
     assert cluster.written == [("PATCH", "/y/status", {"status": {}})]
+
+
+class ForeignResource(FakeCluster):
+    """An API server that drops conditions, as it does with the reference's resource."""
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Object | None = None,
+    ) -> Object:
+        super().request(method, path, query, body)
+        kept = {"canonicalARN": "arn"} if body and "status" in body else {}
+        return {"metadata": {"name": "a"}, "spec": {}, "status": kept}
+
+
+def test_a_resource_that_drops_conditions_is_named_once_with_the_remedy(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cluster = ForeignResource()
+    reports = ClusterReports(cluster, tmp_path / "lock", clock=lambda: 0.0)
+    status = {"canonicalARN": "arn", "conditions": [{"type": "Valid", "status": "True"}]}
+    for name in ("a", "b"):
+        reports.status(f"/apis/x/{name}", status, urgent=True)
+    cluster.wait(lambda: len(cluster.written) == 2)
+    reports.stop()
+    (message,) = caplog.messages
+    assert "drops userid and expires and status.conditions" in message
+    assert "kubectl apply -f manifests/base/crd.yaml" in message
