@@ -10,7 +10,7 @@ from authenticator.editing.documents import Document
 from authenticator.editing.edits import EditError
 from authenticator.editing.entry import MappingEntry, Value
 from authenticator.editing.located import Located
-from authenticator.editing.principals import identity, principal
+from authenticator.editing.principals import callers, identity, in_force, principal
 from authenticator.mapping.sections import SECTIONS
 
 # How many entries a message names.
@@ -25,9 +25,9 @@ def added(document: Document, entry: MappingEntry) -> Document:
     Raises:
         EditError: there is an entry for the same callers already, or it cannot be added.
     """
-    key = _key(entry)
+    key = callers(entry)
     for located in document.entries():
-        if _key(located.entry) == key:
+        if callers(located.entry) == key:
             raise EditError(
                 f"{principal(entry)} is mapped already ({located.id}); change that with"
                 f" 'mappings update'"
@@ -35,18 +35,23 @@ def added(document: Document, entry: MappingEntry) -> Document:
     return document.edited(additions=[entry])
 
 
-def applied(document: Document, wanted: Sequence[MappingEntry], *, prune: bool) -> Document:
+def applied(
+    document: Document, wanted: Sequence[MappingEntry], *, prune: bool, now: float
+) -> Document:
     """The document with the wanted entries in it; the same one if they are there already.
 
     An entry for the same callers is changed to say what is wanted, and its other keys, comments and
     place stay. With `prune`, entries that are not wanted go, in those sections that have a wanted
     one: nothing is taken from a section that was not spoken of.
 
+    Of several entries for the same callers the one that applies at `now` (Unix time) is changed.
+
     Raises:
-        EditError: an entry is wanted twice or stands there twice, or an edit cannot be made.
+        EditError: an entry is wanted twice, it is not clear which entry is meant, or an edit cannot
+            be made.
     """
     _refuse_repeated(wanted)
-    keys = {_key(entry) for entry in wanted}
+    keys = {callers(entry) for entry in wanted}
     entries = document.entries()
     candidates: dict[str, list[Located]] = {}
     for located in entries:
@@ -56,7 +61,7 @@ def applied(document: Document, wanted: Sequence[MappingEntry], *, prune: bool) 
     new: list[MappingEntry] = []
     for entry in wanted:
         same = [one for one in candidates.get(identity(entry), []) if one.id not in found]
-        present = _standing_for(entry, same, keys)
+        present = _standing_for(document, entry, same, keys, now)
         if present is None:
             new.append(entry)
             continue
@@ -99,11 +104,16 @@ def _changes(located: Located, wanted: MappingEntry) -> dict[str, Value | None]:
 
 
 def _standing_for(
-    entry: MappingEntry, candidates: Sequence[Located], wanted: AbstractSet[tuple[str, str]]
+    document: Document,
+    entry: MappingEntry,
+    candidates: Sequence[Located],
+    wanted: AbstractSet[tuple[str, str]],
+    now: float,
 ) -> Located | None:
     """The entry for the same callers; where several recreations are mapped, for the same one."""
-    same = [located for located in candidates if _key(located.entry) == _key(entry)]
-    found = same or [located for located in candidates if _key(located.entry) not in wanted]
+    same = [located for located in candidates if callers(located.entry) == callers(entry)]
+    found = same or [located for located in candidates if callers(located.entry) not in wanted]
+    found = in_force(document, found, now) if len(found) > 1 else found
     if len(found) > 1:
         places = ", ".join(located.id for located in found)
         raise EditError(
@@ -125,18 +135,12 @@ def _unwanted(
         for located in entries
         if located.entry.section in sections
         and located.id not in found
-        and _key(located.entry) not in keys
+        and callers(located.entry) not in keys
     ]
 
 
 def _refuse_repeated(wanted: Sequence[MappingEntry]) -> None:
-    counts = Counter(map(_key, wanted))
+    counts = Counter(map(callers, wanted))
     for entry in wanted:
-        if counts[_key(entry)] > 1:
+        if counts[callers(entry)] > 1:
             raise EditError(f"{principal(entry)} is wanted twice; say it once")
-
-
-def _key(entry: MappingEntry) -> tuple[str, str]:
-    """What tells entries apart. A `userid` does too: the same name may be another principal."""
-    userid = entry.fields.get("userid", "")
-    return identity(entry), userid if isinstance(userid, str) else ""

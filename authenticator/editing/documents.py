@@ -15,7 +15,7 @@ from authenticator.editing.changes import Change
 from authenticator.editing.edits import EditError, edited
 from authenticator.editing.entry import MappingEntry, Value
 from authenticator.editing.located import ACCOUNT, Located, located_in, reader, value_at
-from authenticator.editing.parsed import parsed
+from authenticator.editing.parsed import parse, tree
 from authenticator.editing.writing import Item
 from authenticator.mapping.documents import read_data, read_file
 from authenticator.mapping.nodes import DocumentError, Fields
@@ -81,8 +81,9 @@ class AwsAuth:
 
     def entries(self) -> tuple[Located, ...]:
         """The entries in order; see `Document`."""
-        found = ((name, parsed(self._text(name)).tree()) for name in _readable(self))
-        return tuple(entry for name, tree in found for entry in located_in(name, tree))
+        return tuple(
+            entry for name in _readable(self) for entry in located_in(name, tree(self._text(name)))
+        )
 
     def edited(
         self,
@@ -104,7 +105,7 @@ class AwsAuth:
             as_server.broken(section.name, DocumentError(BINARY))
             if section.name in self.binary
             else section
-            for section in read_data(self.texts, as_server)
+            for section in read_data(self.texts, as_server, parse=parse)
         )
 
     def _text(self, section: str) -> str:
@@ -130,7 +131,7 @@ class MappingFile:
     def entries(self) -> tuple[Located, ...]:
         """The entries in order; see `Document`."""
         names = _readable(self)
-        root = parsed(self.text).tree() if names else None
+        root = tree(self.text) if names else None
         for name in self._under:
             root = value_at(root, name)
         return tuple(entry for name in names for entry in located_in(name, value_at(root, name)))
@@ -151,13 +152,13 @@ class MappingFile:
 
     @cached_property
     def _sections(self) -> tuple[Section, ...]:
-        return read_file(self.text.encode(), reader(self.name), "".join(self._under))
+        return read_file(self.text.encode(), reader(self.name), "".join(self._under), parse)
 
     @property
     def _under(self) -> tuple[str, ...]:
         """The keys that lead to the sections."""
         try:
-            root = parsed(self.text).tree()
+            root = tree(self.text)
         except DocumentError:
             return ()
         return (_SERVER,) if isinstance(value_at(root, _SERVER), Fields) else ()

@@ -17,9 +17,9 @@ import yaml
 from authenticator.editing import splicing
 from authenticator.editing.changes import Change
 from authenticator.editing.entry import Value
-from authenticator.editing.parsed import parsed
+from authenticator.editing.parsed import parse
 from authenticator.editing.places import Layout, Unspliceable
-from authenticator.mapping.nodes import DocumentError, Items, Node, Text
+from authenticator.mapping.nodes import DocumentError, First, Items, Node, Text
 
 # A value without places: what two texts are compared by.
 _Plain: TypeAlias = Any
@@ -45,14 +45,17 @@ def edited(text: str, changes: Sequence[Change]) -> str:
     Raises:
         EditError: the text does not parse, or cannot be edited.
     """
-    wanted = _plain(_read(text))
+    before = _read(text)
+    wanted = _plain(before.node)
     for change in changes:
         wanted = _with(wanted, change.path, change)
     wanted = _emptied_at(wanted, changes)
     for way in (_spliced, _rewritten):
         with suppress(Unspliceable, DocumentError, yaml.YAMLError, LookupError):
             result = way(text, changes)
-            if _emptied_at(_plain(parsed(result).tree()), changes) == wanted:
+            after = parse(result)
+            same_rest = bool(after.rest) == bool(before.rest)
+            if same_rest and _emptied_at(_plain(after.node), changes) == wanted:
                 return result
     raise EditError(f"it is written in a way that cannot be edited safely; {_BY_HAND}")
 
@@ -67,9 +70,9 @@ def _rewritten(text: str, changes: Sequence[Change]) -> str:
     return roundtrip.changed(text, changes)
 
 
-def _read(text: str) -> Node | None:
+def _read(text: str) -> First:
     try:
-        return parsed(text).tree()
+        return parse(text)
     except DocumentError as error:
         raise EditError(f"it does not parse ({error}); put that right first: {_BY_HAND}") from error
 

@@ -4,36 +4,36 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from authenticator.mapping.nodes import DocumentError, Node, read
+from authenticator.mapping.nodes import DocumentError, First, Node, read_first
 
 # Three sections of a ConfigMap before and after an edit.
 _KEPT = 6
 
 
-class Parsed:
-    """What a text holds, or why it cannot be read."""
+def tree(text: str) -> Node | None:
+    """The tree of a text's first document; None if it has no content.
 
-    def __init__(self, text: str) -> None:
-        """Parse a text."""
-        self._tree: Node | None = None
-        self._error: DocumentError | None = None
-        try:
-            self._tree = read(text)
-        except DocumentError as error:
-            self._error = error
+    Raises:
+        DocumentError: the text does not parse.
+    """
+    return parse(text).node
 
-    def tree(self) -> Node | None:
-        """The tree of the text; None if it has no content.
 
-        Raises:
-            DocumentError: it does not parse.
-        """
-        if self._error:
-            raise self._error
-        return self._tree
+def parse(text: str, first_line: int = 1) -> First:
+    """Parse a text as `authenticator.mapping.nodes.read_first` does; the last few are remembered.
+
+    Raises:
+        DocumentError: the text does not parse.
+    """
+    found = _parsed(text, first_line)
+    if isinstance(found, DocumentError):
+        raise found
+    return found
 
 
 @lru_cache(maxsize=_KEPT)
-def parsed(text: str) -> Parsed:
-    """What a text holds; the last few texts are remembered."""
-    return Parsed(text)
+def _parsed(text: str, first_line: int) -> First | DocumentError:
+    try:
+        return read_first(text, first_line)
+    except DocumentError as error:
+        return error

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from authenticator.editing.documents import Document
 from authenticator.editing.edits import EditError
 from authenticator.editing.entry import MappingEntry
 from authenticator.editing.located import ACCOUNT, Located
+from authenticator.mapping.precedence import in_order
+from authenticator.mapping.rules import Rule
 from authenticator.mapping.selectors import by_arn, by_permission_set
 
 
@@ -24,6 +27,15 @@ def identity(entry: MappingEntry) -> str:
     if isinstance(sso, Mapping) and not arn:
         return _permission_set(sso)
     return _arn(arn) if isinstance(arn, str) else ""
+
+
+def callers(entry: MappingEntry) -> tuple[str, str]:
+    """What tells entries apart: `identity`, and a `userid`.
+
+    The same name with another `userid` may be another principal.
+    """
+    userid = entry.fields.get("userid", "")
+    return identity(entry), userid if isinstance(userid, str) else ""
 
 
 def principal(entry: MappingEntry) -> str:
@@ -53,13 +65,43 @@ def one(entries: Sequence[Located], wanted: str) -> Located:
     Raises:
         EditError: there is none, or more than one.
     """
-    found = matching(entries, wanted)
+    return _only(matching(entries, wanted), wanted)
+
+
+def _only(found: Sequence[Located], wanted: str) -> Located:
     if len(found) > 1:
         places = ", ".join(located.id for located in found)
-        raise EditError(f"several entries name {wanted}; say which one you mean: {places}")
+        raise EditError(
+            f"several entries name {wanted}: {places}; say which one you mean. Once the one that"
+            " applies is removed, another one applies"
+        )
     if not found:
         raise EditError(f"no entry names {wanted!r}; 'mappings list' shows what there is")
     return found[0]
+
+
+def in_force(document: Document, found: Sequence[Located], now: float) -> list[Located]:
+    """Of entries for the very same callers the one that applies; else all of them.
+
+    Args:
+        document: where they stand.
+        found: entries.
+        now: Unix time.
+    """
+    if len({callers(located.entry) for located in found}) != 1:
+        return list(found)
+    by_origin = {located.origin: located for located in found}
+    rules = [
+        rule
+        for section in document.sections()
+        for rule in section.rules
+        if _origin(rule) in by_origin and not rule.has_expired(now)
+    ]
+    return [by_origin[_origin(rule)] for rule in in_order(rules)[:1]] or list(found)
+
+
+def _origin(rule: Rule) -> tuple[str, int]:
+    return rule.match.origin.section, rule.match.origin.index
 
 
 class Chosen:
@@ -70,15 +112,24 @@ class Chosen:
         self._wanted = wanted
         self._identities: dict[str, str] = {}
 
-    def find(self, entries: Sequence[Located]) -> list[Located]:
+    def find(self, document: Document, *, applying_at: float | None = None) -> list[Located]:
         """The entries chosen, in the order of the document.
+
+        Args:
+            document: where to look.
+            applying_at: the Unix time at which the entry chosen applies, where several are for the
+                same callers; None if it has to be the only one.
 
         Raises:
             EditError: one is missing or not the only one, or its id is now that of another entry.
         """
+        entries = document.entries()
         found: dict[str, Located] = {}
         for name in self._wanted:
-            located = one(entries, name)
+            same = matching(entries, name)
+            if applying_at is not None and len(same) > 1:
+                same = in_force(document, same, applying_at)
+            located = _only(same, name)
             now = identity(located.entry)
             if self._identities.setdefault(name, now) != now:
                 raise EditError(

@@ -120,9 +120,16 @@ def _first_items(
     column = 0
     if parent:
         column = layout.column(parent.children[0].start) + _offset(layout, parent)
-    at = layout.line_end(end)
+    at = _below(layout, place, end)
     lines = items_lines(items, _offset(layout, place), len("- "))
     yield _insertion(layout, at, column, lines, head=text[:start] + text[end:at])
+
+
+def _below(layout: Layout, place: Place, end: int) -> int:
+    """Where the line is over in which nothing, or an empty list, stands."""
+    # Where nothing stands is before whatever comes next, which may be another document.
+    nothing = place.start == place.end and layout.column(place.start) == 0
+    return place.start if nothing else layout.line_end(end)
 
 
 def _new_lists(layout: Layout, path: Sequence[str], lists: Mapping[str, Items]) -> Iterator[Splice]:
@@ -136,7 +143,7 @@ def _new_lists(layout: Layout, path: Sequence[str], lists: Mapping[str, Items]) 
     elif path or (parent and parent.end > parent.start):
         raise Unspliceable("there is no map for the list")
     else:
-        at = layout.line_end(parent.start) if parent else len(layout.text)
+        at = _below(layout, parent, parent.end) if parent else len(layout.text)
         lines = (field_lines(key, items, _DEFAULT_OFFSET) for key, items in lists.items())
         yield _insertion(layout, at, 0, list(chain.from_iterable(lines)))
 

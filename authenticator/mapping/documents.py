@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from difflib import get_close_matches
+from typing import TypeAlias
 
-from authenticator.mapping.nodes import DocumentError, Fields, Node, Text, read_first, value_of
+from authenticator.mapping.nodes import (
+    DocumentError,
+    Fields,
+    First,
+    Node,
+    Text,
+    read_first,
+    value_of,
+)
 from authenticator.mapping.problems import MAX_PROBLEMS, Code, Origin, Problem, shortened
 from authenticator.mapping.sections import SECTIONS, Section, SectionReader, is_empty
 
@@ -14,7 +23,13 @@ _BY_KEY = {name: name for name in SECTIONS}
 _BY_ANY_KEY = {name.lower(): name for name in SECTIONS}
 
 
-def read_file(content: bytes, reader: SectionReader, under: str = "") -> tuple[Section, ...]:
+# Parses the first document of a text whose first line has the number given.
+Parse: TypeAlias = Callable[[str, int], First]
+
+
+def read_file(
+    content: bytes, reader: SectionReader, under: str = "", parse: Parse = read_first
+) -> tuple[Section, ...]:
     """Read a file that holds the sections as lists; its keys may be in any case.
 
     Args:
@@ -22,13 +37,14 @@ def read_file(content: bytes, reader: SectionReader, under: str = "") -> tuple[S
         reader: the reader of the source.
         under: the key, in any case, of the map that holds the sections, as in a config file; "" for
             the file itself.
+        parse: `read_first`, or what remembers its answers.
 
     Returns:
         All of `SECTIONS`, each broken if the file does not parse, and a section without rules for
         each key that may be a mistyped one, and for a part that is not read.
     """
     try:
-        first = read_first(decoded(content))
+        first = parse(decoded(content), 1)
         fields = _map(first.node)
         if under:
             fields = _map(value_of(fields, under))
@@ -41,7 +57,10 @@ def read_file(content: bytes, reader: SectionReader, under: str = "") -> tuple[S
 
 
 def read_data(
-    data: Mapping[str, str], reader: SectionReader, lines: Mapping[str, int] | None = None
+    data: Mapping[str, str],
+    reader: SectionReader,
+    lines: Mapping[str, int] | None = None,
+    parse: Parse = read_first,
 ) -> tuple[Section, ...]:
     """Read the `data` of the ConfigMap aws-auth, in which each section is a text of its own.
 
@@ -51,13 +70,14 @@ def read_data(
         data: the texts.
         reader: the reader of the source.
         lines: by key, the line of a manifest on which the text begins.
+        parse: as in `read_file`.
 
     Returns:
         As `read_file`, but a section that does not parse is broken by itself.
     """
     begins = lines or {}
     fields = Fields(0, {key: Text(begins.get(key, 0), value) for key, value in data.items()})
-    return tuple(_sections(fields, replace(reader, literal_arns=True), _BY_KEY, texts=True))
+    return tuple(_sections(fields, replace(reader, literal_arns=True), _BY_KEY, parse))
 
 
 def decoded(content: bytes) -> str:
@@ -83,8 +103,9 @@ def _map(node: Node | None) -> Fields:
 
 
 def _sections(
-    fields: Fields, reader: SectionReader, known: Mapping[str, str], *, texts: bool = False
+    fields: Fields, reader: SectionReader, known: Mapping[str, str], parse: Parse | None = None
 ) -> Iterator[Section]:
+    """Read the sections; with `parse`, each is a text."""
     found: dict[str, list[Node]] = {name: [] for name in SECTIONS}
     unknown: list[tuple[str, Node]] = []
     for key, node in fields.values.items():
@@ -101,17 +122,17 @@ def _sections(
         if len(nodes) > 1:
             again = DocumentError("it stands here twice; merge the two", nodes[-1].line)
             yield reader.broken(name, again, Code.DUPLICATE_KEY)
-        elif nodes and texts:
-            yield _section_of_text(name, nodes[0], reader)
+        elif nodes and parse:
+            yield _section_of_text(name, nodes[0], reader, parse)
         else:
             yield reader.section(name, nodes[0] if nodes else None)
 
 
-def _section_of_text(name: str, node: Node, reader: SectionReader) -> Section:
+def _section_of_text(name: str, node: Node, reader: SectionReader, parse: Parse) -> Section:
     if not isinstance(node, Text) or is_empty(node):
         return reader.section(name, node)
     try:
-        first = read_first(node.value or "", node.line or 1)
+        first = parse(node.value or "", node.line or 1)
     except DocumentError as error:
         return reader.broken(name, error)
     section = reader.section(name, first.node)

@@ -69,7 +69,7 @@ def _measured(name: str, arguments: argparse.Namespace) -> str:
     if name == CORPUS:
         return sections.corpus_section(_again(name, arguments))
     if name in PARTS:
-        return sections.part_section(name, _again(name, arguments))
+        return sections.part_section(name, arguments.baseline, _again(name, arguments))
     scenario = next(each for each in SCENARIOS if each.name == name)
     sized = _sized(scenario, arguments)
     return sections.server_section(

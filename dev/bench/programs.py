@@ -66,3 +66,12 @@ def earlier_command(commit: str) -> Command:
     """Return our own `token` as it was at a commit. Raises installs.InstallError."""
     name = f"ours at {installs.commit_of(commit)}"
     return Command(name, (str(installs.install(commit) / _NAME), *_TOKEN))
+
+
+def administrators_commands(commit: str) -> dict[str, str]:
+    """Return our command with all verbs, installed here and as it was at a commit.
+
+    Raises installs.InstallError.
+    """
+    earlier = installs.install(commit, extra="server") / _NAME
+    return {"ours": str(_BIN / _NAME), f"ours at {installs.commit_of(commit)}": str(earlier)}

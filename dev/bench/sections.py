@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from dev import installs
 from dev.aws_double import AwsDouble
 from dev.aws_double.trust import Role
-from dev.bench import corpus, mappings, nodes, programs, report, startup, tables
+from dev.bench import corpus, mappings, nodes, programs, report, startup, tables, verbs
 from dev.bench.double import sts_double
 from dev.bench.machine import this_machine
 from dev.bench.progress import progress
@@ -122,10 +122,16 @@ def corpus_section(command: str) -> str:
     return _section(corpus.TITLE, corpus.ABOUT, command, [corpus.results(programs.servers())])
 
 
-def part_section(name: str, command: str) -> str:
-    """Measure one of `PARTS`. Raises GoBuildError."""
+def part_section(name: str, baseline: str, command: str) -> str:
+    """Measure one of `PARTS`; `baseline` is the commit of our earlier build.
+
+    Raises GoBuildError, StartupError and InstallError.
+    """
     part = PARTS[name]
-    return _section(part.TITLE, part.ABOUT, command, [part.results()])
+    parts = [part.results()]
+    if part is mappings:
+        parts.append(verbs.results(baseline))
+    return _section(part.TITLE, part.ABOUT, command, parts)
 
 
 def _section(title: str, about: str, command: str, parts: Sequence[str]) -> str:

@@ -350,7 +350,7 @@ class TestConflicts:
         chosen = Chosen(["ours"])
 
         def change(document: Document) -> Document:
-            (located,) = chosen.find(document.entries())
+            (located,) = chosen.find(document)
             groups = list(located.entry.fields["groups"])
             return document.edited(updates=[(located, {"groups": [*groups, "ours"]})])
 
@@ -400,7 +400,7 @@ class TestConflicts:
         with pytest.raises(EditError, match="another entry now"):
             edit(
                 ObjectsStore(cluster),
-                lambda document: document.edited(removals=chosen.find(document.entries())),
+                lambda document: document.edited(removals=chosen.find(document)),
                 "remove",
                 Manner(yes=True),
             )

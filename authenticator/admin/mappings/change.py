@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -107,7 +108,7 @@ def _update(
     chosen = Chosen([entry])
 
     def change(document: Document) -> Document:
-        (located,) = chosen.find(document.entries())
+        (located,) = chosen.find(document, applying_at=time.time())
         regrouped = _regrouped(located, add_group, remove_group)
         return document.edited(updates=[(located, {**new, **regrouped})])
 
@@ -123,7 +124,7 @@ def _remove(where: Where, *, entry: tuple[str, ...], manner: Manner) -> int:
     chosen = Chosen(entry)
 
     def change(document: Document) -> Document:
-        return document.edited(removals=chosen.find(document.entries()))
+        return document.edited(removals=chosen.find(document))
 
     words = f"remove {', '.join(entry)}"
     return edit(where.store(), change, words, manner)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -62,7 +63,7 @@ def applying(wanted: Conversion, *, prune: bool) -> Callable[[Document], Documen
     told: set[str] = set()
 
     def change(document: Document) -> Document:
-        after = applied(document, wanted.entries, prune=prune)
+        after = applied(document, wanted.entries, prune=prune, now=time.time())
         for line in unpruned(after, wanted.empty) if prune else ():
             if line not in told:
                 warn(line)

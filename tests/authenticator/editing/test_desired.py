@@ -17,6 +17,7 @@ def role(name: str, **fields: Value) -> MappingEntry:
     )
 
 
+NOW = 1_700_000_000.0
 USER = MappingEntry("mapUsers", {"userarn": "arn:aws:iam::111122223333:user/b", "username": "b"})
 BEFORE = AwsAuth({}).edited(additions=[role("a", groups=["x"]), role("b"), USER])
 
@@ -26,7 +27,7 @@ def entries(document: AwsAuth) -> list[MappingEntry]:
 
 
 def test_what_is_wanted_is_there_and_all_else_stays() -> None:
-    after = applied(BEFORE, [role("b", groups=["y"]), role("c")], prune=False)
+    after = applied(BEFORE, [role("b", groups=["y"]), role("c")], prune=False, now=NOW)
     assert [located.entry for located in after.entries()] == [
         role("a", groups=["x"]),
         role("b", groups=["y"]),
@@ -37,40 +38,40 @@ def test_what_is_wanted_is_there_and_all_else_stays() -> None:
 
 def test_twice_is_as_good_as_once() -> None:
     wanted = [role("b", groups=["y"]), role("c")]
-    once = applied(BEFORE, wanted, prune=True)
-    assert applied(once, wanted, prune=True) == once
+    once = applied(BEFORE, wanted, prune=True, now=NOW)
+    assert applied(once, wanted, prune=True, now=NOW) == once
 
 
 def test_what_is_there_is_not_touched() -> None:
-    assert applied(BEFORE, [role("A", username="a", groups=["x"])], prune=False) is BEFORE
+    assert applied(BEFORE, [role("A", username="a", groups=["x"])], prune=False, now=NOW) is BEFORE
 
 
 def test_fields_that_are_not_wanted_go_and_unknown_ones_stay() -> None:
     text = "- rolearn: arn:aws:iam::111122223333:role/a # why\n  groups: [x]\n  owner: me\n"
     wanted = MappingEntry("mapRoles", {"rolearn": "arn:aws:iam::111122223333:role/a"})
-    after = applied(AwsAuth({"mapRoles": text}), [wanted], prune=False)
+    after = applied(AwsAuth({"mapRoles": text}), [wanted], prune=False, now=NOW)
     assert after.texts == {"mapRoles": text.replace("  groups: [x]\n", "")}
 
 
 def test_pruning_takes_only_from_sections_that_are_spoken_of() -> None:
-    after = applied(BEFORE, [role("b")], prune=True)
+    after = applied(BEFORE, [role("b")], prune=True, now=NOW)
     assert [located.entry for located in after.entries()] == [role("b"), USER]
 
 
 def test_nothing_wanted_prunes_nothing() -> None:
-    assert applied(BEFORE, [], prune=True) is BEFORE
+    assert applied(BEFORE, [], prune=True, now=NOW) is BEFORE
 
 
 class TestRecreatedPrincipals:
     def test_an_id_is_added_to_the_entry_that_has_none(self) -> None:
-        after = applied(BEFORE, [role("b", userid="AROAONE")], prune=False)
+        after = applied(BEFORE, [role("b", userid="AROAONE")], prune=False, now=NOW)
         assert [located.entry for located in after.entries()][1] == role("b", userid="AROAONE")
 
     def test_each_keeps_its_entry(self) -> None:
         wanted = [role("b", userid="AROAONE"), role("b", userid="AROATWO", groups=["n"])]
-        once = applied(BEFORE, wanted, prune=True)
+        once = applied(BEFORE, wanted, prune=True, now=NOW)
         assert [located.entry for located in once.entries()][:2] == wanted
-        assert applied(once, wanted, prune=True) == once
+        assert applied(once, wanted, prune=True, now=NOW) == once
 
 
 @pytest.mark.parametrize(
@@ -78,10 +79,12 @@ class TestRecreatedPrincipals:
     [
         pytest.param(BEFORE, [role("c"), role("C")], "wanted twice", id="twice in the file"),
         pytest.param(
-            AwsAuth({}).edited(additions=[role("a"), role("a")]),
+            AwsAuth({}).edited(
+                additions=[role("a", userid="AROAONE"), role("a", userid="AROATWO")]
+            ),
             [role("a", groups=["y"])],
             r"mapRoles\[0\], mapRoles\[1\]",
-            id="twice in the document",
+            id="two recreations in the document",
         ),
     ],
 )
@@ -89,7 +92,43 @@ def test_what_is_ambiguous_is_refused(
     document: AwsAuth, wanted: list[MappingEntry], reason: str
 ) -> None:
     with pytest.raises(EditError, match=reason):
-        applied(document, wanted, prune=False)
+        applied(document, wanted, prune=False, now=NOW)
+
+
+class TestDuplicates:
+    """Of equal entries of a section the later one applies, and it is that one which is changed."""
+
+    def test_the_one_that_applies_is_changed(self) -> None:
+        document = AwsAuth({}).edited(additions=[role("a"), role("b"), role("A"), role("c")])
+        after = applied(document, [role("a", groups=["y"])], prune=False, now=NOW)
+        assert entries(after) == [
+            role("a"),
+            role("b"),
+            role("A", username="a", groups=["y"]),
+            role("c"),
+        ]
+
+    def test_one_that_has_expired_does_not_apply(self) -> None:
+        ended = role("a", expires="2020-01-01T00:00:00Z")
+        document = AwsAuth({}).edited(additions=[role("a"), ended])
+        after = applied(document, [role("a", groups=["y"])], prune=False, now=NOW)
+        assert entries(after) == [role("a", groups=["y"]), ended]
+
+    def test_one_that_the_server_leaves_out_does_not_apply(self) -> None:
+        wrong = role("a", groups=["{{Unknown}}"])
+        document = AwsAuth({}).edited(additions=[role("a"), wrong])
+        after = applied(document, [role("a", groups=["y"])], prune=False, now=NOW)
+        assert entries(after) == [role("a", groups=["y"]), wrong]
+
+    def test_an_arn_without_its_path_applies_before_one_with_it(self) -> None:
+        document = AwsAuth({}).edited(additions=[role("b"), role("team/b")])
+        after = applied(document, [role("b", groups=["y"])], prune=False, now=NOW)
+        assert entries(after) == [role("b", groups=["y"]), role("team/b")]
+
+    def test_twice_is_as_good_as_once(self) -> None:
+        document = AwsAuth({}).edited(additions=[role("a"), role("a")])
+        once = applied(document, [role("a", groups=["y"])], prune=True, now=NOW)
+        assert applied(once, [role("a", groups=["y"])], prune=True, now=NOW) is once
 
 
 def test_adding_what_is_there_is_refused() -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from typing import Any
 
 import pytest
+import yaml
 
 from authenticator.editing.documents import AwsAuth, Document, MappingFile
 from authenticator.editing.edits import EditError
 from authenticator.editing.entry import MappingEntry
 from authenticator.editing.objects import IdentityMappings
+from authenticator.editing.parsed import _parsed
 from authenticator.editing.principals import Chosen, identity, matching, one, principal
 
 DEV = "arn:aws:iam::111122223333:role/team/Dev"
@@ -116,6 +120,35 @@ class TestAwsAuth:
         assert document.edited(removals=document.entries()[2:3]).texts["mapRoles"].count("- ") == 3
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(AwsAuth({"mapRoles": "- rolearn: x\n", "mapUsers": ""}), id="aws-auth"),
+        pytest.param(MappingFile("m.yaml", "server:\n  mapRoles: []\n"), id="a config file"),
+    ],
+)
+def test_however_often_a_text_is_asked_it_is_parsed_once_and_laid_out_once(
+    document: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    texts: Counter[str] = Counter()
+    parse = yaml.parse
+
+    def counting(text: str, Loader: Any) -> Any:  # noqa: N803 (PyYAML's name)
+        texts[text] += 1
+        return parse(text, Loader=Loader)
+
+    monkeypatch.setattr(yaml, "parse", counting)
+    _parsed.cache_clear()
+    document.sections()
+    after = document.edited(additions=[ROLE, USER])
+    for each in (document, after):
+        each.sections()
+        each.entries()
+    before = set(document.texts.values())
+    assert all(count <= 1 + (text in before) for text, count in texts.items())
+    assert set(after.texts.values()) <= set(texts)
+
+
 class TestObjects:
     def test_a_name_that_is_taken_gets_a_number(self) -> None:
         document = IdentityMappings({}).edited(additions=[ROLE])
@@ -160,12 +193,19 @@ class TestPrincipals:
         with pytest.raises(EditError, match=r"mapRoles\[0\], mapRoles\[1\]"):
             one(entries, DEV)
 
+    def test_of_several_the_one_that_applies_is_found_if_that_is_asked(self) -> None:
+        document = AwsAuth({}).edited(additions=[ROLE, USER, ROLE])
+        (found,) = Chosen([DEV]).find(document, applying_at=0.0)
+        assert found.id == "mapRoles[1]"
+        with pytest.raises(EditError, match=r"mapRoles\[0\], mapRoles\[1\].*another one applies"):
+            Chosen([DEV]).find(document)
+
     def test_a_place_that_another_entry_has_taken_is_not_edited(self) -> None:
         document = AwsAuth({}).edited(additions=[ROLE, SSO])
         chosen = Chosen(["mapRoles[0]"])
-        chosen.find(document.entries())
+        chosen.find(document)
         with pytest.raises(EditError, match="another entry now"):
-            chosen.find(document.edited(removals=document.entries()[:1]).entries())
+            chosen.find(document.edited(removals=document.entries()[:1]))
 
     def test_a_name_for_people(self) -> None:
         assert [principal(e) for e in (ROLE, USER, ACCOUNT, SSO)] == [

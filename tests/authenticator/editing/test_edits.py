@@ -400,6 +400,27 @@ class TestAliases:
         ]
 
 
+class TestTextAfterTheFirstDocument:
+    """The server does not read it, and an edit leaves it as it is."""
+
+    @pytest.mark.parametrize(
+        ("before", "after"),
+        [
+            pytest.param("- a\n---\n", "- a\n- x\n---\n", id="a mark"),
+            pytest.param("- a\n---\n- b\n", "- a\n- x\n---\n- b\n", id="a document"),
+            pytest.param("- a\n...\n# end\n", "- a\n- x\n...\n# end\n", id="an end mark"),
+            pytest.param("---\n---\n- b\n", "---\n- x\n---\n- b\n", id="an empty first one"),
+            pytest.param("[a]\n---\n- [\n", '[a, "x"]\n---\n- [\n', id="one that does not parse"),
+        ],
+    )
+    def test_it_stays(self, before: str, after: str) -> None:
+        assert append(before, (), ["x"]) == after
+
+    def test_a_section_is_added_before_it(self) -> None:
+        text = "a: 1\n---\nb: 2\n"
+        assert append(text, ["mapRoles"], ["x"]) == "a: 1\nmapRoles:\n  - x\n---\nb: 2\n"
+
+
 class TestRefusals:
     @pytest.mark.parametrize(
         "text",
@@ -412,9 +433,6 @@ class TestRefusals:
     def test_what_the_server_cannot_read_is_not_edited(self, text: str) -> None:
         with pytest.raises(EditError, match="does not parse"):
             append(text, (), ["x"])
-
-    def test_an_entry_is_added_to_the_document_that_the_server_reads(self) -> None:
-        assert append("- a\n---\n- b\n", (), ["x"]) == "- a\n- x\n---\n- b\n"
 
     def test_an_entry_with_a_key_twice_is_not_changed(self) -> None:
         with pytest.raises(EditError, match="a key twice"):
