@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from authenticator.access.names import (
     Names,
@@ -13,7 +13,7 @@ from authenticator.access.names import (
     parts_of_selector,
 )
 from authenticator.aws.arns import PrincipalArn, PrincipalKind
-from authenticator.mapping.precedence import hiding, in_order, of_accounts
+from authenticator.mapping.precedence import behind_accounts, hiding, in_order, of_accounts
 from authenticator.mapping.problems import Origin, Problem
 from authenticator.mapping.rules import Match, Rule
 from authenticator.mapping.sections import Section
@@ -73,24 +73,33 @@ class Entrants:
         principals: in the order in which the server asks them.
         idle: the entries that have expired, or come after another for the same principal.
         refused: why other entries are not in force.
+        behind: by account id, the sources that the mapping of the account comes before.
     """
 
     principals: tuple[Principal, ...]
     idle: tuple[Origin, ...] = ()
     refused: tuple[Problem, ...] = ()
+    behind: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
     def of(self, arn: PrincipalArn) -> tuple[Principal, ...]:
         """The mappings that may apply to a caller, the likeliest first.
 
-        The first without condition (unique id, end) applies if none before it does, so that those
-        after it never do.
+        The first without an end applies if none before it does, so that those after it never do. One
+        with a unique id refuses whoever has another, unless a further one has theirs.
         """
         found: list[Principal] = []
+        pinned: Principal | None = None
+        behind = self.behind.get(arn.account_id, ())
         for principal in self.principals:
-            if principal.includes(arn):
-                found.append(principal.narrowed(arn))
-                if not principal.user_id and principal.expires is None:
-                    break
+            if not principal.includes(arn) or principal.origin.source in behind:
+                continue
+            if pinned and not (principal.user_id and principal.arn == pinned.arn):
+                continue
+            found.append(principal.narrowed(arn))
+            if principal.user_id and principal.expires is None:
+                pinned = principal
+            elif principal.expires is None:
+                break
         return tuple(found)
 
 
@@ -111,7 +120,8 @@ def entrants(sections: Sequence[Section], now: float) -> Entrants:
     )
     accounts = of_accounts(found for section in sections for found in section.accounts)
     whole = (_of_account(account_id, match) for account_id, match in accounts.items())
-    return Entrants((*map(_of_rule, in_force), *whole), idle, refused)
+    principals = (*map(_of_rule, in_force), *whole)
+    return Entrants(principals, idle, refused, behind_accounts(sections))
 
 
 def _of_rule(rule: Rule) -> Principal:

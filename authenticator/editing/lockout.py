@@ -18,7 +18,6 @@ from itertools import islice
 from authenticator.aws.arns import CallerIdentity, PrincipalArn, PrincipalKind
 from authenticator.editing.editor import Editor
 from authenticator.errors import UnknownUser
-from authenticator.mapping.precedence import of_accounts
 from authenticator.mapping.rules import MASTERS, Rule
 from authenticator.mapping.ruleset import RuleSet
 from authenticator.mapping.sections import Section
@@ -106,15 +105,9 @@ class _InForce:
 
     def __init__(self, sections: Iterable[Section], elsewhere: Elsewhere) -> None:
         chain = [*elsewhere.earlier, *sections, *elsewhere.later]
-        tiers = [
-            elsewhere.administrators,
-            [rule for section in chain for rule in section.rules],
-            [rule for section in elsewhere.break_glass for rule in section.rules],
-        ]
-        everywhere = (*chain, *elsewhere.break_glass)
-        accounts = of_accounts(found for section in everywhere for found in section.accounts)
-        self.rules = [rule for tier in tiers for rule in tier]
-        self._rule_set = RuleSet(tiers, accounts)
+        listed = (rule for part in (*chain, *elsewhere.break_glass) for rule in part.rules)
+        self.rules = [*elsewhere.administrators, *listed]
+        self._rule_set = RuleSet.of(elsewhere.administrators, chain, elsewhere.break_glass)
 
     def granted(self, identity: CallerIdentity, now: float) -> _Granted | None:
         """Whom `identity` would become if they logged in; None if they could not."""

@@ -6,8 +6,9 @@
     patterns, those with more literal characters first
     among equal ones: the order of sources and sections, and in a section the last entry first
 
-Bootstrap administrators come before all of this, the break-glass file after it and mapped accounts
-last (`authenticator.mapping.ruleset`).
+A mapped account comes after the entries of its own source and of those before it, and before those
+of later sources. Bootstrap administrators come before all of this, and the break-glass file after
+it (`authenticator.mapping.ruleset`).
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from authenticator.mapping.rules import Match, Rule
+from authenticator.mapping.sections import Section
 from authenticator.mapping.selectors import Selector
 
 
@@ -37,14 +39,14 @@ def ranked(rules: Iterable[Rule]) -> list[tuple[Rank, Rule]]:
     """Sort the rules of one tier into the order in which they are asked.
 
     Args:
-        rules: in the order of sources, sections and entries.
+        rules: in the order of sources and sections.
     """
     sections: dict[tuple[str, str], int] = {}
     found: list[tuple[Rank, Rule]] = []
-    for number, rule in enumerate(rules):
+    for rule in rules:
         origin = rule.match.origin
         section = sections.setdefault((origin.source, origin.section), len(sections))
-        found.append((Rank(*_specificity(rule), section, -number), rule))
+        found.append((Rank(*_specificity(rule), section, -origin.index), rule))
     found.sort(key=_rank)
     return found
 
@@ -57,7 +59,9 @@ def _specificity(rule: Rule) -> tuple[int, int]:
     selector = rule.selector
     if selector is None or not selector.is_pattern:
         return (0 if rule.to_the_letter else 2), 0
-    return (1, 0) if selector.permission_set else (3, -selector.literal)
+    if selector.permission_set:
+        return (1, 0) if rule.to_the_letter else (2, 1)
+    return 3, -selector.literal
 
 
 def callers(rule: Rule) -> Hashable:
@@ -74,17 +78,20 @@ def rights(rule: Rule) -> Hashable:
 def hiding(asked: Iterable[Rule]) -> Iterator[Rule | None]:
     """Give for each entry the one that always comes before it; None if it can apply.
 
-    An entry that ends, or is for one recreation of a principal, leaves room for another.
+    An entry that ends leaves room for another, and one that is pinned to a unique id for one with
+    another pin: it refuses all other callers.
 
     Args:
         asked: the rules in the order in which they are asked.
     """
-    first: dict[tuple[Hashable, str], Rule] = {}
+    first: dict[Hashable, dict[str, Rule]] = {}
     for rule in asked:
-        names = callers(rule)
-        winner = first.get((names, "")) or first.get((names, rule.user_id))
+        earlier = first.setdefault(callers(rule), {})
+        winner = earlier.get("") or earlier.get(rule.user_id)
+        if winner is None and not rule.user_id:
+            winner = next(iter(earlier.values()), None)
         if winner is None and rule.expires is None:
-            first[names, rule.user_id] = rule
+            earlier[rule.user_id] = rule
         yield winner
 
 
@@ -124,6 +131,26 @@ def meet(one: Selector, other: Selector) -> bool:
     short_head, long_head = sorted((one.head, other.head), key=len)
     short_tail, long_tail = sorted((one.tail, other.tail), key=len)
     return long_head.startswith(short_head) and long_tail.endswith(short_tail)
+
+
+def behind_accounts(chain: Iterable[Section]) -> dict[str, frozenset[str]]:
+    """By account id, the sources whose entries do not apply, since an earlier one maps the account.
+
+    Args:
+        chain: the sections of all sources, in the order of the sources.
+    """
+    order: dict[str, int] = {}
+    accounts: dict[str, str] = {}
+    for section in chain:
+        for match in (*(rule.match for rule in section.rules), *(m for _, m in section.accounts)):
+            order.setdefault(match.origin.source, len(order))
+        for account_id, match in section.accounts:
+            accounts.setdefault(account_id, match.origin.source)
+    behind = {
+        source: frozenset(name for name, number in order.items() if number > order[source])
+        for source in set(accounts.values())
+    }
+    return {account_id: behind[source] for account_id, source in accounts.items()}
 
 
 def of_accounts(accounts: Iterable[tuple[str, Match]]) -> dict[str, Match]:

@@ -1,7 +1,7 @@
 """All mappings in force at one moment, and which of them applies to a caller.
 
 The order is that of `authenticator.mapping.precedence`, in each tier (bootstrap, sources,
-break-glass) by itself. An account mapping applies last of all.
+break-glass) by itself.
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from authenticator.aws.arns import CallerIdentity
-from authenticator.mapping.precedence import Rank, callers, ranked
+from authenticator.mapping.precedence import Rank, behind_accounts, callers, of_accounts, ranked
 from authenticator.mapping.rules import Match, Rule
+from authenticator.mapping.sections import Section
 
 _Ranked = list[tuple[Rank, Rule]]
 # Told of each rule that is asked, and why it does not apply; "" for the one that does.
@@ -64,26 +65,56 @@ def _rank(pair: tuple[Rank, Rule]) -> Rank:
 class RuleSet:
     """An immutable set of rules; safe to share between threads and cheap to keep."""
 
-    __slots__ = ("_accounts", "_tiers", "size")
+    __slots__ = ("_accounts", "_behind", "_tiers", "size")
 
     def __init__(
-        self, tiers: Sequence[Sequence[Rule]] = (), accounts: Mapping[str, Match] | None = None
+        self,
+        tiers: Sequence[Sequence[Rule]] = (),
+        accounts: Mapping[str, Match] | None = None,
+        behind: Mapping[str, frozenset[str]] | None = None,
     ) -> None:
         """Index the rules.
 
         Args:
             tiers: the rules, each tier before the next, each in the order of sources and entries.
             accounts: by account id, what maps a caller whom no rule maps.
+            behind: by account id, the sources whose rules its mapping comes before.
         """
         self._tiers = tuple(_Tier.build(rules) for rules in tiers)
         self._accounts = dict(accounts or {})
+        self._behind = dict(behind or {})
         self.size = sum(len(rules) for rules in tiers) + len(self._accounts)
+
+    @classmethod
+    def of(
+        cls,
+        administrators: Sequence[Rule],
+        chain: Sequence[Section],
+        break_glass: Sequence[Section],
+    ) -> RuleSet:
+        """The rules in force of all sources.
+
+        Args:
+            administrators: the bootstrap administrators.
+            chain: the sections of the sources, in the order of `backendMode`.
+            break_glass: the sections of the break-glass file.
+        """
+        tiers = [
+            [rule for section in part for rule in section.rules] for part in (chain, break_glass)
+        ]
+        accounts = of_accounts(
+            found for section in (*chain, *break_glass) for found in section.accounts
+        )
+        return cls((administrators, *tiers), accounts, behind_accounts(chain))
 
     def candidates(self, identity: CallerIdentity) -> Iterator[Rule]:
         """The rules that may apply to `identity`, in the order in which they are asked."""
         key = identity.canonical_arn.lower()
+        behind = self._behind.get(identity.arn.account_id, ())
         for tier in self._tiers:
-            yield from tier.candidates(key, identity.principal_id)
+            for rule in tier.candidates(key, identity.principal_id):
+                if rule.match.origin.source not in behind:
+                    yield rule
 
     def __iter__(self) -> Iterator[Rule]:
         """All rules, tier by tier and otherwise in no order. Account mappings are none."""
@@ -102,7 +133,7 @@ class RuleSet:
         """The mapping that applies to `identity`, or None.
 
         The most specific entry decides. One that is pinned to another unique id refuses the caller,
-        unless a further entry names the same principal: nothing wider is asked.
+        unless a further entry is pinned to theirs: nothing wider is asked.
 
         Args:
             identity: the caller, proven by STS.
@@ -111,7 +142,7 @@ class RuleSet:
         """
         pinned: Hashable = None
         for rule in self.candidates(identity):
-            if pinned is not None and callers(rule) != pinned:
+            if pinned is not None and not (rule.user_id and callers(rule) == pinned):
                 continue
             refusal = rule.refusal(identity, now)
             if tried is not None:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from authenticator.mapping.overlaps import overlaps
-from authenticator.mapping.precedence import of_accounts
 from authenticator.mapping.problems import Code, Problem
 from authenticator.mapping.rules import Rule
 from authenticator.mapping.ruleset import RuleSet
@@ -141,16 +140,17 @@ class MappingStore:
         return StoreStatus(states, self._rules.size, self._overlaps, waiting)
 
     def _combined(self) -> RuleSet:
-        chain = [self._states[source] for source in self._chain]
-        last = [self._states[source] for source in self._last]
-        accounts = of_accounts(found for state in (*chain, *last) for found in state.accounts)
-        tiers = [[rule for state in states for rule in state.rules] for states in (chain, last)]
-        before, self._overlaps = self._overlaps, overlaps(tiers[0])
+        chain, last = (
+            [section for source in sources for section in self._states[source].sections]
+            for sources in (self._chain, self._last)
+        )
+        rules = [rule for section in chain for rule in section.rules]
+        before, self._overlaps = self._overlaps, overlaps(rules)
         for overlap in self._overlaps:
             if overlap not in before:
                 conflict = overlap.code is Code.CONFLICTING_ENTRY
                 _LOG.log(logging.WARNING if conflict else logging.INFO, "%s", overlap)
-        return RuleSet((self._administrators, *tiers), accounts)
+        return RuleSet.of(self._administrators, chain, last)
 
 
 def _log_difference(old: SourceState, new: SourceState) -> None:

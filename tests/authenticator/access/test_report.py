@@ -167,7 +167,7 @@ def test_only_mappings_that_may_apply_are_given_for_an_arn() -> None:
     )
     made = report([], mappings)
     found = [principal.username.text for principal, _ in made.of(PrincipalArn.parse(DEV + "x"))]
-    assert found == ["pinned", "plain"]
+    assert found == ["pinned"]
     (account,) = made.of(PrincipalArn.parse("arn:aws:iam::111122223333:user/bob"))
     assert account[0].kind == "account"
 

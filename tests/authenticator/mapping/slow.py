@@ -73,7 +73,7 @@ def find(
         ]
         for _, _, place in sorted(fitting):
             entry = tier[-place]
-            if pinned and entry.short.lower() != pinned:
+            if pinned and not (entry.user_id and entry.short.lower() == pinned):
                 continue
             if entry.user_id in ("", user_id):
                 return f"{number}-{-place}"

@@ -42,7 +42,7 @@ EXPECTED = {
     "the same pattern": (["a*", "a*"], ["[0] never applies, since [1]", "[1] wins over [0]"]),
     "two pins": (["a!userid=AROAONE", "a!userid=AROATWO"], []),
     "the same pin": (["a!userid=AROAONE", "a!userid=AROAONE"], ["[0] never applies, since [1]"]),
-    "pinned after any": (["a", "a!userid=AROAONE"], []),
+    "pinned after any": (["a", "a!userid=AROAONE"], ["[0] never applies, since [1]"]),
     "pinned before any": (["a!userid=AROAONE", "a"], ["[0] never applies, since [1]"]),
     "the last one ends": (["a", "a!expires=2030-01-01T00:00:00Z"], []),
     "a path above the ARN to the letter": (["x/a", "a"], ["[0] never applies, since [1]"]),

@@ -16,7 +16,7 @@ from authenticator.mapping.guards import Guard
 from authenticator.mapping.problems import Origin
 from authenticator.mapping.rules import Rule, administrator
 from authenticator.mapping.ruleset import RuleSet
-from authenticator.mapping.sections import SectionReader
+from authenticator.mapping.sections import Section, SectionReader
 from tests.authenticator.mapping.callers import ROLE_ID, caller, role, user
 from tests.authenticator.mapping.slow import Entry, find
 
@@ -69,9 +69,13 @@ ORDER = {
         [entry("Dev1", "a", userid="AROAOTHER"), entry("D*", "b")],
         None,
     ),
-    "another's userid leaves entries for the same ARN": (
-        [entry("Dev1", "a"), entry("D*", "b"), entry("Dev1", "c", userid="AROAOTHER")],
+    "another's userid leaves the entry with the caller's": (
+        [entry("Dev1", "a", userid=ROLE_ID), entry("Dev1", "b", userid="AROAOTHER")],
         "a",
+    ),
+    "another's userid refuses though an entry above it is open": (
+        [entry("Dev1", "a"), entry("Dev1", "b", userid="AROAOTHER")],
+        None,
     ),
     "another's userid that has expired counts as absent": (
         [entry("Dev1", "a", userid="AROAOTHER", expires=BEFORE), entry("D*", "b")],
@@ -199,6 +203,23 @@ def test_accounts_come_last() -> None:
     assert winner(ruleset, role("Dev")) == "a"
     assert winner(ruleset, role("Ops")) == ROLES + "Ops"
     assert winner(ruleset, role("Ops", account="999922223333")) is None
+
+
+def test_an_account_comes_before_the_entries_of_later_sources() -> None:
+    """The reference asks each source for its accounts as well before it asks the next source."""
+
+    def of(source: str, *entries: dict[str, Any], accounts: str = "[]") -> list[Section]:
+        data = {"mapRoles": json.dumps(entries), "mapAccounts": accounts}
+        return list(read_data(data, SectionReader(source, Guard())))
+
+    first = of("One", entry("Ops", "ops"), accounts="['111122223333']")
+    second = of("Two", entry("Dev", "dev"), entry("Ops", "no"))
+    glass = of("BreakGlass", entry("Glass", "glass"))
+    ruleset = RuleSet.of((), [*first, *second], glass)
+    assert winner(ruleset, role("Dev")) == ROLES + "Dev"
+    assert winner(ruleset, role("Ops")) == "ops"
+    assert winner(ruleset, role("Glass")) == "glass"
+    assert winner(RuleSet.of((), [*second, *first], ()), role("Dev")) == "dev"
 
 
 def test_a_user_id_alone_names_its_principal() -> None:
