@@ -84,8 +84,8 @@ class Entrants:
     def of(self, arn: PrincipalArn) -> tuple[Principal, ...]:
         """The mappings that may apply to a caller, the likeliest first.
 
-        The first without an end applies if none before it does, so that those after it never do. One
-        with a unique id refuses whoever has another, unless a further one has theirs.
+        The first without an end applies if none before it does, so that those after it never do.
+        One with a unique id refuses callers with another, unless a further one has theirs.
         """
         found: list[Principal] = []
         pinned: Principal | None = None
