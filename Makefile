@@ -2,10 +2,13 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+# Two workers, whatever the number of cores: each starts control planes of its own. A file's tests
+# stay on one worker, so that its fixtures are set up once.
+PYTEST_WORKERS ?= --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 SOURCES := $(shell find authenticator client scripts -type f -not -name '*.pyc' 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo quick pythons test lint bench dist fuzz clean
+.PHONY: help install demo quick pythons programs test nightly lint bench dist fuzz clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,18 +36,25 @@ demo: install ## Log in without an AWS account, edit a mapping, see a refusal an
 	@$(BIN)/python -m dev.demo
 
 quick: install ## Run the tests that need Python and nothing else, in two minutes
-	@$(BIN)/python -m pytest --quiet --quick --numprocesses 2 --dist worksteal
+	@$(BIN)/python -m pytest --quiet --quick $(PYTEST_WORKERS)
 
 pythons: install ## Run the quick tests on the newest supported Python as well
 	@$(BIN)/python -m dev.pythons
 
-test: install ## Run every test, the real Kubernetes API server included
+programs: install
 	@$(BIN)/python -m dev.cluster build
 	@$(BIN)/python -m dev.bench.reference
 	@$(BIN)/python -m dev.oracle
 	@$(BIN)/python -m dev.debian
-	@$(BIN)/python -m pytest
+
+test: programs ## Run every test, the real Kubernetes API server included
+	@$(BIN)/python -m pytest $(PYTEST_WORKERS) --durations=20
 	@$(BIN)/python -m dev.pythons
+
+nightly: programs ## Run every test with 20 times the examples, tests that take minutes, and fuzz
+	@$(BIN)/python -m pytest $(PYTEST_WORKERS) --durations=20 --nightly --timeout=3600
+	@$(BIN)/python -m dev.fuzz --examples 1000000
+	@$(MAKE) --no-print-directory fuzz
 
 lint: install ## Check style, types, imports, wording and the dependencies
 	@$(BIN)/ruff format --check .

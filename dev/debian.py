@@ -2,8 +2,8 @@
 
     python -m dev.debian
 
-What is there already, from wherever, is left alone. What is missing is installed with apt-get
-where that needs no password; elsewhere the packages are named.
+Programs that are present, from any source, are left alone. Missing ones are installed with apt-get
+where that needs no password; elsewhere an error names the packages.
 """
 
 from __future__ import annotations
@@ -15,16 +15,23 @@ import sys
 import tempfile
 from pathlib import Path
 
-# Each program, and the package that has it.
+# Each program, and the package that has it. A test that needs another program adds it here and has
+# the marker `debian`; programs written in Go are built by dev/gotools instead.
 PROGRAMS = {
     "buildah": "buildah",
     "chromedriver": "chromium-driver",
     "chromium": "chromium",
     "debootstrap": "debootstrap",
+    "fish": "fish",
     "ip": "iproute2",
+    "javac": "default-jdk-headless",
+    "mvn": "maven",
+    "node": "nodejs",
+    "npm": "npm",
     "promtool": "prometheus",
+    "zsh": "zsh",
 }
-# Unpacked beside the project, since installing it would start a server.
+# Unpacked into .cache: installing it would start a server.
 _ONLY_UNPACKED = frozenset({"prometheus"})
 _UNPACKED = Path(__file__).resolve().parents[1] / ".cache" / "debian"
 # Debian keeps some of them where an ordinary user's PATH does not look.

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from client.profiles import NotPlainError, SharedFiles
+from tests.examples import examples
 
 PLAIN = {
     "empty file": "",
@@ -136,7 +137,7 @@ def test_leaves_other_encodings_to_botocore(tmp_path: Path) -> None:
 
 
 @given(TEXTS | st.lists(FRAGMENTS).map("".join))
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 def test_never_reads_otherwise_than_botocore(
     tmp_path_factory: pytest.TempPathFactory, text: str
 ) -> None:

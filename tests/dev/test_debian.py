@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,13 +13,29 @@ from dev import debian
 if TYPE_CHECKING:
     from pathlib import Path
 
+# What each program says of its version: proof that it starts, with all that it needs.
+VERSIONS = {
+    "buildah": "--version",
+    "chromedriver": "--version",
+    "chromium": "--version",
+    "debootstrap": "--version",
+    "fish": "--version",
+    "ip": "-Version",
+    "javac": "-version",
+    "mvn": "--version",
+    "node": "--version",
+    "npm": "--version",
+    "promtool": "--version",
+    "zsh": "--version",
+}
+
 # Notes each call beside itself; "installs" by making the programs, and "downloads" a package.
 APT_GET = """\
 #!/bin/sh
 echo "apt-get $*" >>"{here}/calls"
 [ -z "{error}" ] || {{ echo "{error}" >&2; exit 100; }}
 case "$*" in
-*" install "*) for name in buildah chromium chromedriver debootstrap ip; do
+*" install "*) for name in {installed}; do
     printf '#!/bin/sh\n' >"{here}/$name"; chmod +x "{here}/$name"; done ;;
 *" download "*) : >prometheus.deb ;;
 esac
@@ -50,7 +68,8 @@ def put(path: Path, text: str) -> None:
 
 
 def with_apt(here: Path, error: str = "") -> None:
-    put(here / "apt-get", APT_GET.format(here=here, error=error))
+    installed = " ".join(name for name in debian.PROGRAMS if name != "promtool")
+    put(here / "apt-get", APT_GET.format(here=here, error=error, installed=installed))
     put(here / "dpkg-deb", DPKG_DEB)
 
 
@@ -58,7 +77,7 @@ def test_installs_what_is_missing_and_nothing_the_second_time(here: Path) -> Non
     with_apt(here)
     debian.install()
     first = (here / "calls").read_text()
-    assert "chromium chromium-driver debootstrap iproute2" in first
+    assert "chromium chromium-driver debootstrap default-jdk-headless fish iproute2" in first
     assert debian.find("chromium") == str(here / "chromium")
     debian.install()
     assert (here / "calls").read_text() == first
@@ -94,3 +113,11 @@ def test_a_program_that_is_missing_is_named_with_its_package(here: Path) -> None
     assert not (here / "promtool").exists()
     with pytest.raises(debian.MissingProgramsError, match=r"promtool.*install prometheus"):
         debian.find("promtool")
+
+
+@pytest.mark.debian
+@pytest.mark.parametrize("program", debian.PROGRAMS)
+def test_each_program_starts(program: str) -> None:
+    command = [debian.find(program), VERSIONS[program]]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert re.search(r"\d+\.\d+", shown.stdout + shown.stderr)

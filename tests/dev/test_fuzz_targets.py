@@ -16,6 +16,7 @@ from authenticator.review import Decision
 from authenticator.tokens import presigned
 from dev.fuzz import generate, targets
 from tests.corpus import forge
+from tests.examples import examples
 
 
 @pytest.mark.parametrize("name", targets.TARGETS)
@@ -34,7 +35,7 @@ def test_any_bytes(data: bytes) -> None:
         target(data)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(generate.tokens)
 def test_tokens_that_are_nearly_right(texts: list[str]) -> None:
     for text in texts:

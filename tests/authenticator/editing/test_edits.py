@@ -16,6 +16,7 @@ from authenticator.editing.edits import EditError, edited
 from authenticator.editing.entry import Value
 from authenticator.editing.writing import Item
 from tests.authenticator.editing.written import Document, Entry, documents
+from tests.examples import examples
 
 NEW = {
     "rolearn": "arn:aws:iam::111122223333:role/New",
@@ -23,7 +24,9 @@ NEW = {
     "groups": ["dev", "system:masters"],
 }
 # Documents are drawn in many small steps.
-SLOWLY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SLOWLY = settings(
+    max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 LINE_BREAKS = st.sampled_from(["\n", "\r\n"])
 CHANGES = st.fixed_dictionaries(
     {},

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from authenticator.lint import RULES, Finding, Place, Severity, lint_file
 from authenticator.lint.reports import as_data, as_sarif
+from tests.examples import examples
 
 FINDINGS = lint_file(b"mapRoles:\n- a\n- {rolearn: b, username: c}\n", "my aws-auth.yaml")
 
@@ -129,7 +130,7 @@ _findings = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=30)
+@settings(deadline=None, max_examples=examples(30))
 @given(_findings)
 def test_sarif_is_what_its_schema_allows(findings: list[Finding]) -> None:
     log = json.loads(json.dumps(as_sarif(findings, "1.2.3")))

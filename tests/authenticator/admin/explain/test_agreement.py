@@ -1,4 +1,4 @@
-"""`explain` says what the server does: ten thousand callers, asked of both."""
+"""`explain` says what the server does: four thousand callers, asked of both."""
 
 from __future__ import annotations
 
@@ -28,12 +28,13 @@ from authenticator.verdicts.prover import AsksSts, Prover
 from tests.authenticator.admin.explain import generated
 from tests.authenticator.admin.explain.generated import ACCOUNTS, NOW, Case, name_instance
 from tests.corpus import forge
+from tests.examples import examples
 
 if TYPE_CHECKING:
     from authenticator.admin.explain.sources import InForce
     from authenticator.login import ProvesCallers
 
-BLOCKS = 5
+BLOCKS = examples(2)
 SERVERS = 100
 CALLERS = 20
 SETTINGS = Settings(cluster_id=forge.Signer().cluster_id, scrubbed_accounts=[ACCOUNTS[2]])

@@ -15,6 +15,7 @@ from authenticator.editing.formats.conversion import Options
 from authenticator.mapping.guards import Guard
 from authenticator.mapping.sections import SectionReader
 from tests.authenticator.editing.formats import answers as a
+from tests.examples import examples
 
 OPTIONS = Options(cluster="prod", region="eu-west-1")
 NAMES = [name for name in table.NAMES if name != "terraform"]  # HCL is written only
@@ -63,7 +64,7 @@ def test_an_export_that_is_read_back_answers_the_same_or_nothing(name: str) -> N
     known = table.named(name)
 
     @given(a.some_entries)
-    @settings(a.patient, max_examples=60)
+    @settings(a.patient, max_examples=examples(60))
     def holds(entries: list[MappingEntry]) -> None:
         entries = a.in_document_order(entries)
         before = a.answers(a.ruleset(entries))
@@ -77,7 +78,7 @@ def test_an_export_that_is_read_back_answers_the_same_or_nothing(name: str) -> N
 
 
 @given(st.one_of(a.some_entries, a.some_rivals), a.some_entries)
-@settings(a.patient, max_examples=200)
+@settings(a.patient, max_examples=examples(200))
 def test_what_is_found_equal_answers_alike(
     before: list[MappingEntry], more: list[MappingEntry]
 ) -> None:
