@@ -1,6 +1,8 @@
 """The use case: a bearer token goes in, a decision comes out. No I/O of its own.
 
-    token -> Proof -> Match -> Decision
+    token -> PresignedRequest -> Proof -> Match -> Decision
+
+What has to be waited for is a value in between: a `Question` for STS, or a `Naming` for EC2.
 
 Each step takes what the step before has proven and nothing less. The mappings are taken once, as
 an immutable snapshot, at the moment that STS has answered, so that an edit counts at once.
@@ -9,38 +11,48 @@ an immutable snapshot, at the moment that STS has answered, so that an edit coun
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
 
 from authenticator.aws.arns import CallerIdentity
 from authenticator.errors import UnknownUser
 from authenticator.mapping.rules import Match
 from authenticator.mapping.ruleset import RuleSet, Tried
 from authenticator.review import Decision
+from authenticator.verdicts.prover import Question
 from authenticator.verdicts.verdict import Proof, Source
 
 
 class ProvesCallers(Protocol):
     """Says who signed a token. `authenticator.verdicts.prover.Prover` does."""
 
-    def begin(self, token: str, /) -> Proof | Callable[[], Proof]:
-        """Give the proof if it is at hand, and otherwise what will fetch it; never waits.
+    def recall(self, token: str, /) -> Proof | Question:
+        """Return the proof if it is remembered, and otherwise what to ask. Never waits.
 
         Raises:
             Denied: the token is refused already.
         """
         ...
 
-    def remember_login(self, access_key_id: str, /) -> None:
-        """Take note that the holder of an access key was let in."""
+    async def ask(self, question: Question, /) -> Proof:
+        """Return the proof, asking STS.
+
+        Raises:
+            Denied: STS refused it.
+            Unavailable: it could not be found out now.
+        """
+        ...
+
+    def remember_login(self, identity: CallerIdentity, /) -> None:
+        """Take note that a caller was let in."""
         ...
 
 
 class NamesInstances(Protocol):
     """Finds the private DNS names of EC2 instances."""
 
-    def __call__(self, identity: CallerIdentity, /) -> str:
-        """The private DNS name of the instance that `identity` is a session of; never empty.
+    async def __call__(self, identity: CallerIdentity, /) -> str:
+        """Return the private DNS name of the instance that `identity` is a session of; never empty.
 
         Raises:
             UnknownUser: there is no such instance for this caller.
@@ -49,8 +61,25 @@ class NamesInstances(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """A caller who is proven and mapped, and whose instance EC2 has to name.
+
+    Attributes:
+        proof: who the caller is.
+        match: the mapping that applies.
+    """
+
+    proof: Proof
+    match: Match
+
+
+# What a login waits for.
+Pending: TypeAlias = Question | Naming
+
+
 class Login:
-    """Decides reviews. Safe to use from many threads: it holds no state that changes.
+    """Decides reviews. It holds no state that changes.
 
     Args:
         prover: says who signed a token.
@@ -75,56 +104,68 @@ class Login:
         self._clock = clock
         self._tried = tried
 
-    def begin(self, token: str) -> Decision | Callable[[], Decision]:
+    def begin(self, token: str) -> Decision | Pending:
         """Decide a review at once if nothing has to be waited for.
 
         Args:
             token: the bearer token, as posted.
 
         Returns:
-            the decision; or, when STS or EC2 must be asked, what will ask and decide. It may wait,
-            and raises what `decide` raises.
+            the decision; or what `finish` has to wait for.
 
         Raises:
             Denied: the caller is refused; the kind says at which step.
         """
-        proof = self._prover.begin(token)
-        if not isinstance(proof, Proof):
-            return partial(self._finish, proof)
-        match = self._match(proof.identity)
-        if match.needs_instance_name:
-            return partial(self._admit, proof, match)  # naming an instance may wait for EC2
-        return self._admit(proof, match)
+        proof = self._prover.recall(token)
+        return self._match(proof) if isinstance(proof, Proof) else proof
 
-    def decide(self, token: str) -> Decision:
+    async def finish(self, pending: Pending) -> Decision:
+        """Decide a review that has to wait.
+
+        Raises:
+            Denied: the caller is refused; the kind says at which step.
+            Unavailable: it could not be decided now.
+        """
+        if isinstance(pending, Question):
+            decided = self._match(await self._prover.ask(pending))
+            if isinstance(decided, Decision):
+                return decided
+            pending = decided
+        identity = pending.proof.identity
+        try:
+            name = await self._name_instance(identity)
+        except UnknownUser as error:
+            raise _of(identity, error)  # noqa: B904 (the same error)
+        return self._admit(pending.proof, pending.match, name)
+
+    async def decide(self, token: str) -> Decision:
         """Decide a review, waiting for whatever has to be asked.
 
         Raises:
             Denied: the caller is refused; the kind says at which step.
             Unavailable: it could not be decided now.
         """
-        decision = self.begin(token)
-        return decision if isinstance(decision, Decision) else decision()
+        decided = self.begin(token)
+        return decided if isinstance(decided, Decision) else await self.finish(decided)
 
-    def _finish(self, fetch: Callable[[], Proof]) -> Decision:
-        proof = fetch()
-        return self._admit(proof, self._match(proof.identity))
-
-    def _match(self, identity: CallerIdentity) -> Match:
+    def _match(self, proof: Proof) -> Decision | Naming:
+        """Find the mapping that applies, and decide unless an instance has to be named."""
+        identity = proof.identity
         match = self._rules().find(identity, self._clock(), self._tried)
         if match is None:
             raise _of(identity, UnknownUser(f"no mapping names {identity.canonical_arn}"))
-        return match
+        if match.needs_instance_name:
+            return Naming(proof, match)
+        return self._admit(proof, match, "")
 
-    def _admit(self, proof: Proof, match: Match) -> Decision:
+    def _admit(self, proof: Proof, match: Match, instance_name: str) -> Decision:
         identity = proof.identity
         try:
-            name = self._name_instance(identity) if match.needs_instance_name else ""
-            username, groups = match.render(identity, name)
+            username, groups = match.render(identity, instance_name)
         except UnknownUser as error:
             raise _of(identity, error)  # noqa: B904 (the same error)
         if proof.source is Source.STS:
-            self._prover.remember_login(identity.access_key_id)
+            self._prover.remember_login(identity)
         return Decision(username, groups, identity, match, proof.source)
 
 

@@ -12,7 +12,8 @@ def decode(body: bytes) -> Any:
     """Read what was posted. Its size is the caller's to limit.
 
     Raises:
-        MalformedRequest: it is not JSON in UTF-8, repeats a key, or is nested too deeply.
+        MalformedRequest: it is not JSON (RFC 8259) in UTF-8, repeats a key, or is nested too
+            deeply.
     """
     try:
         return _DECODER.decode(body.decode("utf-8"))
@@ -35,6 +36,11 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return result
 
 
+def _no_number(_text: str) -> Any:
+    # NaN and Infinity, which Python's decoder takes, are not JSON (RFC 8259, section 6).
+    raise ValueError
+
+
 # json.loads() and json.dumps() would make these anew for each review.
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique)
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_no_number)
 _ENCODER = json.JSONEncoder(separators=(",", ":"))

@@ -5,6 +5,7 @@ It runs the server's own prover, so that the two cannot disagree.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterable
 
@@ -15,6 +16,8 @@ from authenticator.aws.arns import CallerIdentity
 from authenticator.config import Loaded
 from authenticator.errors import AuthenticatorError
 from authenticator.options import colour, command
+from authenticator.verdicts.prover import Prover
+from authenticator.verdicts.verdict import Proof
 
 
 @command(
@@ -32,11 +35,17 @@ def verify(loaded: Loaded, *, token: str, output: str | None) -> int:
     caller: CallerIdentity | None = None
     failure: AuthenticatorError | None = None
     try:
-        caller = prover(loaded.settings, ask).prove(token_in(token)).identity
+        caller = asyncio.run(_prove(prover(loaded.settings, ask), token_in(token)))
     except AuthenticatorError as error:
         failure = error
     _show(steps(failure, ask.host), identity_fields(caller) if caller else {}, output)
     return 0 if caller else 1
+
+
+async def _prove(by: Prover, token: str) -> CallerIdentity:
+    recalled = by.recall(token)
+    proof = recalled if isinstance(recalled, Proof) else await by.ask(recalled)
+    return proof.identity
 
 
 def _show(made: Iterable[Step], identity: dict[str, str], output: str | None) -> None:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from authenticator.aws.arns import CallerIdentity
-from authenticator.aws.blocking import Blocking
 from authenticator.aws.https import HttpsPool, verifying_context
 from authenticator.aws.proxy import Proxies
 from authenticator.aws.sts import Sts
@@ -19,7 +18,8 @@ from authenticator.errors import AuthenticatorError, ConfigError, NotProven, Tok
 from authenticator.settings import Settings
 from authenticator.tokens import presigned
 from authenticator.tokens.presigned import PresignedRequest
-from authenticator.verdicts.budget import Budget, InFlight, KeyLimit
+from authenticator.verdicts.budget import Budget
+from authenticator.verdicts.limits import Limits
 from authenticator.verdicts.memory import Remembering
 from authenticator.verdicts.prover import AsksSts, Prover
 
@@ -52,10 +52,10 @@ class Asking:
         self.host = ""
         self._ask = ask
 
-    def __call__(self, request: PresignedRequest, timeout: float) -> CallerIdentity:
+    async def __call__(self, request: PresignedRequest, timeout: float) -> CallerIdentity:
         """See `AsksSts`."""
         self.host = request.host.name
-        return self._ask(request, timeout)
+        return await self._ask(request, timeout)
 
 
 class _Silent:
@@ -66,7 +66,6 @@ class _Silent:
     def call_collapsed(self) -> None: ...
     def budget_refused(self, standing: str) -> None: ...
     def degraded_answer(self) -> None: ...
-    def circuits_open(self, number: int) -> None: ...
 
 
 def asking(settings: Settings) -> Asking:
@@ -76,7 +75,7 @@ def asking(settings: Settings) -> Asking:
         ConfigError: the environment's proxy or certificates cannot be used.
     """
     pool = HttpsPool(context=verifying_context(), proxies=Proxies.from_environment())
-    return Asking(Blocking(Sts(settings.cluster_id, pool, _Silent()).prove))
+    return Asking(Sts(settings.cluster_id, pool, _Silent()).prove)
 
 
 def prover(settings: Settings, ask: AsksSts, clock: Callable[[], float] = time.time) -> Prover:
@@ -91,8 +90,7 @@ def prover(settings: Settings, ask: AsksSts, clock: Callable[[], float] = time.t
         ask=ask,
         hosts=sts_hosts(settings.partition, settings.further_sts_hosts),
         budget=Budget(settings.sts_calls_per_second, time.monotonic),
-        key_limit=KeyLimit(1.0, time.monotonic),
-        in_flight=InFlight(1),
+        limits=Limits.of(settings.sts_calls_per_second, 1, time.monotonic),
         observer=_Silent(),
         remembering=Remembering(),
         clock=clock,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
 from itertools import islice
 from typing import Generic, TypeVar
 
@@ -76,18 +76,21 @@ class Batcher(Generic[Value]):
         self._threads: list[threading.Thread] = []
         self._stop = threading.Event()
 
-    def get(self, key: str, timeout: float) -> Value | None:
-        """The value of `key`; None if it has none.
+    async def get(self, key: str, timeout: float) -> Value | None:
+        """Return the value of `key`; None if it has none. Waiting takes no thread.
 
         Raises:
             TimeoutError: there was no answer within `timeout` seconds.
             Exception: whatever `fetch` raised.
         """
-        try:
-            return self.ask(key).result(timeout)
-        except FutureTimeoutError as error:
-            # Another class than the built-in one before Python 3.11.
-            raise TimeoutError from error
+        answer = asyncio.wrap_future(self.ask(key))
+        # Seen, should it come too late: an error that nobody looks at is logged.
+        answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+        # Not wait_for(), which cancels what others wait for as well.
+        await asyncio.wait((answer,), timeout=timeout)
+        if not answer.done():
+            raise TimeoutError
+        return answer.result()
 
     def ask(self, key: str) -> Future[Value | None]:
         """Return the future value of `key`, shared by everyone who asks before it is set."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
 from collections.abc import Callable
 
 from authenticator.aws.arns import CallerIdentity, PrincipalKind
@@ -27,7 +26,10 @@ _WAIT_SECONDS = 8.0
 
 
 class InstanceNames:
-    """Finds the names of instances; see `authenticator.login.NamesInstances`."""
+    """Finds the names of instances; see `authenticator.login.NamesInstances`.
+
+    Belongs to one event loop.
+    """
 
     def __init__(self, batcher: Batcher[Instance], clock: Callable[[], float]) -> None:
         """Prepare.
@@ -38,11 +40,10 @@ class InstanceNames:
         """
         self._batcher = batcher
         self._clock = clock
-        self._lock = threading.Lock()
         self._kept: dict[str, tuple[float, Instance]] = {}
 
-    def __call__(self, identity: CallerIdentity) -> str:
-        """The private DNS name of the instance that `identity` is a session of; never empty.
+    async def __call__(self, identity: CallerIdentity) -> str:
+        """Return the private DNS name of the instance that `identity` is a session of; never empty.
 
         Raises:
             UnknownUser: the session is no instance's, or not one of the caller's account that
@@ -58,7 +59,7 @@ class InstanceNames:
                 identity.arn.name,
             )
             raise UnknownUser("the session name is no instance id, so this is no node")
-        instance = self._instance(session)
+        instance = await self._instance(session)
         if instance is None or instance.account_id != identity.arn.account_id:
             raise UnknownUser("the caller's account has no instance of this id here")
         if not instance.has_profile:
@@ -71,14 +72,13 @@ class InstanceNames:
         """End the threads of the lookups."""
         self._batcher.stop()
 
-    def _instance(self, instance_id: str) -> Instance | None:
+    async def _instance(self, instance_id: str) -> Instance | None:
         now = self._clock()
-        with self._lock:
-            kept_at, instance = self._kept.get(instance_id, (0.0, None))
+        kept_at, instance = self._kept.get(instance_id, (0.0, None))
         if instance is not None and now - kept_at < _KEPT_SECONDS:
             return instance
         try:
-            instance = self._batcher.get(instance_id, _WAIT_SECONDS)
+            instance = await self._batcher.get(instance_id, _WAIT_SECONDS)
         except TimeoutError as error:
             raise NamesUnavailable("EC2 gave no answer in time") from error
         # What is still to come, a name or a profile, is asked for again.
@@ -87,12 +87,11 @@ class InstanceNames:
         return instance
 
     def _keep(self, instance_id: str, instance: Instance, now: float) -> None:
-        with self._lock:
-            self._kept.pop(instance_id, None)
-            self._kept[instance_id] = (now, instance)
-            if len(self._kept) > _KEPT_MOST:
-                # The oldest: what is kept again goes to the end.
-                del self._kept[next(iter(self._kept))]
+        self._kept.pop(instance_id, None)
+        self._kept[instance_id] = (now, instance)
+        if len(self._kept) > _KEPT_MOST:
+            # The oldest: what is kept again goes to the end.
+            del self._kept[next(iter(self._kept))]
 
 
 def _is_id(text: str) -> bool:

@@ -63,9 +63,14 @@ def _rank(pair: tuple[Rank, Rule]) -> Rank:
 
 
 class RuleSet:
-    """An immutable set of rules; safe to share between threads and cheap to keep."""
+    """An immutable set of rules; safe to share between threads and cheap to keep.
 
-    __slots__ = ("_accounts", "_behind", "_tiers", "size")
+    Attributes:
+        size: how many rules and mapped accounts there are.
+        mapped_accounts: the ids of the accounts that they name.
+    """
+
+    __slots__ = ("_accounts", "_behind", "_tiers", "mapped_accounts", "size")
 
     def __init__(
         self,
@@ -84,6 +89,10 @@ class RuleSet:
         self._accounts = dict(accounts or {})
         self._behind = dict(behind or {})
         self.size = sum(len(rules) for rules in tiers) + len(self._accounts)
+        selectors = (rule.selector for rules in tiers for rule in rules)
+        # Every ARN and every pattern names one account literally.
+        named = (selector.key.split(":")[4] for selector in selectors if selector)
+        self.mapped_accounts = frozenset({*named, *self._accounts})
 
     @classmethod
     def of(

@@ -12,8 +12,9 @@ from authenticator.config import Loaded
 from authenticator.options import command
 from authenticator.serving import logs, rotation, webhook_kubeconfig
 from authenticator.serving.certificates import LIFETIME, Wanted
+from authenticator.serving.http.worker import Service
 from authenticator.serving.renewal import Renewal
-from authenticator.serving.server import ServeOptions, Service, serve
+from authenticator.serving.server import ServeOptions, serve
 from authenticator.settings import Settings, places
 
 _EVERY_FLAG = frozenset(name for name, _, place in places() if place.flag)

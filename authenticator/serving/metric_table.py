@@ -84,14 +84,21 @@ METRICS = (
         (("StsRegion", _REGIONS),),
     ),
     Metric(
-        "sts_circuits_open", "gauge", "STS hosts that do not answer, in the worker that sees most"
+        "sts_circuits_open",
+        "gauge",
+        "STS hosts that known callers use and that do not answer, in the worker that sees most",
+    ),
+    Metric(
+        "sts_unused_circuits_open",
+        "gauge",
+        "Other STS hosts that do not answer: only strangers have named them",
     ),
     Metric("sts_calls_collapsed_total", "counter", "Reviews that shared the call of another"),
     Metric(
         "sts_budget_refusals_total",
         "counter",
         "Reviews for which no call of STS was left",
-        (("caller", "known, stranger, key"),),
+        (("caller", "proven, known, account, stranger, key"),),
     ),
     Metric(
         "verdict_cache_hits_total",
@@ -145,9 +152,7 @@ METRICS = (
     ),
     Metric("dynamic_file_enabled", "gauge", "1 while DynamicFile is in use"),
     Metric("dynamic_file_only", "gauge", "1 while DynamicFile alone is in use"),
-    Metric(
-        "reviews_waiting", "gauge", "Reviews that wait for a thread, in the worker that has most"
-    ),
+    Metric("reviews_waiting", "gauge", "Reviews that wait for STS, in the worker that has most"),
     Metric(
         "certificate_expiry_timestamp_seconds",
         "gauge",
@@ -159,6 +164,12 @@ METRICS = (
         "counter",
         "Edits of mappings that the API server asked about",
         (("result", ", ".join(ADMISSIONS)),),
+    ),
+    Metric(
+        "http_requests_refused_total",
+        "counter",
+        "Requests that reached no endpoint",
+        (("code", "the HTTP status: 400, 404, 405, 411, 413, 414, 417, 431, 500 or 503"),),
     ),
     Metric("audit_dropped_total", "counter", "Audit lines that could not be kept"),
 )

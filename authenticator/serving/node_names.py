@@ -6,6 +6,7 @@ for it.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -26,12 +27,11 @@ class NodeNames:
         self._lock = threading.Lock()
         self._names: Any = None
 
-    def __call__(self, identity: CallerIdentity) -> str:
-        """The private DNS name of the caller's instance; see `NamesInstances`."""
-        with self._lock:
-            if self._names is None:
-                self._names = self._made()
-        name: str = self._names(identity)
+    async def __call__(self, identity: CallerIdentity) -> str:
+        """Return the private DNS name of the caller's instance; see `NamesInstances`."""
+        # The import takes half a second, which other logins need not wait for.
+        names = self._names or await asyncio.to_thread(self._make)
+        name: str = await names(identity)
         return name
 
     def stop(self) -> None:
@@ -39,6 +39,12 @@ class NodeNames:
         with self._lock:
             if self._names is not None:
                 self._names.stop()
+
+    def _make(self) -> Any:
+        with self._lock:
+            if self._names is None:
+                self._names = self._made()
+            return self._names
 
     def _made(self) -> Any:
         from authenticator.aws.batching import Batcher, Turns  # noqa: PLC0415 (see above)

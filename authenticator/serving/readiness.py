@@ -57,7 +57,11 @@ def readiness(
             "valid": valid,
             "ends": rfc3339(certificate.ends.timestamp()) if certificate else None,
         },
-        "sts": {"lastAnswer": _rfc3339(sts.last_answer), "silentHosts": sts.silent_hosts},
+        "sts": {
+            "lastAnswer": _rfc3339(sts.last_answer),
+            "silentHosts": sts.silent_hosts,
+            "unusedSilentHosts": sts.unused_silent_hosts,
+        },
     }
     text = json.dumps(detail, indent=2) + "\n"
     for account in scrubbed_accounts:

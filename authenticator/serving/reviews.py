@@ -16,9 +16,8 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from http import HTTPStatus
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, cast
 
 from authenticator import review
 from authenticator.errors import (
@@ -30,9 +29,8 @@ from authenticator.errors import (
     Unavailable,
     UnknownUser,
 )
+from authenticator.login import Pending
 from authenticator.serving.audit import AuditRecord
-
-T = TypeVar("T")
 
 _LOG = logging.getLogger(__name__)
 SCRUBBED = "(scrubbed)"
@@ -45,15 +43,12 @@ class Answer:
     Attributes:
         status: the HTTP status.
         body: a TokenReview if `status` is 200, and a constant text otherwise.
+        content_type: the media type of `body`.
     """
 
     status: int
     body: bytes
-
-    @property
-    def content_type(self) -> str:
-        """The media type of `body`."""
-        return "application/json" if self.status == HTTPStatus.OK else "text/plain"
+    content_type: str = "application/json"
 
 
 class CountsReviews(Protocol):
@@ -65,29 +60,64 @@ class CountsReviews(Protocol):
 
 
 @dataclass(slots=True)
-class _Attempt:
-    """A review that is being answered."""
+class Attempt:
+    """A review that is being answered.
+
+    Attributes:
+        started: when it began, by the timer of `Reviews`.
+        record: what is written about it.
+        request: what was posted, once it has been read.
+    """
 
     started: float
     record: AuditRecord
     request: review.ReviewRequest | None = None
 
 
-class BeginsLogins(Protocol):
+@dataclass(frozen=True, slots=True)
+class PendingReview:
+    """A review that waits for STS or EC2.
+
+    Attributes:
+        attempt: the review.
+        login: what it waits for.
+    """
+
+    attempt: Attempt
+    login: Pending
+
+
+class DecidesLogins(Protocol):
     """`authenticator.login.Login`."""
 
-    def begin(self, token: str, /) -> review.Decision | Callable[[], review.Decision]:
-        """Decide at once, or give what will decide; see `authenticator.login.Login.begin`."""
+    def begin(self, token: str, /) -> review.Decision | Pending:
+        """Decide at once, or return what to wait for; see `Login.begin`."""
+        ...
+
+    async def finish(self, pending: Pending, /) -> review.Decision:
+        """Wait and decide; see `Login.finish`."""
+        ...
+
+
+class AnswersReviews(Protocol):
+    """`Reviews`, traced or not."""
+
+    def begin(self, body: bytes, remote: str, /) -> Answer | PendingReview:
+        """Answer at once, or return what to wait for; see `Reviews.begin`."""
+        ...
+
+    async def finish(self, pending: PendingReview, /) -> Answer:
+        """Wait and answer; see `Reviews.finish`."""
         ...
 
 
 class Reviews:
-    """Answers reviews. Safe to use from many threads: it holds no state that changes."""
+    """Answers reviews. It holds no state that changes."""
 
     def __init__(
         self,
         *,
-        login: BeginsLogins,
+        login: DecidesLogins,
         metrics: CountsReviews,
         audit: Callable[[AuditRecord], None],
         scrubbed_accounts: frozenset[str] = frozenset(),
@@ -111,7 +141,7 @@ class Reviews:
         self._clock = clock
         self._timer = timer
 
-    def begin(self, body: bytes, remote: str) -> Answer | Callable[[], Answer]:
+    def begin(self, body: bytes, remote: str) -> Answer | PendingReview:
         """Answer one review at once if nothing has to be waited for; never raises.
 
         Args:
@@ -119,54 +149,54 @@ class Reviews:
             remote: the address of who posted it, for the audit log.
 
         Returns:
-            the answer; or, when somebody has to be asked, what will ask and answer.
+            the answer; or what `finish` has to wait for.
         """
-        attempt = _Attempt(
+        attempt = Attempt(
             self._timer(),
             AuditRecord(time=self._clock(), decision="allow", result="success", remote=remote),
         )
-        answer = self._guarded(attempt, partial(self._start, attempt, body))
-        if not isinstance(answer, Answer):
-            return partial(self._continue, attempt, answer)
-        return self._finish(attempt, answer)
-
-    def answer(self, body: bytes, remote: str) -> Answer:
-        """Answer one review, waiting for whatever has to be asked; never raises."""
-        answer = self.begin(body, remote)
-        return answer if isinstance(answer, Answer) else answer()
-
-    def _start(self, attempt: _Attempt, body: bytes) -> Answer | Callable[[], Answer]:
-        request = review.parse(body)
-        attempt.request = request
-        attempt.record.api_version = request.api_version
-        decision = self._login.begin(request.token)
-        if callable(decision):
-            return lambda: self._allow(attempt, decision())
-        return self._allow(attempt, decision)
-
-    def _continue(self, attempt: _Attempt, answer: Callable[[], Answer]) -> Answer:
-        return self._finish(attempt, self._guarded(attempt, answer))
-
-    def _guarded(self, attempt: _Attempt, step: Callable[[], T]) -> T | Answer:
-        """Take a step; what it raises becomes an answer."""
         try:
-            return step()
-        except Denied as error:
+            request = attempt.request = review.parse(body)
+            attempt.record.api_version = request.api_version
+            decided = self._login.begin(request.token)
+            if not isinstance(decided, review.Decision):
+                return PendingReview(attempt, decided)
+            answer = self._allow(attempt, decided)
+        except Exception as error:  # noqa: BLE001 (every one becomes an answer)
+            answer = self._refuse(attempt, error)
+        return self._done(attempt, answer)
+
+    async def finish(self, pending: PendingReview) -> Answer:
+        """Answer one review, waiting for whatever has to be asked; never raises."""
+        attempt = pending.attempt
+        try:
+            answer = self._allow(attempt, await self._login.finish(pending.login))
+        except Exception as error:  # noqa: BLE001 (every one becomes an answer)
+            answer = self._refuse(attempt, error)
+        return self._done(attempt, answer)
+
+    async def answer(self, body: bytes, remote: str) -> Answer:
+        """Answer one review from its beginning to its end; never raises."""
+        answer = self.begin(body, remote)
+        return answer if isinstance(answer, Answer) else await self.finish(answer)
+
+    def _refuse(self, attempt: Attempt, error: Exception) -> Answer:
+        """Return the answer that an error stands for."""
+        if isinstance(error, Denied):
             self._explain(attempt.record, "deny", error)
             # Only what has been read as a review can be denied.
             return Answer(HTTPStatus.OK, review.deny(cast("review.ReviewRequest", attempt.request)))
-        except MalformedRequest as error:
+        if isinstance(error, MalformedRequest):
             self._explain(attempt.record, "malformed", error)
             return plain(error.status)
-        except Unavailable as error:
+        if isinstance(error, Unavailable):
             self._explain(attempt.record, "fault", error)
             return plain(error.status)
-        except Exception as error:  # noqa: BLE001 (a fault of ours must not take the worker along)
-            log_fault("a review", error)
-            self._explain(attempt.record, "fault", InternalFault(type(error).__name__))
-            return plain(InternalFault.status)
+        log_fault("a review", error)
+        self._explain(attempt.record, "fault", InternalFault(type(error).__name__))
+        return plain(InternalFault.status)
 
-    def _allow(self, attempt: _Attempt, decision: review.Decision) -> Answer:
+    def _allow(self, attempt: Attempt, decision: review.Decision) -> Answer:
         identity, record = decision.identity, attempt.record
         scrubbed = identity.arn.account_id in self._scrubbed_accounts
         record.username = decision.username
@@ -186,7 +216,7 @@ class Reviews:
         request = cast("review.ReviewRequest", attempt.request)
         return Answer(HTTPStatus.OK, review.allow(request, decision, scrubbed=scrubbed))
 
-    def _finish(self, attempt: _Attempt, answer: Answer) -> Answer:
+    def _done(self, attempt: Attempt, answer: Answer) -> Answer:
         seconds = self._timer() - attempt.started
         record = attempt.record
         record.latency_ms = round(seconds * 1000, 3)
@@ -211,7 +241,7 @@ class Reviews:
 
 def plain(status: int) -> Answer:
     """Give the constant answer of `status`, which tells whoever probes no more than that."""
-    return Answer(status, HTTPStatus(status).phrase.encode() + b"\n")
+    return Answer(status, HTTPStatus(status).phrase.encode() + b"\n", "text/plain")
 
 
 def log_fault(what: str, error: Exception) -> None:

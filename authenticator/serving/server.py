@@ -14,16 +14,16 @@ import os
 import resource
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
 from authenticator.serving import metric_files, ports
-from authenticator.serving.connection import IDLE_SECONDS
+from authenticator.serving.http.connection import IDLE_SECONDS
+from authenticator.serving.http.worker import ReviewWorker, Service
 from authenticator.serving.tls import LiveContext
-from authenticator.serving.worker import ReviewWorker
 
 if TYPE_CHECKING:
     import ssl
@@ -32,18 +32,14 @@ if TYPE_CHECKING:
     from gunicorn.config import Config
     from gunicorn.workers.base import Worker
 
-    from authenticator.serving.certificates import ServerCertificate
-    from authenticator.serving.readiness import Readiness
-    from authenticator.serving.reviews import Answer
 
-_CONNECTIONS = 1000
-_FILES = 4096
+# Connections of each worker. A review that waits holds one, and a known caller needs one too.
+_CONNECTIONS = 2048
+_FILES = 8192
 # Below the 30 s that Kubernetes gives a pod to end.
 _GRACEFUL_SECONDS = 25
-# Reviews that each worker can have waiting for STS.
-THREADS = 64
-# A worker whose poller has not come round for so long is replaced, 2 s later at most: before an API
-# server that shakes hands with it gives up, which is after 10 s (net/http, TLSHandshakeTimeout).
+# A worker whose event loop has not come round for so long is replaced, 2 s later at most: before an
+# API server that shakes hands with it gives up, after 10 s (net/http, TLSHandshakeTimeout).
 _STUCK_SECONDS = 7
 
 
@@ -58,7 +54,6 @@ class ServeOptions:
         certificate: the PEM file of the certificate chain.
         key: the PEM file of its key.
         workers: processes.
-        threads: reviews that each worker can have waiting for STS.
     """
 
     address: str
@@ -67,41 +62,6 @@ class ServeOptions:
     certificate: Path
     key: Path
     workers: int
-    threads: int = THREADS
-
-
-class Service(Protocol):
-    """What is served. Made before the workers are forked: it starts no thread in its making."""
-
-    wsgi: Callable[..., Iterable[bytes]]
-
-    def begin_review(self, body: bytes, remote: str, /) -> Answer | Callable[[], Answer]:
-        """Answer a review; see `Reviews.begin`."""
-        ...
-
-    def validate(self, body: bytes, remote: str, /) -> Answer:
-        """Answer an AdmissionReview; see `Admissions.answer`."""
-        ...
-
-    def readiness(self) -> Readiness:
-        """Tell whether the server is ready."""
-        ...
-
-    def reviews_waiting(self, number: int, /) -> None:
-        """Take note of how many reviews wait for a thread of this worker."""
-        ...
-
-    def certificate_loaded(self, pair: ServerCertificate, /) -> None:
-        """Take note of the certificate that this worker serves from now on."""
-        ...
-
-    def start(self) -> None:
-        """Start what runs beside the requests, in each worker."""
-        ...
-
-    def stop(self) -> None:
-        """Stop it, and write what waits to be written."""
-        ...
 
 
 def serve(options: ServeOptions, build: Callable[[], Service]) -> NoReturn:
@@ -157,11 +117,7 @@ class _Application(BaseApplication):
         self._options = options
         self._context = context
         self._listeners = listeners
-        self._service = service
-        self.begin_review = service.begin_review
-        self.validate = service.validate
-        self.readiness = service.readiness
-        self.reviews_waiting = service.reviews_waiting
+        self.service = service
         super().__init__()
 
     def load_config(self) -> None:
@@ -169,7 +125,6 @@ class _Application(BaseApplication):
         settings = {
             "bind": [f"fd://{descriptor}" for descriptor in self._listeners],
             "workers": self._options.workers,
-            "threads": self._options.threads,
             "worker_class": ReviewWorker,
             "worker_connections": _CONNECTIONS,
             "worker_tmp_dir": memory if os.access(memory, os.W_OK) else None,
@@ -182,6 +137,8 @@ class _Application(BaseApplication):
             "control_socket_disable": True,
             # Nobody stands between the API server and us.
             "forwarded_allow_ips": "",
+            # `auto` would use any package of the name gunicorn_h1c that can be imported.
+            "http_parser": "python",
             "proc_name": "aws-iam-authenticator",
             "logger_class": _Log,
             "errorlog": None,
@@ -194,7 +151,7 @@ class _Application(BaseApplication):
             self.cfg.set(name, value)
 
     def load(self) -> Callable[..., Iterable[bytes]]:
-        return self._service.wsgi
+        return self.service.wsgi
 
     def reload(self) -> None:
         """Read the certificate again, for the workers that are started next."""
@@ -209,14 +166,14 @@ class _Application(BaseApplication):
         return self._context.current
 
     def _start(self, _worker: Worker) -> None:
-        self._context.start(self._service.certificate_loaded)
-        self._service.start()
+        self._context.start(self.service.certificate_loaded)
+        self.service.start()
 
     def _stop(self, _arbiter: Arbiter, worker: Worker) -> None:
         # gunicorn calls this in the master too, for a worker that it finds gone.
         if int(worker.pid) == os.getpid():
             self._context.stop()
-            self._service.stop()
+            self.service.stop()
 
 
 def _freeze(_arbiter: Arbiter) -> None:
@@ -227,5 +184,5 @@ def _freeze(_arbiter: Arbiter) -> None:
 
 def _bury(_arbiter: Arbiter, worker: Worker) -> None:
     """Do for a worker what it may not have lived to do."""
-    ReviewWorker.shares.of(worker.age).leave()
+    ReviewWorker.balance.of(worker.age).clear()
     metric_files.mark_dead(int(worker.pid))

@@ -9,42 +9,41 @@ from collections.abc import Callable, Iterable
 from datetime import datetime, timezone
 from pathlib import Path
 
-from authenticator.aws.blocking import Blocking
 from authenticator.aws.https import HttpsPool, verifying_context
 from authenticator.aws.proxy import Proxies
 from authenticator.aws.sts import Sts
 from authenticator.aws.sts_hosts import sts_hosts
 from authenticator.login import Login
 from authenticator.modes import DYNAMIC_FILE
+from authenticator.serving import endpoints
 from authenticator.serving.admissions import Admissions, judge_of
 from authenticator.serving.app import build_app
 from authenticator.serving.audit import as_json, as_text
 from authenticator.serving.certificates import ServerCertificate
+from authenticator.serving.endpoints import HEALTHZ, METRICS, READYZ, VALIDATE, Handlers
 from authenticator.serving.lines import LineWriter
 from authenticator.serving.logs import LogHandler
-from authenticator.serving.metrics import Metrics
+from authenticator.serving.metrics import CONTENT_TYPE, Metrics
 from authenticator.serving.node_names import NodeNames
 from authenticator.serving.readiness import Readiness, readiness
 from authenticator.serving.renewal import Renewal
 from authenticator.serving.reviews import Reviews
-from authenticator.serving.server import THREADS
 from authenticator.serving.tracing import tracing
 from authenticator.settings import Settings
 from authenticator.sources.chain import StoreStatus
 from authenticator.sources.mappings import Mappings
 from authenticator.sources.options import source_options
-from authenticator.verdicts.budget import Budget, InFlight, KeyLimit
+from authenticator.verdicts.budget import Budget
+from authenticator.verdicts.limits import Limits
 from authenticator.verdicts.memory import Remembering
 from authenticator.verdicts.prover import Prover
 
-# A token's signature changes with the second, so that one key makes one new token a second.
-_CALLS_PER_KEY = 10.0
-
 
 class ReviewService:
-    """The webhook: what `authenticator.serving.server.Service` asks for."""
+    """The webhook: what `authenticator.serving.http.worker.Service` asks for."""
 
     wsgi: Callable[..., Iterable[bytes]]
+    handlers: Handlers
 
     def __init__(
         self, settings: Settings, config: Path | None, log: LogHandler, renewal: Renewal
@@ -72,13 +71,13 @@ class ReviewService:
         hosts = sts_hosts(settings.partition, settings.further_sts_hosts)
         fetch = self._tracing.sts(pool, hosts)
         self._prover = Prover(
-            ask=Blocking(Sts(settings.cluster_id, fetch, metrics).prove),
+            ask=Sts(settings.cluster_id, fetch, metrics).prove,
             hosts=hosts,
             budget=Budget(settings.sts_calls_per_second, time.monotonic),
-            key_limit=KeyLimit(_CALLS_PER_KEY, time.monotonic),
-            in_flight=InFlight(THREADS * 3 // 4),
+            limits=Limits.of(settings.sts_calls_per_second, settings.workers, time.monotonic),
             observer=metrics,
             remembering=Remembering(settings.verdict_seconds, settings.degraded_seconds),
+            is_mapped=lambda account: account in self._mappings.current().mapped_accounts,
         )
         login = Login(
             prover=self._prover,
@@ -98,15 +97,21 @@ class ReviewService:
             audit=self._tracing.audit(self._audit.add),
             scrubbed_accounts=self._scrubbed,
         )
-        self.begin_review = self._tracing.reviews(reviews.begin)
-        self.reviews_waiting = metrics.reviews_waiting
-        self.validate = Admissions(
+        self.reviews = self._tracing.reviews(reviews)
+        validate = Admissions(
             judge=judge_of(settings, options.guards, self._mappings.status),
             metrics=metrics,
             audit=self._audit.add,
             scrubbed_accounts=self._scrubbed,
         ).answer
-        self.wsgi = build_app(self.begin_review, metrics.render, self.readiness, self.validate)
+        self.handlers = {
+            VALIDATE: validate,
+            METRICS: endpoints.metrics(metrics.render, CONTENT_TYPE),
+            HEALTHZ: endpoints.healthz,
+            READYZ: endpoints.readyz(self.readiness),
+        }
+        self.refused = metrics.refused
+        self.wsgi = build_app(self.handlers, self.refused)
 
     def readiness(self) -> Readiness:
         """Whether this worker can do its work, and what is wrong."""
@@ -131,8 +136,15 @@ class ReviewService:
         self._mappings.start()
         self._renewal.start()
 
+    def look(self) -> None:
+        """See `authenticator.serving.http.worker.Service`."""
+        self._metrics.reviews_waiting(self._prover.waiting)
+        self._metrics.circuits_open(self._prover.sts_health())
+        self._metrics.flush()
+
     def stop(self) -> None:
         """Stop it, and write what waits to be written."""
+        self._metrics.flush()
         self._renewal.stop()
         self._mappings.stop()
         self._names.stop()

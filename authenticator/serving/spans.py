@@ -18,24 +18,23 @@ import logging
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
+from dataclasses import dataclass
 
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer
 
 from authenticator import __version__
 from authenticator.aws.arns import CallerIdentity
 from authenticator.aws.sts import Fetches
 from authenticator.aws.sts_hosts import StsHost
 from authenticator.login import NamesInstances
-from authenticator.serving.app import Begins
 from authenticator.serving.audit import AuditRecord, Audits
 from authenticator.serving.metric_table import NAMESPACE
-from authenticator.serving.reviews import Answer
+from authenticator.serving.reviews import Answer, AnswersReviews, PendingReview
 
 _LOG = logging.getLogger(__name__)
 # Of an audit record: what says nothing of who the caller is.
@@ -64,19 +63,9 @@ class Traced:
         self._tracer = self._provider.get_tracer("authenticator", __version__)
         self._exporter = exporter
 
-    def reviews(self, begin: Begins) -> Begins:
+    def reviews(self, reviews: AnswersReviews) -> AnswersReviews:
         """See `Tracing`."""
-
-        def traced(body: bytes, remote: str) -> Answer | Callable[[], Answer]:
-            span = self._tracer.start_span("TokenReview", kind=SpanKind.SERVER)
-            with trace.use_span(span):
-                answer = begin(body, remote)
-            if isinstance(answer, Answer):
-                span.end()
-                return answer
-            return partial(_finish, span, answer)
-
-        return traced
+        return _TracedReviews(self._tracer, reviews)
 
     def audit(self, audit: Audits) -> Audits:
         """See `Tracing`."""
@@ -107,9 +96,9 @@ class Traced:
     def ec2(self, name_instance: NamesInstances) -> NamesInstances:
         """See `Tracing`."""
 
-        def traced(identity: CallerIdentity, /) -> str:
+        async def traced(identity: CallerIdentity, /) -> str:
             with self._call("EC2", "DescribeInstances"):
-                return name_instance(identity)
+                return await name_instance(identity)
 
         return traced
 
@@ -152,9 +141,37 @@ class Traced:
                 raise
 
 
-def _finish(span: Span, answer: Callable[[], Answer]) -> Answer:
-    with trace.use_span(span, end_on_exit=True):
-        return answer()
+@dataclass(frozen=True, slots=True)
+class _TracedPending(PendingReview):
+    """A review that waits, with its span."""
+
+    span: Span
+
+
+class _TracedReviews:
+    """`AnswersReviews` with one span for each review."""
+
+    def __init__(self, tracer: Tracer, reviews: AnswersReviews) -> None:
+        self._tracer = tracer
+        self._reviews = reviews
+
+    def begin(self, body: bytes, remote: str) -> Answer | PendingReview:
+        """See `AnswersReviews`."""
+        span = self._tracer.start_span("TokenReview", kind=SpanKind.SERVER)
+        with trace.use_span(span):
+            answer = self._reviews.begin(body, remote)
+        if isinstance(answer, PendingReview):
+            return _TracedPending(answer.attempt, answer.login, span)
+        span.end()
+        return answer
+
+    async def finish(self, pending: PendingReview) -> Answer:
+        """See `AnswersReviews`."""
+        if not isinstance(pending, _TracedPending):
+            raise TypeError("the review was begun elsewhere")
+        # The span is the context of this task alone.
+        with trace.use_span(pending.span, end_on_exit=True):
+            return await self._reviews.finish(pending)
 
 
 def _tell(span: Span, record: AuditRecord) -> None:

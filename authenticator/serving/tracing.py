@@ -13,8 +13,8 @@ from typing import Protocol
 from authenticator.aws.sts import Fetches
 from authenticator.aws.sts_hosts import StsHost
 from authenticator.login import NamesInstances
-from authenticator.serving.app import Begins
 from authenticator.serving.audit import Audits
+from authenticator.serving.reviews import AnswersReviews
 
 _LOG = logging.getLogger(__name__)
 # OpenTelemetry specification, "Environment Variable Specification".
@@ -24,8 +24,8 @@ _ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT
 class Tracing(Protocol):
     """Follows a login through the parts that it goes through, by standing before each of them."""
 
-    def reviews(self, begin: Begins) -> Begins:
-        """Stand before `Reviews.begin`: one span for each review."""
+    def reviews(self, reviews: AnswersReviews) -> AnswersReviews:
+        """Wrap `Reviews`: one span for each review."""
         ...
 
     def audit(self, audit: Audits) -> Audits:
@@ -52,9 +52,9 @@ class Tracing(Protocol):
 class Untraced:
     """Tracing that is off: every part is used as it is, so that a login costs nothing more."""
 
-    def reviews(self, begin: Begins) -> Begins:
+    def reviews(self, reviews: AnswersReviews) -> AnswersReviews:
         """See `Tracing`."""
-        return begin
+        return reviews
 
     def audit(self, audit: Audits) -> Audits:
         """See `Tracing`."""

@@ -8,7 +8,6 @@ Source: M. Nygard, "Release It!", "Circuit Breaker".
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -32,11 +31,14 @@ class StsHealth:
 
     Attributes:
         last_answer: the Unix time of its last answer, whatever it was; None if there was none.
-        silent_hosts: how many of its hosts do not answer.
+        silent_hosts: how many hosts do not answer that known callers use; all that do not answer
+            while STS has given no answer at all.
+        unused_silent_hosts: how many other hosts do not answer. Any stranger can name them.
     """
 
     last_answer: float | None
     silent_hosts: int
+    unused_silent_hosts: int
 
 
 @dataclass(slots=True)
@@ -53,51 +55,54 @@ class _Circuit:
 
 @dataclass(slots=True)
 class Breaker:
-    """The circuits of all hosts. Safe to use from many threads.
+    """The circuits of all hosts, as one worker sees them.
 
     Attributes:
         clock: seconds that never fall.
     """
 
     clock: Callable[[], float]
-    _lock: threading.Lock = field(default_factory=threading.Lock)
     _circuits: dict[str, _Circuit] = field(default_factory=dict)
 
     def may_ask(self, host: str) -> Permission:
-        """Say whether to ask `host` now. Who may must tell `answered` or `failed` afterwards."""
-        with self._lock:
-            circuit = self._circuits.get(host)
-            if circuit is None or not circuit.tripped:
-                return Permission.YES
-            if self._is_open(circuit):
-                return Permission.NO
-            circuit.probing = True
-            return Permission.PROBE
+        """Say whether to ask `host` now.
+
+        After YES or PROBE, tell `answered`, `failed` or `gave_up`.
+        """
+        circuit = self._circuits.get(host)
+        if circuit is None or not circuit.tripped:
+            return Permission.YES
+        if self._is_open(circuit):
+            return Permission.NO
+        circuit.probing = True
+        return Permission.PROBE
 
     def is_open(self, host: str) -> bool:
         """Whether `host` may not be asked now; unlike `may_ask`, it obliges to nothing."""
-        with self._lock:
-            circuit = self._circuits.get(host)
-            return circuit is not None and self._is_open(circuit)
+        circuit = self._circuits.get(host)
+        return circuit is not None and self._is_open(circuit)
 
     def answered(self, host: str) -> None:
         """Close the circuit: `host` gave an answer, whatever it was."""
-        with self._lock:
-            self._circuits.pop(host, None)
+        self._circuits.pop(host, None)
 
     def failed(self, host: str) -> None:
-        """Count a call of `host` that got no answer."""
-        with self._lock:
-            circuit = self._circuits.setdefault(host, _Circuit())
-            circuit.failures += 1
-            circuit.probing = False
-            if circuit.tripped:
-                circuit.open_until = self.clock() + OPEN_SECONDS
+        """Count a call that `host` did not answer."""
+        circuit = self._circuits.setdefault(host, _Circuit())
+        circuit.failures += 1
+        circuit.probing = False
+        if circuit.tripped:
+            circuit.open_until = self.clock() + OPEN_SECONDS
 
-    def open_hosts(self) -> int:
-        """How many circuits are open or half-open, for the metrics."""
-        with self._lock:
-            return sum(circuit.tripped for circuit in self._circuits.values())
+    def gave_up(self, host: str) -> None:
+        """End a call that says nothing of `host`: it ended for a reason of ours."""
+        if circuit := self._circuits.get(host):
+            circuit.probing = False
+
+    def open_hosts(self) -> list[str]:
+        """Return the hosts whose circuits are open or half-open."""
+        # A copy first: the thread that answers /readyz asks as well.
+        return [host for host, circuit in list(self._circuits.items()) if circuit.tripped]
 
     def _is_open(self, circuit: _Circuit) -> bool:
         return circuit.tripped and (circuit.probing or self.clock() < circuit.open_until)

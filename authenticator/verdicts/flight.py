@@ -1,25 +1,27 @@
-"""One call for what several threads ask at once (single flight)."""
+"""One call for what several reviews ask at once (single flight)."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future
-from concurrent.futures import TimeoutError as FutureTimeoutError
+import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
 
 class SingleFlight(Generic[T]):
-    """Runs one call for all who ask for the same key meanwhile, and gives all its outcome."""
+    """Runs one call for all who ask for the same key meanwhile, and gives all its outcome.
+
+    Belongs to one event loop.
+    """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._flights: dict[bytes, Future[T]] = {}
+        self._flights: dict[bytes, asyncio.Future[T]] = {}
 
-    def do(self, key: bytes, call: Callable[[], T], timeout: float) -> tuple[T, bool]:
-        """Give what `call` returns or raises, for the first; the same for those who join.
+    async def do(
+        self, key: bytes, call: Callable[[], Awaitable[T]], timeout: float
+    ) -> tuple[T, bool]:
+        """Return what `call` returns or raises, to the first; the same to those who join.
 
         Args:
             key: what is asked.
@@ -33,31 +35,31 @@ class SingleFlight(Generic[T]):
             TimeoutError: another's call takes longer than `timeout`.
             Exception: whatever `call` raised.
         """
-        with self._lock:
-            flight = self._flights.get(key)
-            first = flight is None
-            if flight is None:
-                flight = self._flights[key] = Future()
-        if not first:
-            return self._join(flight, timeout), True
+        flight = self._flights.get(key)
         try:
-            outcome = call()
-        except BaseException as error:
-            flight.set_exception(error)
-            raise
-        else:
-            flight.set_result(outcome)
-            return outcome, False
+            if flight is not None:
+                await asyncio.wait((flight,), timeout=timeout)
+                if not flight.done():
+                    raise TimeoutError
+                return flight.result(), True
+            flight = self._flights[key] = asyncio.get_running_loop().create_future()
+            return await self._lead(key, flight, call), False
         finally:
-            with self._lock:
-                del self._flights[key]
             # An error keeps this frame, and the flight the error: a circle that would stay in
             # memory until it is looked for, one for each review of an outage.
             del flight
 
-    @staticmethod
-    def _join(flight: Future[T], timeout: float) -> T:
+    async def _lead(
+        self, key: bytes, flight: asyncio.Future[T], call: Callable[[], Awaitable[T]]
+    ) -> T:
         try:
-            return flight.result(timeout)
-        except FutureTimeoutError as error:  # another class than TimeoutError before Python 3.11
-            raise TimeoutError from error
+            outcome = await call()
+        except BaseException as error:
+            flight.set_exception(error)
+            flight.exception()  # it counts as seen, should nobody have joined
+            raise
+        else:
+            flight.set_result(outcome)
+            return outcome
+        finally:
+            del self._flights[key], flight

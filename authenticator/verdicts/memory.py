@@ -12,16 +12,23 @@ from hashlib import sha256
 
 from authenticator.aws.arns import CallerIdentity
 from authenticator.errors import NotProven
+from authenticator.tokens.presigned import PresignedRequest
+from authenticator.verdicts.limits import Holder
 from authenticator.verdicts.table import SharedTable
 from authenticator.verdicts.verdict import Proven, Refused, Verdict, decode, encode
 
 # A new access key is not known everywhere in AWS at once: a refusal must not outlive that by much.
 REFUSED_SECONDS = 10.0
+# How long a proof is kept at least beyond its time, so that asking again has a standing of its own.
+_REPEATED_SECONDS = 300.0
 # An access key that has logged in within this time is known.
 KNOWN_SECONDS = 3600.0
 
-_CLAIM = b"token being asked about\n"  # no token begins like this
-_KNOWN_SLOT_BYTES = 64
+_CLAIM = b"request being asked about\n"  # no host begins like this
+_KNOWN_SLOT_BYTES = 128
+_HALF = 16
+# How many spellings of proven requests each worker remembers, of about 250 bytes each.
+_SPELLINGS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +37,7 @@ class Remembering:
 
     Attributes:
         fresh_seconds: how long no call is made for a token that STS has proven.
-        degraded_seconds: how much longer that counts while STS cannot be asked; 0 for not at all.
+        degraded_seconds: how much longer that counts while STS does not answer; 0 for not at all.
     """
 
     fresh_seconds: float = 120.0
@@ -38,7 +45,7 @@ class Remembering:
 
 
 class Memory:
-    """Shared by the processes that are forked after it is made. Safe to use from many threads.
+    """Shared by the processes that are forked after it is made.
 
     Args:
         remembering: how long verdicts are kept.
@@ -55,6 +62,17 @@ class Memory:
         self._verdicts = SharedTable()
         # A table of its own: no flood of tokens can make us forget who has logged in.
         self._known = SharedTable(slot_bytes=_KNOWN_SLOT_BYTES)
+        self._spellings: dict[bytes, bytes] = {}
+
+    def key_of_spelling(self, spelling: bytes) -> bytes | None:
+        """Return the key of the request that a token is known to stand for; saves its checks."""
+        return self._spellings.get(spelling)
+
+    def learn_spelling(self, spelling: bytes, key: bytes) -> None:
+        """Remember in this worker that a token passed its checks and stands for a request."""
+        if len(self._spellings) >= _SPELLINGS:
+            del self._spellings[next(iter(self._spellings))]
+        self._spellings[spelling] = key
 
     def recall(self, key: bytes) -> Verdict | None:
         """The verdict on a token, unless it or the token has ended."""
@@ -69,7 +87,7 @@ class Memory:
         return self._timer() < proven.proven_at + self._remembering.fresh_seconds
 
     def may_stand_in(self, proven: Proven) -> bool:
-        """Whether a verdict counts while STS cannot be asked."""
+        """Whether a verdict counts while STS does not answer."""
         bounds = self._remembering
         end = proven.proven_at + bounds.fresh_seconds + bounds.degraded_seconds
         return self._timer() < end and self._clock() < proven.valid_until
@@ -77,7 +95,7 @@ class Memory:
     def proven(self, key: bytes, identity: CallerIdentity, valid_until: float) -> None:
         """Remember whom STS has proven, until `valid_until` (Unix seconds) at most."""
         bounds, now = self._remembering, self._timer()
-        longest = bounds.fresh_seconds + bounds.degraded_seconds
+        longest = bounds.fresh_seconds + max(bounds.degraded_seconds, _REPEATED_SECONDS)
         keep_until = now + min(longest, valid_until - self._clock())
         verdict = Proven(identity, now, valid_until)
         self._verdicts.put(key, encode(verdict), keep_until=keep_until, now=now)
@@ -100,25 +118,43 @@ class Memory:
         """End a claim."""
         self._verdicts.delete(_claim(key))
 
-    def know(self, access_key_id: str) -> None:
-        """Remember that an access key has logged in."""
-        now = self._timer()
-        self._known.put(_hash(access_key_id), b"", keep_until=now + KNOWN_SECONDS, now=now)
+    def know(self, identity: CallerIdentity) -> None:
+        """Remember that an access key has logged in, and whom it belongs to."""
+        now, arn = self._timer(), identity.arn
+        principal = principal_of(identity)
+        session = _hash(f"{identity.canonical_arn}\n{arn.session}")[:_HALF]
+        key = _hash(identity.access_key_id)
+        self._known.put(key, session + principal, keep_until=now + KNOWN_SECONDS, now=now)
 
-    def knows(self, access_key_id: str) -> bool:
-        """Whether an access key has logged in lately."""
-        return self._known.get(_hash(access_key_id), self._timer()) is not None
+    def holder(self, access_key_id: str) -> Holder | None:
+        """Return whom an access key belongs to if it has logged in lately."""
+        payload = self._known.get(_hash(access_key_id), self._timer())
+        return None if payload is None else Holder(payload[:_HALF], payload[_HALF:])
 
 
-def key_of(token: str) -> bytes:
-    """What a token is remembered under; the token itself is not kept."""
+def spelling_of(token: str) -> bytes:
+    """Return what a token is looked up by; the token itself is not kept."""
     # Lone surrogates are no UTF-8; such a token fails its checks, but must not fail here.
     return sha256(token.encode("utf-8", "surrogatepass")).digest()
+
+
+def key_of(request: PresignedRequest) -> bytes:
+    """Return what a request is remembered under.
+
+    The order and the escapes of a query are free, so that one signed request has many tokens. They
+    all share what is remembered: it is kept for the request that is rebuilt from the checked parts.
+    """
+    return _hash(f"{request.host.name}{request.target}")
+
+
+def principal_of(identity: CallerIdentity) -> bytes:
+    """Return what a role or user is counted under."""
+    return _hash(identity.canonical_arn)[:_HALF]
 
 
 def _claim(key: bytes) -> bytes:
     return sha256(_CLAIM + key).digest()
 
 
-def _hash(access_key_id: str) -> bytes:
-    return sha256(access_key_id.encode()).digest()
+def _hash(text: str) -> bytes:
+    return sha256(text.encode()).digest()

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import queue
+import asyncio
 import statistics
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -18,14 +17,13 @@ from dev.bench.progress import progress
 
 TITLE = "5,000 nodes join within 10 s"
 ABOUT = (
-    "Of ours alone, in one process: the lookups of two workers (32 threads each) stand side by "
+    "Of ours alone, in one process: the lookups of two workers stand side by "
     "side, each with its own names and its share of the rate (15 calls a second, burst 5, the "
     "defaults). EC2 answers after 100 ms. A node waits from its arrival to its name."
 )
 NODES = 5_000
 SECONDS = 10.0
 WORKERS = 2
-THREADS = 32
 RATE = 15.0
 BURST = 5
 _EC2_SECONDS = 0.1
@@ -59,38 +57,30 @@ def measure() -> Figures:
         time.sleep(_EC2_SECONDS)
         return {key: Instance(_ACCOUNT, f"{key}.internal", has_profile=True) for key in ids}
 
-    arrivals: queue.Queue[tuple[float, CallerIdentity] | None] = queue.Queue()
-    waits: list[float] = []
-
-    def serve(names: InstanceNames) -> None:
-        while (arrival := arrivals.get()) is not None:
-            names(arrival[1])
-            waits.append(time.perf_counter() - arrival[0])
-
     workers = []
     for _ in range(WORKERS):
         turns = Turns(RATE / WORKERS, max(1, BURST // WORKERS), time.monotonic)
         batcher = Batcher(describe, turns, size=MAX_IDS, callers=2)
         workers.append(InstanceNames(batcher, time.monotonic))
-    threads = [
-        threading.Thread(target=serve, args=(names,)) for names in workers for _ in range(THREADS)
-    ]
-    for thread in threads:
-        thread.start()
     began = time.perf_counter()
-    for number in range(NODES):
-        due = began + number * SECONDS / NODES
-        time.sleep(max(0.0, due - time.perf_counter()))
-        arrivals.put((due, _node(number)))
-    for _ in threads:
-        arrivals.put(None)
-    for thread in threads:
-        thread.join()
+    waits = asyncio.run(_join(workers, began))
     seconds = time.perf_counter() - began
     for names in workers:
         names.stop()
     percentiles = statistics.quantiles(waits, n=100)
     return Figures(len(calls), statistics.median(waits), percentiles[98], max(waits), seconds)
+
+
+async def _join(workers: Sequence[InstanceNames], began: float) -> list[float]:
+    """Let the nodes arrive one after the other, at the workers in turn; how long each waited."""
+
+    async def name(number: int) -> float:
+        due = began + number * SECONDS / NODES
+        await asyncio.sleep(max(0.0, due - time.perf_counter()))
+        await workers[number % WORKERS](_node(number))
+        return time.perf_counter() - due
+
+    return await asyncio.gather(*(name(number) for number in range(NODES)))
 
 
 def _node(number: int) -> CallerIdentity:

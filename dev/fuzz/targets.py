@@ -6,6 +6,7 @@ tests can run the same.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import Callable, Mapping
@@ -20,7 +21,8 @@ from authenticator.serving.audit import AuditRecord
 from authenticator.serving.reviews import Reviews
 from authenticator.tokens import presigned
 from authenticator.tokens.presigned import PresignedRequest
-from authenticator.verdicts.budget import Budget, InFlight, KeyLimit
+from authenticator.verdicts.budget import Budget
+from authenticator.verdicts.limits import Limits
 from authenticator.verdicts.memory import Remembering
 from authenticator.verdicts.prover import Prover
 from authenticator.verdicts.verdict import Proven, decode, encode
@@ -77,7 +79,7 @@ def review(data: bytes) -> None:
         kind = {"kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1"}
         spec = {"token": data[1:].decode("utf-8", "replace")}
         body = json.dumps({**kind, "spec": spec}).encode()
-    answer = _REVIEWS.answer(body, "192.0.2.1")
+    answer = _LOOP.run_until_complete(_REVIEWS.answer(body, "192.0.2.1"))
     if answer.status not in {200, 400}:
         raise Finding(f"status {answer.status}")
     if answer.status == 200 and json.loads(answer.body)["status"] != {"authenticated": False}:  # noqa: PLR2004 (HTTP's)
@@ -115,14 +117,13 @@ class _Silent:
     def call_collapsed(self) -> None: ...
     def budget_refused(self, standing: str) -> None: ...
     def degraded_answer(self) -> None: ...
-    def circuits_open(self, number: int) -> None: ...
 
 
-def _refuse(_request: PresignedRequest, /, timeout: float) -> CallerIdentity:  # noqa: ARG001 (a port)
+async def _refuse(_request: PresignedRequest, /, timeout: float) -> CallerIdentity:  # noqa: ARG001 (a port)
     raise NotProven("SignatureDoesNotMatch", "nobody has signed it")
 
 
-def _no_name(_identity: CallerIdentity, /) -> str:
+async def _no_name(_identity: CallerIdentity, /) -> str:
     raise Finding("an instance was to be named")
 
 
@@ -135,8 +136,7 @@ def _reviews() -> Reviews:
         ask=_refuse,
         hosts=HOSTS,
         budget=Budget(_ENDLESS, lambda: 0.0),
-        key_limit=KeyLimit(_ENDLESS, lambda: 0.0),
-        in_flight=InFlight(1),
+        limits=Limits.of(_ENDLESS, 1, lambda: 0.0),
         observer=silent,
         remembering=Remembering(),
         clock=lambda: NOW,
@@ -148,3 +148,4 @@ def _reviews() -> Reviews:
 
 
 _REVIEWS = _reviews()
+_LOOP = asyncio.new_event_loop()

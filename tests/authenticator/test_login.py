@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from typing import cast
 
 import pytest
 
 from authenticator.aws.arns import CallerIdentity
 from authenticator.errors import Denied, NamesUnavailable, NotProven, StsUnavailable, UnknownUser
-from authenticator.login import Login
+from authenticator.login import Login, Naming, Pending
 from authenticator.mapping.documents import read_data
 from authenticator.mapping.guards import Guard
 from authenticator.mapping.ruleset import RuleSet
 from authenticator.mapping.sections import SectionReader
 from authenticator.review import Decision
+from authenticator.verdicts.prover import Question
 from authenticator.verdicts.verdict import Proof, Source
 from tests.authenticator.mapping.callers import role
 
@@ -35,28 +36,39 @@ def ruleset(**usernames: str) -> RuleSet:
     return RuleSet((section.rules,))
 
 
+QUESTION = cast("Question", object.__new__(Question))
+
+
 class Prover:
-    """Proves as told: at once if it is given a proof, later if it is given how to get one."""
+    """Proves as told: at once or when it is asked."""
 
-    def __init__(self, outcome: Proof | Callable[[], Proof] | Exception) -> None:
+    def __init__(self, outcome: Proof | Exception, *, later: bool) -> None:
         self.outcome = outcome
-        self.logins: list[str] = []
+        self.later = later
+        self.logins: list[CallerIdentity] = []
 
-    def begin(self, token: str) -> Proof | Callable[[], Proof]:
+    def recall(self, token: str) -> Proof | Question:
         assert token == "the token"
+        return QUESTION if self.later else self._out()
+
+    async def ask(self, question: Question) -> Proof:
+        assert question is QUESTION
+        return self._out()
+
+    def remember_login(self, identity: CallerIdentity) -> None:
+        self.logins.append(identity)
+
+    def _out(self) -> Proof:
         if isinstance(self.outcome, Exception):
             raise self.outcome
         return self.outcome
-
-    def remember_login(self, access_key_id: str) -> None:
-        self.logins.append(access_key_id)
 
 
 class World:
     """A login and all that it asks."""
 
-    def __init__(self, outcome: Proof | Callable[[], Proof] | Exception) -> None:
-        self.prover = Prover(outcome)
+    def __init__(self, outcome: Proof | Exception, *, later: bool = False) -> None:
+        self.prover = Prover(outcome, later=later)
         self.rules = ruleset(Dev="dev:{{SessionName}}", Node="system:node:{{EC2PrivateDNSName}}")
         self.name: str | Exception = "ip-10-0-0-1.ec2.internal"
         self.named: list[CallerIdentity] = []
@@ -67,81 +79,82 @@ class World:
             clock=lambda: NOW,
         )
 
-    def _name(self, identity: CallerIdentity) -> str:
+    def begin(self) -> Decision | Pending:
+        return self.login.begin("the token")
+
+    def finish(self, pending: Decision | Pending) -> Decision:
+        assert not isinstance(pending, Decision)
+        return asyncio.run(self.login.finish(pending))
+
+    def decide(self) -> Decision:
+        return asyncio.run(self.login.decide("the token"))
+
+    async def _name(self, identity: CallerIdentity) -> str:
         self.named.append(identity)
         if isinstance(self.name, Exception):
             raise self.name
         return self.name
 
 
-def later(proof: Proof) -> Callable[[], Proof]:
-    return partial(lambda given: given, proof)
-
-
 @pytest.mark.parametrize("source", list(Source))
 def test_who_is_proven_and_mapped_is_let_in(source: Source) -> None:
-    decision = World(Proof(ALICE, source)).login.decide("the token")
+    decision = World(Proof(ALICE, source)).decide()
     assert (decision.username, decision.groups) == ("dev:alice", ("g",))
     assert (decision.identity, decision.source) == (ALICE, source)
 
 
 def test_what_is_remembered_is_decided_at_once() -> None:
-    assert isinstance(World(Proof(ALICE, Source.CACHE)).login.begin("the token"), Decision)
+    assert isinstance(World(Proof(ALICE, Source.CACHE)).begin(), Decision)
 
 
 def test_what_sts_must_be_asked_for_is_decided_later() -> None:
-    finish = World(later(Proof(ALICE, Source.STS))).login.begin("the token")
-    assert not isinstance(finish, Decision)
-    assert finish().username == "dev:alice"
+    world = World(Proof(ALICE, Source.STS), later=True)
+    pending = world.begin()
+    assert isinstance(pending, Question)
+    assert world.finish(pending).username == "dev:alice"
 
 
 def test_an_edit_counts_at_once_even_during_the_call_of_sts() -> None:
-    world = World(later(Proof(ALICE, Source.STS)))
-    finish = world.login.begin("the token")
+    world = World(Proof(ALICE, Source.STS), later=True)
+    pending = world.begin()
     world.rules = ruleset(Dev="edited")
-    assert not isinstance(finish, Decision)
-    assert finish().username == "edited"
+    assert world.finish(pending).username == "edited"
     world.rules = ruleset(Other="x")
     with pytest.raises(UnknownUser):
-        world.login.decide("the token")
+        world.decide()
 
 
-@pytest.mark.parametrize("outcome", [Proof(ALICE, Source.CACHE), later(Proof(ALICE, Source.STS))])
-def test_who_is_proven_and_not_mapped_is_denied_by_name(
-    outcome: Proof | Callable[[], Proof],
-) -> None:
-    world = World(outcome)
+@pytest.mark.parametrize("later", [False, True])
+def test_who_is_proven_and_not_mapped_is_denied_by_name(later: bool) -> None:
+    world = World(Proof(ALICE, Source.STS), later=later)
     world.rules = ruleset(Other="x")
     with pytest.raises(UnknownUser, match="arn:aws:iam::111122223333:role/Dev") as caught:
-        world.login.decide("the token")
+        world.decide()
     assert (caught.value.arn, caught.value.access_key_id) == (str(ALICE.arn), ALICE.access_key_id)
 
 
 @pytest.mark.parametrize("error", [NotProven("x", "no"), StsUnavailable("away")])
 @pytest.mark.parametrize("when", ["at once", "later"])
 def test_what_the_prover_raises_goes_through(error: Exception, when: str) -> None:
-    def fail() -> Proof:
-        raise error
-
-    world = World(error if when == "at once" else fail)
+    world = World(error, later=when == "later")
     with pytest.raises(type(error)) as caught:
-        world.login.decide("the token")
+        world.decide()
     assert caught.value is error
     assert world.prover.logins == []
 
 
 def test_naming_an_instance_is_never_waited_for_at_once() -> None:
     world = World(Proof(NODE, Source.CACHE))
-    finish = world.login.begin("the token")
+    pending = world.begin()
     assert world.named == []
-    assert not isinstance(finish, Decision)
-    assert finish().username == "system:node:ip-10-0-0-1.ec2.internal"
+    assert isinstance(pending, Naming)
+    assert world.finish(pending).username == "system:node:ip-10-0-0-1.ec2.internal"
     assert world.named == [NODE]
 
 
 def test_an_instance_is_named_for_whom_the_mapping_asks_only() -> None:
     world = World(Proof(ALICE, Source.STS))
-    world.login.decide("the token")
+    world.decide()
     assert world.named == []
 
 
@@ -150,7 +163,7 @@ def test_an_instance_without_a_name_is_not_let_in(error: Exception) -> None:
     world = World(Proof(NODE, Source.STS))
     world.name = error
     with pytest.raises(type(error)) as caught:
-        world.login.decide("the token")
+        world.decide()
     if isinstance(error, Denied):
         assert isinstance(caught.value, UnknownUser)
         assert caught.value.arn == str(NODE.arn)
@@ -159,17 +172,17 @@ def test_an_instance_without_a_name_is_not_let_in(error: Exception) -> None:
 
 def test_only_who_is_let_in_is_known_from_then_on() -> None:
     """Anyone with an AWS account can be proven."""
-    world = World(later(Proof(ALICE, Source.STS)))
-    world.login.decide("the token")
-    assert world.prover.logins == [ALICE.access_key_id]
+    world = World(Proof(ALICE, Source.STS), later=True)
+    world.decide()
+    assert world.prover.logins == [ALICE]
     world.rules = ruleset(Other="x")
     with pytest.raises(UnknownUser):
-        world.login.decide("the token")
-    assert world.prover.logins == [ALICE.access_key_id]
+        world.decide()
+    assert world.prover.logins == [ALICE]
 
 
 @pytest.mark.parametrize("source", [Source.CACHE, Source.DEGRADED])
 def test_a_login_from_memory_teaches_nothing_new(source: Source) -> None:
     world = World(Proof(ALICE, source))
-    world.login.decide("the token")
+    world.decide()
     assert world.prover.logins == []

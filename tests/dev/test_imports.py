@@ -48,7 +48,7 @@ def test_the_code_keeps_the_contracts(copy: Path) -> None:
         # In a function and for type checkers only: a circle all the same.
         (
             "authenticator/serving/metrics.py",
-            "def late():\n    import authenticator.serving.server",
+            "def late():\n    import authenticator.serving.service",
         ),
         (
             "authenticator/mapping/globs.py",

@@ -161,7 +161,8 @@ def test_reviews_are_answered_in_time_by_a_server_that_has_resolved_nothing_yet(
     server: WebhookServer, name_servers: NameServers
 ) -> None:
     statuses, longest = at_once(server, new_tokens())
-    assert statuses == {504}
+    # 429 for those who found no place: few may wait for a host that has not answered.
+    assert statuses <= {429, 504}
     assert longest < _REVIEW_SECONDS + _LEEWAY_SECONDS
     assert name_servers.asked
     # Nothing has to be restarted when the name servers are back.
@@ -192,5 +193,5 @@ def test_a_caller_with_an_older_verdict_is_answered_in_time(
 
     wait_until(served_by_both, lambda: f"all are answered from {sources}")
     statuses, longest = at_once(server, new_tokens())
-    assert statuses <= {200, 504}
+    assert statuses <= {200, 429, 504}
     assert longest < _REVIEW_SECONDS + _LEEWAY_SECONDS

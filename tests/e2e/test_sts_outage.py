@@ -28,7 +28,6 @@ FAULTS: dict[str, Fault] = {
     "resets": Reset(),
     "fails": Fail(500),
     "talks rubbish": Rubbish("html"),
-    "is throttled": Throttle(rate=0, burst=0),
 }
 BUDGET = 40
 CONNECTIONS = 8
@@ -100,6 +99,18 @@ def test_while_sts_is_away_the_proven_stay_and_nobody_is_denied(
     aws.faults.stop_all()
     # None of them was denied, here or in the API server's cache: the same tokens log in now.
     wait_until(lambda: at_once(server, others) == everybody, "not everybody is let in")
+
+
+def test_a_throttle_is_not_an_outage(server: WebhookServer, aws: AwsDouble) -> None:
+    """A caller can use the quota of an account up; a revoked key of it must not live longer."""
+    crowd = callers.CROWD[:CONNECTIONS]
+    proven = [callers.fresh_token(each) for each in crowd]
+    everybody = Counter(each.arn for each in crowd)
+    wait_until(lambda: at_once(server, proven) == everybody, "not everybody is let in")
+    aws.faults.start(Throttle(rate=0, burst=0))
+    assert at_once(server, proven) == Counter({"429": CONNECTIONS})
+    aws.faults.stop_all()
+    wait_until(lambda: at_once(server, proven) == everybody, "they are not let in again")
 
 
 def degraded(line: str) -> str | None:

@@ -99,7 +99,7 @@ class Instances:
         self.placeholders: dict[str, str] = {}
         self._name = name
 
-    def __call__(self, identity: CallerIdentity) -> str:
+    async def __call__(self, identity: CallerIdentity) -> str:
         """See `authenticator.login.NamesInstances`."""
         # They bring botocore, and only nodes have need of it.
         from authenticator.aws.batching import Batcher, Turns  # noqa: PLC0415 (see above)
@@ -116,7 +116,7 @@ class Instances:
         )
         names = InstanceNames(batcher, time.monotonic)
         try:
-            named = names(identity)
+            named = await names(identity)
         finally:
             names.stop()
         if not self._name:

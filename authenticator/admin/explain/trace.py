@@ -5,6 +5,7 @@ Nothing is decided here: `authenticator.login.Login` decides, of the server's pa
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,6 +15,7 @@ from authenticator.login import Login, NamesInstances, ProvesCallers
 from authenticator.mapping.rules import Rule
 from authenticator.mapping.ruleset import RuleSet
 from authenticator.review import Decision
+from authenticator.verdicts.prover import Question
 from authenticator.verdicts.verdict import Proof, Source
 
 
@@ -58,11 +60,15 @@ class Given:
     def __init__(self, identity: CallerIdentity) -> None:
         self._proof = Proof(identity, Source.STS)
 
-    def begin(self, token: str) -> Proof:  # noqa: ARG002 (there is none)
-        """See `ProvesCallers.begin`."""
+    def recall(self, token: str) -> Proof:  # noqa: ARG002 (there is none)
+        """See `ProvesCallers.recall`."""
         return self._proof
 
-    def remember_login(self, access_key_id: str) -> None:
+    async def ask(self, question: Question) -> Proof:  # noqa: ARG002 (it is never asked)
+        """See `ProvesCallers.ask`."""
+        return self._proof
+
+    def remember_login(self, identity: CallerIdentity) -> None:
         """See `ProvesCallers.remember_login`."""
 
 
@@ -73,12 +79,15 @@ class _Noted:
         self.identity: CallerIdentity | None = None
         self._prover = prover
 
-    def begin(self, token: str) -> Proof | Callable[[], Proof]:
-        proof = self._prover.begin(token)
-        return self._note(proof) if isinstance(proof, Proof) else lambda: self._note(proof())
+    def recall(self, token: str) -> Proof | Question:
+        recalled = self._prover.recall(token)
+        return self._note(recalled) if isinstance(recalled, Proof) else recalled
 
-    def remember_login(self, access_key_id: str) -> None:
-        self._prover.remember_login(access_key_id)
+    async def ask(self, question: Question) -> Proof:
+        return self._note(await self._prover.ask(question))
+
+    def remember_login(self, identity: CallerIdentity) -> None:
+        self._prover.remember_login(identity)
 
     def _note(self, proof: Proof) -> Proof:
         self.identity = proof.identity
@@ -112,7 +121,7 @@ def trace(
         tried=lambda rule, refusal: tried.append(Attempt(rule, refusal)),
     )
     try:
-        decision = login.decide(token)
+        decision = asyncio.run(login.decide(token))
     except (Denied, Unavailable) as error:
         return Trace(noted.identity, tuple(tried), error=error)
     return Trace(noted.identity, tuple(tried), decision)

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from authenticator.admission.judge import FORCE, FORCE_DELETE
-from authenticator.serving.app import VALIDATE
+from authenticator.serving.endpoints import VALIDATE
 from authenticator.sources.config_map import NAME, NAMESPACE
 from authenticator.sources.crd_schema import API_VERSION
 
@@ -39,7 +39,7 @@ def test_the_webhooks_ask_about_what_is_judged() -> None:
 
 def test_the_webhooks_do_no_more_than_the_documentation_says() -> None:
     for webhook in webhooks():
-        assert webhook["clientConfig"]["url"] == f"https://127.0.0.1:21362{VALIDATE}"
+        assert webhook["clientConfig"]["url"] == f"https://127.0.0.1:21362{VALIDATE.path}"
         assert webhook["failurePolicy"] == "Ignore"
         assert webhook["sideEffects"] == "None"
         assert webhook["timeoutSeconds"] == 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -61,23 +62,33 @@ def clock() -> Clock:
     return Clock()
 
 
-Make = Callable[..., InstanceNames]
+class Blocking:
+    """`InstanceNames` for tests that ask from threads, each with an event loop."""
+
+    def __init__(self, names: InstanceNames) -> None:
+        self.names = names
+
+    def __call__(self, identity: CallerIdentity) -> str:
+        return asyncio.run(self.names(identity))
+
+
+Make = Callable[..., Blocking]
 
 
 @pytest.fixture
 def make(ec2: FakeEc2, clock: Clock) -> Iterator[Make]:
-    made: list[InstanceNames] = []
+    made: list[Blocking] = []
 
-    def build(*, callers: int = 1, burst: int = 1000) -> InstanceNames:
+    def build(*, callers: int = 1, burst: int = 1000) -> Blocking:
         turns = Turns(1000, burst, clock=lambda: 0.0)
         batcher = Batcher(ec2.describe, turns, size=200, callers=callers)
-        made.append(InstanceNames(batcher, clock))
+        made.append(Blocking(InstanceNames(batcher, clock)))
         return made[-1]
 
     yield build
     ec2.gate.set()
     for names in made:
-        names.stop()
+        names.names.stop()
 
 
 def test_the_name_of_the_callers_instance(make: Make) -> None:
@@ -172,14 +183,14 @@ def test_those_who_ask_for_one_instance_at_once_share_a_call(
     make: Make, ec2: FakeEc2, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = make(callers=2)
-    asked, ask = threading.Semaphore(0), names._batcher.ask
+    asked, ask = threading.Semaphore(0), names.names._batcher.ask
 
     def counted(key: str) -> Future[Instance | None]:
         future = ask(key)
         asked.release()
         return future
 
-    monkeypatch.setattr(names._batcher, "ask", counted)
+    monkeypatch.setattr(names.names._batcher, "ask", counted)
     ec2.gate.clear()
     with ThreadPoolExecutor(10) as pool:
         results = [pool.submit(names, node()) for _ in range(10)]
@@ -199,7 +210,7 @@ def test_those_who_come_during_a_call_are_gathered_into_the_next(make: Make, ec2
         first = pool.submit(names, node(ids[0]))
         ec2.entered.acquire()
         rest = [pool.submit(names, node(key)) for key in ids[1:]]
-        batcher = names._batcher
+        batcher = names.names._batcher
         while len(batcher._waiting) < len(rest):
             threading.Event().wait(0.01)
         ec2.gate.set()

@@ -39,6 +39,7 @@ metrics.dynamic_file(enabled=True, only=False)
 metrics.audit_dropped()
 metrics.mappings(in_force=1, faults={"CRD": 0}, stale={"CRD": 0.0}, overlaps=0)
 metrics.budget_refused("key")
+metrics.refused(405)
 print(metrics.render().decode())
 """
 
@@ -111,6 +112,7 @@ for count in (1, 2):
         for _ in range(count):
             metrics.observe_review("success", 0.02)
         metrics.dynamic_file(enabled=True, only=True)
+        metrics.flush()
         os._exit(0)
     os.waitpid(pid, 0)
     files.mark_dead(pid)
@@ -123,6 +125,28 @@ print("left", directory.exists())
     assert 'authenticate_latency_seconds_count{result="success"} 3.0\n' in output
     assert "dynamic_file_enabled 1.0" not in output
     assert "mode 0o700\nleft False" in output
+
+
+def test_what_is_counted_in_plain_integers_is_what_prometheus_client_would_count() -> None:
+    """The buckets are its own, so that a change of them must show here."""
+    printed = run(
+        """
+from authenticator.serving import metrics
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
+seconds = [0.0, 0.001, 0.0011, 0.02, 0.02, 9.99, 10.0, 10.1, 500.0]
+texts = []
+for tally in (True, False):
+    registry = CollectorRegistry()
+    one = Histogram("h", "h", buckets=metrics._SECONDS, registry=registry)
+    counted = metrics._Tally(one)
+    for each in seconds:
+        counted.add(each) if tally else one.observe(each)
+        counted.flush()
+    texts.append([l for l in generate_latest(registry).split(b"\\n") if b"created" not in l])
+print(texts[0] == texts[1], len(texts[0]))
+"""
+    )
+    assert printed == "True 19\n"
 
 
 def test_what_a_killed_server_left_is_removed_and_what_is_in_use_is_not() -> None:

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from types import SimpleNamespace
 from typing import cast
 
@@ -19,12 +19,16 @@ from opentelemetry.trace import SpanKind, StatusCode
 from authenticator.aws.arns import CallerIdentity, PrincipalArn
 from authenticator.aws.sts_hosts import sts_hosts
 from authenticator.errors import StsUnavailable, TokenRefused, UnknownUser
+from authenticator.login import Pending
 from authenticator.mapping.problems import Origin
+from authenticator.mapping.rules import Match
 from authenticator.review import Decision
 from authenticator.serving.audit import AuditRecord
-from authenticator.serving.reviews import Answer, Reviews
+from authenticator.serving.reviews import Answer, PendingReview, Reviews
 from authenticator.serving.spans import Traced
 from authenticator.serving.tracing import Untraced, tracing
+from authenticator.verdicts.prover import Question
+from authenticator.verdicts.verdict import Source
 
 ENDPOINT = "OTEL_EXPORTER_OTLP_ENDPOINT"
 TRACES = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
@@ -89,46 +93,62 @@ assert not [name for name in sys.modules if name.startswith("opentelemetry")]
 class Webhook:
     """Reviews that are traced, and whose login does what a test says."""
 
-    def __init__(self, login: Callable[[Webhook], Decision | Callable[[], Decision]]) -> None:
+    def __init__(
+        self,
+        begin: Callable[[Webhook], Decision | Pending],
+        finish: Callable[[Webhook], Awaitable[Decision]] | None = None,
+    ) -> None:
         self.exporter = InMemorySpanExporter()
         self.traced = Traced(lambda: self.exporter)
         self.audited: list[AuditRecord] = []
         self.sts_answers: Callable[[], tuple[int, bytes]] = lambda: (200, b"")
         self.fetch = self.traced.sts(self._answer, sts_hosts("aws", ()))
-        self.name_instance = self.traced.ec2(lambda _: "ip-10-0-0-1.ec2.internal")
-        self.begin = self.traced.reviews(
+        self.name_instance = self.traced.ec2(name_instance)
+        self.reviews = self.traced.reviews(
             Reviews(
-                login=SimpleNamespace(begin=lambda _: login(self)),
+                login=SimpleNamespace(
+                    begin=lambda _: begin(self),
+                    finish=lambda pending: finish(self) if finish else pending,
+                ),
                 metrics=SimpleNamespace(observe_review=lambda *_: None),
                 audit=self.traced.audit(self.audited.append),
-            ).begin
+            )
         )
 
     async def _answer(self, *_: object, **__: object) -> tuple[int, bytes]:
         return self.sts_answers()
 
-    def ask_sts(self) -> None:
-        asyncio.run(self.fetch(HOST, f"/?X-Amz-Security-Token={TOKEN}", {}, timeout=1.0))
+    async def ask_sts(self) -> None:
+        await self.fetch(HOST, f"/?X-Amz-Security-Token={TOKEN}", {}, timeout=1.0)
+
+    async def answer(self) -> None:
+        answer = self.reviews.begin(REVIEW, "10.0.0.1")
+        if isinstance(answer, PendingReview):
+            await self.reviews.finish(answer)
 
     def review(self) -> dict[str, ReadableSpan]:
         """Have one review answered; its spans by their names."""
         self.traced.start()
-        answer = self.begin(REVIEW, "10.0.0.1")
-        if not isinstance(answer, Answer):
-            answer()
+        asyncio.run(self.answer())
         self.traced.stop()
         return {span.name: span for span in self.exporter.get_finished_spans()}
 
 
-def decision(source: str) -> Decision:
-    made = SimpleNamespace(
-        username="dev:alice",
-        groups=("developers",),
-        identity=CALLER,
-        match=SimpleNamespace(origin=Origin("EKSConfigMap", "mapRoles", 2, 14)),
-        source=SimpleNamespace(value=source),
-    )
-    return cast("Decision", made)
+PENDING = cast("Pending", object.__new__(Question))
+
+
+def waiting(finish: Callable[[Webhook], Awaitable[Decision]]) -> Webhook:
+    """A webhook whose reviews all wait."""
+    return Webhook(lambda _: PENDING, finish)
+
+
+async def name_instance(_identity: CallerIdentity) -> str:
+    return "ip-10-0-0-1.ec2.internal"
+
+
+def decision(source: Source) -> Decision:
+    match = SimpleNamespace(origin=Origin("EKSConfigMap", "mapRoles", 2, 14))
+    return Decision("dev:alice", ("developers",), CALLER, cast("Match", match), source)
 
 
 def told(span: ReadableSpan) -> dict[str, object]:
@@ -136,7 +156,7 @@ def told(span: ReadableSpan) -> dict[str, object]:
 
 
 def test_a_review_answered_at_once_is_one_span() -> None:
-    webhook = Webhook(lambda _: decision("cache"))
+    webhook = Webhook(lambda _: decision(Source.CACHE))
     [span] = webhook.review().values()
     assert (span.name, span.kind, span.parent) == ("TokenReview", SpanKind.SERVER, None)
     assert told(span) == {
@@ -149,17 +169,14 @@ def test_a_review_answered_at_once_is_one_span() -> None:
     assert span.resource.attributes["service.name"] == "aws-iam-authenticator"
 
 
-def asks_everybody(webhook: Webhook) -> Callable[[], Decision]:
-    def fetch() -> Decision:
-        webhook.ask_sts()
-        webhook.name_instance(CALLER)
-        return decision("sts")
-
-    return fetch
+async def asks_everybody(webhook: Webhook) -> Decision:
+    await webhook.ask_sts()
+    await webhook.name_instance(CALLER)
+    return decision(Source.STS)
 
 
 def test_the_calls_of_a_review_are_its_children() -> None:
-    spans = Webhook(asks_everybody).review()
+    spans = waiting(asks_everybody).review()
     review, sts, ec2 = (
         spans[name] for name in ("TokenReview", "STS/GetCallerIdentity", "EC2/DescribeInstances")
     )
@@ -177,7 +194,7 @@ def test_the_calls_of_a_review_are_its_children() -> None:
 
 
 def test_a_call_that_fails_is_an_error_of_its_own_and_of_the_review() -> None:
-    webhook = Webhook(asks_everybody)
+    webhook = waiting(asks_everybody)
 
     def fail() -> tuple[int, bytes]:
         raise StsUnavailable(f"quoting {TOKEN}")
@@ -207,22 +224,16 @@ def test_a_denial_has_the_id_of_its_audit_line_and_is_no_error() -> None:
     assert span.status.status_code is StatusCode.UNSET
 
 
-def unknown(webhook: Webhook) -> Callable[[], Decision]:
-    def fetch() -> Decision:
-        webhook.ask_sts()
-        error = UnknownUser(f"no mapping names {CALLER.canonical_arn}")
-        error.arn, error.access_key_id = str(CALLER.arn), CALLER.access_key_id
-        raise error
-
-    return fetch
+async def unknown(webhook: Webhook) -> Decision:
+    await webhook.ask_sts()
+    error = UnknownUser(f"no mapping names {CALLER.canonical_arn}")
+    error.arn, error.access_key_id = str(CALLER.arn), CALLER.access_key_id
+    raise error
 
 
-def fault(webhook: Webhook) -> Callable[[], Decision]:
-    def fetch() -> Decision:
-        webhook.ask_sts()
-        raise RuntimeError(f"quoting {TOKEN} of {CALLER.arn}")
-
-    return fetch
+async def fault(webhook: Webhook) -> Decision:
+    await webhook.ask_sts()
+    raise RuntimeError(f"quoting {TOKEN} of {CALLER.arn}")
 
 
 SECRETS = (
@@ -233,9 +244,9 @@ SECRETS = (
 
 @pytest.mark.parametrize("login", [asks_everybody, unknown, fault])
 def test_no_span_says_who_the_caller_is(
-    login: Callable[[Webhook], Callable[[], Decision]],
+    login: Callable[[Webhook], Awaitable[Decision]],
 ) -> None:
-    spans = Webhook(login).review()
+    spans = waiting(login).review()
     assert len(spans) >= 2
     for span in spans.values():
         written = span.to_json()
@@ -244,14 +255,14 @@ def test_no_span_says_who_the_caller_is(
 
 def test_what_is_not_sampled_is_audited_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_always_off")
-    webhook = Webhook(asks_everybody)
+    webhook = waiting(asks_everybody)
     assert webhook.review() == {}
     assert [record.result for record in webhook.audited] == ["success"]
 
 
 def test_the_environment_names_the_service(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_SERVICE_NAME", "logins")
-    [span] = Webhook(lambda _: decision("cache")).review().values()
+    [span] = Webhook(lambda _: decision(Source.CACHE)).review().values()
     assert span.resource.attributes["service.name"] == "logins"
 
 
@@ -282,10 +293,10 @@ def test_a_collector_that_is_away_is_told_of_once(
 ) -> None:
     monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "1")
     traced = Traced(lambda: Collector(away))
-    begin = traced.reviews(lambda *_: Answer(200, b""))
+    reviews = traced.reviews(SimpleNamespace(begin=lambda *_: Answer(200, b"")))
     traced.start()
     for _ in range(4):
-        begin(REVIEW, "10.0.0.1")
+        reviews.begin(REVIEW, "10.0.0.1")
     traced.stop()
     assert [record.levelno for record in caplog.records] == [logging.WARNING] * len(lines)
     for record, line in zip(caplog.records, lines, strict=True):
@@ -299,6 +310,7 @@ def test_settings_that_make_no_sense_cost_the_spans_and_no_login(
     traced = tracing({ENDPOINT: URL})
     traced.start()
     answer = Answer(200, b"")
-    assert traced.reviews(lambda *_: answer)(REVIEW, "10.0.0.1") is answer
+    reviews = traced.reviews(SimpleNamespace(begin=lambda *_: answer))
+    assert reviews.begin(REVIEW, "10.0.0.1") is answer
     traced.stop()
     assert "logins are not traced; check the OTEL_ variables" in caplog.text

@@ -1,61 +1,69 @@
-"""A whole server, with a use case of its own: `python webhook.py DIRECTORY PORT HEALTH_PORT`.
+"""A whole server with a use case for tests: `python webhook.py DIRECTORY PORT HEALTH_PORT`.
 
 The token `fast` is answered at once, `gate` when the file DIRECTORY/gate is there.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from datetime import datetime, timezone
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import cast
 
 from authenticator.aws.arns import CallerIdentity, PrincipalArn
 from authenticator.errors import ConfigError, TokenRefused
+from authenticator.login import Pending
+from authenticator.mapping.rules import Match
 from authenticator.review import Decision
+from authenticator.serving import endpoints
 from authenticator.serving.app import build_app
 from authenticator.serving.audit import as_json
 from authenticator.serving.certificates import ServerCertificate, Wanted, load_or_create
 from authenticator.serving.lines import LineWriter
-from authenticator.serving.metrics import Metrics
+from authenticator.serving.metrics import CONTENT_TYPE, Metrics
 from authenticator.serving.readiness import Readiness
 from authenticator.serving.reviews import Answer, Reviews
 from authenticator.serving.server import ServeOptions, serve
+from authenticator.verdicts.verdict import Source
 
 DIRECTORY = Path(sys.argv[1])
 
 
+def wait_at_gate() -> Iterator[float]:
+    """Mark that something waits, and yield the seconds to pause until the gate is open."""
+    (DIRECTORY / f"waiting.{os.getpid()}.{time.monotonic_ns()}").touch()
+    while not (DIRECTORY / "gate").exists():
+        yield 0.01
+
+
 def decide(token: str) -> Decision:
-    if token == "gate":
-        (DIRECTORY / f"waiting.{os.getpid()}.{time.monotonic_ns()}").touch()
-        while not (DIRECTORY / "gate").exists():
-            time.sleep(0.01)
-    elif token != "fast":
+    if token not in ("fast", "gate"):
         raise TokenRefused("prefix", "not one of ours")
     identity = CallerIdentity(
         PrincipalArn.parse("arn:aws:iam::111122223333:user/bob"), "AIDA1", "AKIA1"
     )
-    decision = SimpleNamespace(
-        username=f"worker-{os.getpid()}",
-        groups=(),
-        identity=identity,
-        match=SimpleNamespace(origin="test"),
-        source=SimpleNamespace(value="sts"),
-    )
-    return cast("Decision", decision)
+    match = cast("Match", SimpleNamespace(origin="test"))
+    return Decision(f"worker-{os.getpid()}", (), identity, match, Source.STS)
 
 
 class Login:
-    """Leaves everything to a thread, as a login that has to ask STS."""
+    """Waits for everything, as a login that has to ask STS."""
 
-    def begin(self, token: str) -> Callable[[], Decision]:
-        return partial(decide, token)
+    def begin(self, token: str) -> Pending:
+        return cast("Pending", token)
+
+    async def finish(self, pending: Pending) -> Decision:
+        token = str(pending)
+        if token == "gate":
+            for seconds in wait_at_gate():
+                await asyncio.sleep(seconds)
+        return decide(token)
 
 
 class Service:
@@ -63,19 +71,23 @@ class Service:
         metrics = Metrics()
         descriptor = os.open(DIRECTORY / "audit", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         self._audit = LineWriter(descriptor, as_json, dropped=metrics.audit_dropped)
-        reviews = Reviews(login=Login(), metrics=metrics, audit=self._audit.add)
-        self.begin_review = reviews.begin
-        self.reviews_waiting = metrics.reviews_waiting
-        self.wsgi = build_app(reviews.begin, metrics.render, self.readiness, self.validate)
+        self.reviews = Reviews(login=Login(), metrics=metrics, audit=self._audit.add)
+        self.handlers = {
+            endpoints.VALIDATE: self.validate,
+            endpoints.METRICS: endpoints.metrics(metrics.render, CONTENT_TYPE),
+            endpoints.HEALTHZ: endpoints.healthz,
+            endpoints.READYZ: endpoints.readyz(lambda: Readiness(ready=True, detail=b"{}")),
+        }
+        self.look = metrics.flush
+        self.refused = metrics.refused
+        self.wsgi = build_app(self.handlers, self.refused)
 
     def validate(self, body: bytes, _remote: str) -> Answer:
         """The size of what was posted; a gate as for tokens."""
         if body.startswith(b"gate"):
-            decide("gate")
+            for seconds in wait_at_gate():
+                time.sleep(seconds)
         return Answer(200, str(len(body)).encode())
-
-    def readiness(self) -> Readiness:
-        return Readiness(ready=True, detail=b"{}")
 
     def certificate_loaded(self, pair: ServerCertificate) -> None:
         (DIRECTORY / f"loaded.{os.getpid()}").write_bytes(pair.pem)
@@ -100,7 +112,6 @@ def main() -> None:
         certificate=pair.certificate,
         key=pair.key,
         workers=2,
-        threads=4,
     )
     try:
         serve(options, Service)

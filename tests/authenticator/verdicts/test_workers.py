@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import mmap
 import multiprocessing
@@ -16,10 +17,11 @@ import pytest
 
 from authenticator.aws.sts_hosts import sts_hosts
 from authenticator.errors import NotProven, Overloaded, StsUnavailable
-from authenticator.verdicts.budget import Budget, InFlight, KeyLimit
+from authenticator.verdicts.budget import Budget
+from authenticator.verdicts.limits import Limits
 from authenticator.verdicts.memory import Remembering
 from authenticator.verdicts.prover import Prover
-from authenticator.verdicts.verdict import Source
+from authenticator.verdicts.verdict import Proof, Source
 from dev.waiting import PATIENCE_SECONDS
 from tests.authenticator.verdicts.doubles import Observer, identity, token
 
@@ -42,7 +44,7 @@ class SharedSts:
         os.write(self._signal, b"x")
         self.refuses = mmap.mmap(-1, 1)
 
-    def __call__(self, request: PresignedRequest, timeout: float) -> CallerIdentity:
+    async def __call__(self, request: PresignedRequest, timeout: float) -> CallerIdentity:
         with self.calls.get_lock():
             self.calls.value += 1
         self.began.release()
@@ -74,11 +76,15 @@ def prover(sts: SharedSts, rate: float = 1000) -> Prover:
         ask=sts,
         hosts=sts_hosts("aws"),
         budget=Budget(rate, time.monotonic),
-        key_limit=KeyLimit(1000, time.monotonic),
-        in_flight=InFlight(64),
+        limits=Limits.of(100_000, 1, time.monotonic),
         observer=Observer(),
         remembering=Remembering(),
     )
+
+
+def prove(shared: Prover, asked: str) -> Proof:
+    recalled = shared.recall(asked)
+    return recalled if isinstance(recalled, Proof) else asyncio.run(shared.ask(recalled))
 
 
 class Worker:
@@ -103,8 +109,8 @@ class Worker:
 
 def test_what_one_worker_has_proven_another_need_not_ask(sts: SharedSts) -> None:
     shared, asked = prover(sts), token(now=time.time())
-    assert Worker(lambda: shared.prove(asked).source is Source.STS).succeeded()
-    assert Worker(lambda: shared.prove(asked).source is Source.CACHE).succeeded()
+    assert Worker(lambda: prove(shared, asked).source is Source.STS).succeeded()
+    assert Worker(lambda: prove(shared, asked).source is Source.CACHE).succeeded()
     assert sts.calls.value == 1
 
 
@@ -114,7 +120,7 @@ def test_what_sts_refused_to_one_worker_another_need_not_ask(sts: SharedSts) -> 
 
     def refused() -> bool:
         try:
-            shared.prove(asked)
+            prove(shared, asked)
         except NotProven:
             return True
         return False
@@ -132,7 +138,7 @@ def test_workers_that_are_asked_at_once_make_one_call(sts: SharedSts, outcome: s
 
     def review() -> bool:
         try:
-            return shared.prove(asked).identity == identity() and outcome == "proven"
+            return prove(shared, asked).identity == identity() and outcome == "proven"
         except NotProven:
             return outcome == "refused"
 
@@ -147,12 +153,12 @@ def test_workers_that_are_asked_at_once_make_one_call(sts: SharedSts, outcome: s
 def test_the_claim_of_a_worker_that_was_killed_holds_up_nobody_for_long(sts: SharedSts) -> None:
     shared, asked = prover(sts), token(now=time.time())
     sts.hang()
-    worker = Worker(lambda: shared.prove(asked) is not None)
+    worker = Worker(lambda: prove(shared, asked) is not None)
     assert sts.began.acquire(timeout=PATIENCE_SECONDS)
     worker.kill()
     sts.go_on()
     # The call that it began would have ended in 4 s, which is within a review's 8.
-    assert shared.prove(asked).source is Source.STS
+    assert prove(shared, asked).source is Source.STS
     assert sts.calls.value == 2
 
 
@@ -161,7 +167,7 @@ def test_workers_share_one_budget(sts: SharedSts) -> None:
 
     def overloaded(asked: str) -> bool:
         try:
-            shared.prove(asked)
+            prove(shared, asked)
         except Overloaded:
             return True
         return False
@@ -176,9 +182,9 @@ def test_a_login_at_one_worker_makes_a_key_known_to_all(sts: SharedSts) -> None:
     shared = prover(sts)
 
     def log_in() -> bool:
-        shared.remember_login("AKIAOTHEROTHEROTHER0")
+        shared.remember_login(identity("AKIAOTHEROTHEROTHER0"))
         return True
 
     assert Worker(log_in).succeeded()
-    assert shared._memory.knows("AKIAOTHEROTHEROTHER0")
-    assert not shared._memory.knows("AKIAIOSFODNN7EXAMPLE")
+    assert shared._memory.holder("AKIAOTHEROTHEROTHER0")
+    assert not shared._memory.holder("AKIAIOSFODNN7EXAMPLE")

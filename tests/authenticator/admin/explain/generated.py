@@ -95,7 +95,7 @@ def case(random: Random) -> Case:
     return Case(identity, forge.token(change, signer, now=NOW), _sts_answer(random, identity))
 
 
-def name_instance(identity: CallerIdentity) -> str:
+async def name_instance(identity: CallerIdentity) -> str:
     """EC2, with one instance of which it knows nothing yet."""
     if not identity.arn.session.startswith("i-"):
         raise UnknownUser("the session name is no instance id, so this is no node")

@@ -22,7 +22,8 @@ from authenticator.serving.audit import AuditRecord
 from authenticator.serving.metrics import Metrics
 from authenticator.serving.reviews import Answer, Reviews
 from authenticator.settings import Settings
-from authenticator.verdicts.budget import Budget, InFlight, KeyLimit
+from authenticator.verdicts.budget import Budget
+from authenticator.verdicts.limits import Limits
 from authenticator.verdicts.memory import Remembering
 from authenticator.verdicts.prover import AsksSts, Prover
 from tests.authenticator.admin.explain import generated
@@ -78,7 +79,7 @@ def _served(case: Case, mappings: InForce) -> tuple[Answer, AuditRecord]:
     )
     request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview"}
     body = json.dumps({**request, "spec": {"token": case.token or "unused"}}).encode()
-    return reviews.answer(body, "127.0.0.1"), audited[0]
+    return asyncio.run(reviews.answer(body, "127.0.0.1")), audited[0]
 
 
 def _server_prover(case: Case) -> ProvesCallers:
@@ -86,8 +87,7 @@ def _server_prover(case: Case) -> ProvesCallers:
         ask=_asks(case),
         hosts=sts_hosts(SETTINGS.partition, SETTINGS.further_sts_hosts),
         budget=Budget(SETTINGS.sts_calls_per_second, time.monotonic),
-        key_limit=KeyLimit(10.0, time.monotonic),
-        in_flight=InFlight(8),
+        limits=Limits.of(SETTINGS.sts_calls_per_second, 2, time.monotonic),
         observer=METRICS,
         remembering=Remembering(SETTINGS.verdict_seconds, SETTINGS.degraded_seconds),
         clock=lambda: NOW,
@@ -95,8 +95,7 @@ def _server_prover(case: Case) -> ProvesCallers:
 
 
 def _asks(case: Case) -> AsksSts:
-    sts = Sts(SETTINGS.cluster_id, case.fetch, METRICS)
-    return lambda request, timeout: asyncio.run(sts.prove(request, timeout))
+    return Sts(SETTINGS.cluster_id, case.fetch, METRICS).prove
 
 
 def _explained(case: Case, mappings: InForce) -> Explanation:

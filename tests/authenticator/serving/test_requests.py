@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from authenticator.admission.review import MAX_BYTES
-from authenticator.serving.app import MAX_BODY_BYTES
-from authenticator.serving.framing import (
+from authenticator.serving.endpoints import AUTHENTICATE, SMALL_BODY_BYTES, VALIDATE
+from authenticator.serving.http.requests import (
     MAX_HEAD_BYTES,
     ReceivedRequest,
     RefusedRequestError,
@@ -87,7 +87,7 @@ def validate(*lines: str) -> bytes:
         (head("Content-Length: 5_0"), 400),
         (head("Content-Length: \xb2"), 400),
         (head("Content-Length: " + "9" * 5000), 400),
-        (head(f"Content-Length: {MAX_BODY_BYTES + 1}"), 413),
+        (head(f"Content-Length: {AUTHENTICATE.max_body + 1}"), 413),
         (validate(f"Content-Length: {MAX_BYTES + 1}"), 413),
         (validate("Transfer-Encoding: chunked"), 411),
         (head("Expect: 100-continue", "Content-Length: 5"), 417),
@@ -114,13 +114,56 @@ def test_what_is_not_read_is_refused(data: bytes, status: int) -> None:
     assert raised.value.status == HTTPStatus(status)
 
 
-def test_only_what_validates_may_be_large() -> None:
+def test_a_request_takes_a_large_place_when_it_is_large_and_not_when_it_says_so() -> None:
+    """Twelve connections that announced a megabyte and sent a byte kept edits from being judged."""
     reading = reader()
-    reading.feed(validate(f"Content-Length: {MAX_BYTES}"))
+    reading.feed(validate(f"Content-Length: {MAX_BYTES}") + b"x" * SMALL_BODY_BYTES)
     assert reading.next() is None
-    assert reading.awaits == MAX_BYTES
-    reading.feed(b"x" * MAX_BYTES)
+    assert reading.large is None
+    reading.feed(b"x")
+    assert reading.large is VALIDATE
+    reading.feed(b"x" * (MAX_BYTES - SMALL_BODY_BYTES - 1))
     request = reading.next()
     assert request is not None
     assert len(request.body) == MAX_BYTES
-    assert reading.awaits == 0
+    assert reading.large is None
+
+
+@pytest.mark.parametrize(
+    ("lines", "keep"),
+    [
+        (["Connection: keep-alive, close"], False),
+        (["Connection: close, keep-alive"], False),
+        (["Connection: keep-alive", "Connection: close"], False),
+        (["Connection: Close"], False),
+        (["Connection: keep-alive"], True),
+        (["Connection: x"], True),
+        ([], True),
+    ],
+    ids=str,
+)
+def test_any_close_among_the_connection_options_closes(lines: list[str], keep: bool) -> None:
+    """RFC 9112, section 9.3."""
+    [request] = feed(head("Content-Length: 0", *lines))
+    assert request.head.keep_alive is keep
+
+
+@pytest.mark.parametrize(("option", "keep"), [("keep-alive, x", True), ("x", False)])
+def test_a_client_of_http_1_0_has_to_ask_for_keep_alive(option: str, keep: bool) -> None:
+    [request] = feed(f"GET /healthz HTTP/1.0\r\nConnection: {option}\r\n\r\n".encode())
+    assert request.head.keep_alive is keep
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"GET /healthz HTTP/1.1\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n",
+    ],
+    ids=["no Host", "two Hosts"],
+)
+def test_http_1_1_has_one_host(data: bytes) -> None:
+    """RFC 9112, section 3.2."""
+    with pytest.raises(RefusedRequestError) as raised:
+        feed(data)
+    assert raised.value.status == HTTPStatus.BAD_REQUEST

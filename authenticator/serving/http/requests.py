@@ -1,7 +1,7 @@
 """Cuts the bytes of one connection into requests, without waiting for any of them.
 
-gunicorn's parser reads from a socket, and so blocks a thread for as long as a client likes. Here it
-is given a head only when all of it has arrived, so that there is one parser, and it never waits.
+gunicorn's parser reads from a socket, and so blocks for as long as a client likes. Here it is given
+a head only when all of it has arrived, so that there is one parser, and it never waits.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gunicorn.http.errors import (
 from gunicorn.http.message import Request
 from gunicorn.http.unreader import IterUnreader
 
-from authenticator.serving.app import body_limit
+from authenticator.serving.endpoints import SMALL_BODY_BYTES, Endpoint, find
 
 if TYPE_CHECKING:
     from gunicorn.config import Config
@@ -36,6 +36,7 @@ class Head:
     Attributes:
         method: such as `POST`.
         path: the target's path, unescaped, without the query.
+        endpoint: what it asks for; None if there is no such endpoint.
         body_length: bytes.
         keep_alive: whether the client wants the connection to go on.
         data: the head itself.
@@ -43,6 +44,7 @@ class Head:
 
     method: str
     path: str
+    endpoint: Endpoint | None
     body_length: int
     keep_alive: bool
     data: bytes
@@ -95,9 +97,12 @@ class RequestReader:
         return self._head is not None
 
     @property
-    def awaits(self) -> int:
-        """How many bytes the body has whose head is here; 0 if there is none."""
-        return self._head.body_length if self._head else 0
+    def large(self) -> Endpoint | None:
+        """The endpoint of an unfinished request of which more has arrived than is small.
+
+        What was announced and has not arrived takes no memory, and no place from others.
+        """
+        return self._head.endpoint if self._head and len(self._buffer) > SMALL_BODY_BYTES else None
 
     def feed(self, data: bytes) -> None:
         """Take what was received."""
@@ -142,8 +147,10 @@ class RequestReader:
 @lru_cache(maxsize=64)
 def _read_head(config: Config, data: bytes) -> Head:
     request = parse_head(config, data, ("", 0))
-    length, keep_alive = _body_length(request), not request.should_close()
-    return Head(request.method or "", request.path or "", length, keep_alive, data)
+    method, path = request.method or "", request.path or ""
+    endpoint = find(method, path)
+    length = _body_length(request, endpoint)
+    return Head(method, path, endpoint, length, _keep_alive(request), data)
 
 
 def parse_head(config: Config, head: bytes, peer: tuple[str, int]) -> Request:
@@ -162,14 +169,30 @@ def parse_head(config: Config, head: bytes, peer: tuple[str, int]) -> Request:
         raise RefusedRequestError(HTTPStatus.BAD_REQUEST) from error
 
 
-def _body_length(request: Request) -> int:
-    """Give the length of the body; gunicorn has refused lengths that are doubled or no numbers.
+def _keep_alive(request: Request) -> bool:
+    """Whether the connection goes on, by all options of all `Connection` fields (RFC 9112, 9.3)."""
+    values = (value for name, value in request.headers if name == "CONNECTION")
+    options = {option.strip().lower() for value in values for option in value.split(",")}
+    if request.must_close or "close" in options:
+        return False
+    return _is_1_1(request) or "keep-alive" in options
+
+
+def _is_1_1(request: Request) -> bool:
+    return (request.version or (1, 0)) >= (1, 1)
+
+
+def _body_length(request: Request, endpoint: Endpoint | None) -> int:
+    """Return the length of the body; gunicorn has refused lengths that are doubled or no numbers.
 
     Raises:
         RefusedRequestError: it is unknown, too large, or awaits a 100 Continue (no API server's
-            does).
+            does); or HTTP/1.1 without exactly one Host (RFC 9112, section 3.2).
     """
     headers = dict(request.headers)
+    hosts = sum(name == "HOST" for name, _ in request.headers)
+    if hosts > 1 or (hosts == 0 and _is_1_1(request)):
+        raise RefusedRequestError(HTTPStatus.BAD_REQUEST)
     if "TRANSFER-ENCODING" in headers or (
         request.method == "POST" and "CONTENT-LENGTH" not in headers
     ):
@@ -177,6 +200,6 @@ def _body_length(request: Request) -> int:
     if "EXPECT" in headers:
         raise RefusedRequestError(HTTPStatus.EXPECTATION_FAILED)
     length = int(headers.get("CONTENT-LENGTH", "0"))
-    if length > body_limit(request.method or "", request.path or ""):
+    if length > (endpoint.max_body if endpoint else SMALL_BODY_BYTES):
         raise RefusedRequestError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
     return length

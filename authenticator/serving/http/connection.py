@@ -1,29 +1,26 @@
-"""Clients' connections and the listeners that accept them.
-
-Only one thread touches a connection at a time.
-"""
+"""Clients' connections and the listeners that accept them."""
 
 from __future__ import annotations
 
 import socket
 import ssl
 import struct
-import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from authenticator.serving.framing import RequestReader
+from authenticator.serving.http.requests import RequestReader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
     from gunicorn.config import Config
 
-    from authenticator.serving.framing import ReceivedRequest
-    from authenticator.serving.responding import Response
+    from authenticator.serving.endpoints import Endpoint
+    from authenticator.serving.http.requests import ReceivedRequest
+    from authenticator.serving.http.responses import Response
 
 # A client that works needs milliseconds for each of these.
 HANDSHAKE_SECONDS = 5.0
@@ -43,7 +40,7 @@ _RECORD = 16 * 1024  # a TLS record, the most that one read gives
 
 
 class State(Enum):
-    """What a connection is doing; all but `ANSWERING` are the poller's."""
+    """What a connection is doing."""
 
     HANDSHAKE = auto()
     IDLE = auto()
@@ -63,26 +60,26 @@ class Connection:
 
     Attributes:
         sock: non-blocking; TLS, but for the health port.
+        fd: its file descriptor.
         listener: where it came from.
         peer, local: the addresses of its two ends.
         state: what it is doing.
         deadline: by `time.monotonic()`, when it is given up in this state.
         served: whether it has had an answer already.
         keep: whether it goes on after the answer that is being written.
-        large: whether it has a request whose body is larger than that of a login can be.
+        large: the endpoint of whose places for large bodies it has one.
         reader: what has arrived on it.
-        parked: the poller does not watch it.
-        lock: held where `state` passes between the poller and a thread that answers.
+        parked: the event loop does not watch it.
     """
 
     __slots__ = (
         "_outgoing",
         "deadline",
+        "fd",
         "keep",
         "large",
         "listener",
         "local",
-        "lock",
         "parked",
         "peer",
         "reader",
@@ -100,6 +97,7 @@ class Connection:
         listener: Listener,
     ) -> None:
         self.sock = sock
+        self.fd = sock.fileno()
         self.listener = listener
         self.peer = peer
         self.local = local
@@ -109,8 +107,7 @@ class Connection:
         self.served = False
         self.parked = False
         self.keep = True
-        self.large = False
-        self.lock = threading.Lock()
+        self.large: Endpoint | None = None
         self._outgoing = memoryview(b"")
 
     def enter(self, state: State, seconds: float) -> None:
@@ -196,18 +193,17 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A port, and who answers what comes in on it.
+    """A listening socket.
 
     Attributes:
-        sock: listening and non-blocking.
+        sock: non-blocking.
         tls: gives what to shake hands with at the time; None for a plain port.
-        begin: gives the response to a request at once if it can, and otherwise what will give it;
-            the poller calls it, so it waits for nothing.
+        begin: answers a request at once, or returns what has to be awaited.
     """
 
     sock: socket.socket
     tls: Callable[[], ssl.SSLContext] | None
-    begin: Callable[[ReceivedRequest, Connection], Response | Callable[[], Response]]
+    begin: Callable[[ReceivedRequest, Connection], Response | Coroutine[Any, Any, Response]]
 
     def accept(self, config: Config) -> Connection | None:
         """Take one connection; None if the client has gone already.

@@ -1,0 +1,94 @@
+"""The endpoints, as one table: the event loop and the Flask application both read it.
+
+The event loop answers `AUTHENTICATE` itself, and what is marked `at_once`; everything else goes to
+the Flask application in a thread.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from authenticator.admission.review import MAX_BYTES
+from authenticator.serving.readiness import Readiness
+from authenticator.serving.reviews import Answer, plain
+
+# What a request's body may have without taking one of the few places for large ones.
+SMALL_BODY_BYTES = 64 * 1024
+# An API server takes headers of 1 MiB (net/http, DefaultMaxHeaderBytes), a bearer token among them,
+# and posts it as JSON. A longer token than ours can be is a denial, which needs a TokenReview.
+_REVIEW_BYTES = 1_250_000
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A method and a path.
+
+    Attributes:
+        method: in upper case.
+        path: without a query, which every endpoint ignores: the API server always sends one.
+        max_body: how many bytes the body may have.
+        large: how many requests of one worker may have a body above `SMALL_BODY_BYTES` at once.
+        at_once: the answer needs no waiting and no calculating, and is served on the plain health
+            port too.
+    """
+
+    method: str
+    path: str
+    max_body: int = SMALL_BODY_BYTES
+    large: int = 0
+    at_once: bool = False
+
+
+AUTHENTICATE = Endpoint("POST", "/authenticate", _REVIEW_BYTES, large=4)
+VALIDATE = Endpoint("POST", "/validate", MAX_BYTES, large=2)
+METRICS = Endpoint("GET", "/metrics")
+HEALTHZ = Endpoint("GET", "/healthz", at_once=True)
+READYZ = Endpoint("GET", "/readyz", at_once=True)
+ENDPOINTS = (AUTHENTICATE, VALIDATE, METRICS, HEALTHZ, READYZ)
+
+_TABLE = {(endpoint.method, endpoint.path): endpoint for endpoint in ENDPOINTS}
+# At once in one worker: each takes milliseconds of the processor that logins wait for.
+_SCRAPES = 2
+
+# Answers a request: takes its body and the client's address.
+Handler = Callable[[bytes, str], Answer]
+Handlers = Mapping[Endpoint, Handler]
+
+
+def find(method: str, path: str) -> Endpoint | None:
+    """Return the endpoint of a request, or None if there is none."""
+    return _TABLE.get((method, path))
+
+
+def healthz(_body: bytes, _remote: str) -> Answer:
+    """Answer that this process serves."""
+    return Answer(HTTPStatus.OK, b"ok", "text/plain")
+
+
+def readyz(readiness: Callable[[], Readiness]) -> Handler:
+    """Return what answers whether the server can do its work."""
+
+    def answer(_body: bytes, _remote: str) -> Answer:
+        state = readiness()
+        status = HTTPStatus.OK if state.ready else HTTPStatus.SERVICE_UNAVAILABLE
+        return Answer(status, state.detail)
+
+    return answer
+
+
+def metrics(render: Callable[[], bytes], content_type: str) -> Handler:
+    """Return what answers scrapes, few at a time: anyone who can connect can ask in a loop."""
+    scraping = threading.BoundedSemaphore(_SCRAPES)
+
+    def answer(_body: bytes, _remote: str) -> Answer:
+        if not scraping.acquire(blocking=False):
+            return plain(HTTPStatus.SERVICE_UNAVAILABLE)
+        try:
+            return Answer(HTTPStatus.OK, render(), content_type)
+        finally:
+            scraping.release()
+
+    return answer

@@ -1,0 +1,148 @@
+"""The gunicorn worker: what gunicorn starts, watches and stops. `HttpServer` does the work.
+
+gunicorn's own threaded worker lends a thread to a client from the handshake to the last byte of the
+body, so that as many half-open connections as it has threads stop it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from http import HTTPStatus
+from typing import TYPE_CHECKING, ClassVar, Protocol, cast
+
+from gunicorn.workers.base import Worker
+
+from authenticator.serving.endpoints import AUTHENTICATE
+from authenticator.serving.http.balance import Balance
+from authenticator.serving.http.connection import Listener
+from authenticator.serving.http.requests import ReceivedRequest
+from authenticator.serving.http.responses import Response, refusal, respond, response_to
+from authenticator.serving.http.server import HttpServer
+from authenticator.serving.reviews import Answer
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable, Coroutine, Iterable
+    from typing import Any
+
+    from authenticator.serving.certificates import ServerCertificate
+    from authenticator.serving.endpoints import Handlers
+    from authenticator.serving.http.connection import Connection
+    from authenticator.serving.reviews import AnswersReviews, PendingReview
+
+# Scrapes and AdmissionReviews, of which few are let in at once, and refusals.
+_THREADS = 8
+
+
+class Service(Protocol):
+    """What is served. Created before the workers are forked: creating it starts no thread.
+
+    Attributes:
+        wsgi: answers every request but logins and probes of the health port.
+        reviews: answers logins.
+        handlers: what answers each endpoint.
+    """
+
+    wsgi: Callable[..., Iterable[bytes]]
+    reviews: AnswersReviews
+    handlers: Handlers
+
+    def refused(self, status: int, /) -> None:
+        """Count a request that reached no endpoint."""
+        ...
+
+    def certificate_loaded(self, pair: ServerCertificate, /) -> None:
+        """Take note of the certificate that this worker serves from now on."""
+        ...
+
+    def start(self) -> None:
+        """Start what runs next to the requests, in each worker."""
+        ...
+
+    def look(self) -> None:
+        """Do what is due several times a second; called on the event loop, and never blocks."""
+        ...
+
+    def stop(self) -> None:
+        """Stop it, and write what waits to be written."""
+        ...
+
+
+class Application(Protocol):
+    """What the worker needs of the gunicorn application that started it."""
+
+    service: Service
+
+    def tls(self) -> ssl.SSLContext:
+        """What to shake hands with now."""
+        ...
+
+
+class ReviewWorker(Worker):
+    """The worker. Its first listener speaks TLS; any other is plain and answers probes only."""
+
+    # Created when this module is imported, which is before any fork.
+    balance: ClassVar[Balance] = Balance()
+
+    def run(self) -> None:
+        """Serve until told to stop, then finish what has begun."""
+        self._app = cast("Application", self.app)
+        self._service = self._app.service
+        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="endpoint")
+        asyncio.run(self._serve())
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def _serve(self) -> None:
+        first, *others = self.sockets
+        listeners = [Listener(first, self._app.tls, self._begin)]
+        listeners += [Listener(other, None, self._probe) for other in others]
+        balance = self.balance.of(self.age)
+        refused = self._service.refused
+        server = HttpServer(listeners, self.cfg, self._going_on, balance, refused)
+        asyncio.get_running_loop().add_reader(self.PIPE[0], self._signalled, server)
+        await server.run(self.cfg.graceful_timeout)
+
+    def _signalled(self, server: HttpServer) -> None:
+        """Have `_going_on` asked: gunicorn writes to this pipe on every signal."""
+        with suppress(BlockingIOError):
+            os.read(self.PIPE[0], 4096)
+        server.wake()
+
+    def _going_on(self) -> bool:
+        self.notify()
+        self._service.look()
+        return self.alive and self.ppid == os.getppid()
+
+    def _begin(
+        self, request: ReceivedRequest, connection: Connection
+    ) -> Response | Coroutine[Any, Any, Response]:
+        """Answer a review without the way through WSGI and Flask, which costs more than it does."""
+        if request.head.endpoint is not AUTHENTICATE:
+            return self._respond(request, connection)
+        answer = self._service.reviews.begin(request.body, connection.peer[0])
+        return response_to(answer) if isinstance(answer, Answer) else self._finish(answer)
+
+    async def _finish(self, pending: PendingReview) -> Response:
+        return response_to(await self._service.reviews.finish(pending))
+
+    async def _respond(self, request: ReceivedRequest, connection: Connection) -> Response:
+        return await asyncio.get_running_loop().run_in_executor(
+            self._threads,
+            respond,
+            self.wsgi,
+            request,
+            connection.peer,
+            connection.local,
+            self.cfg,
+        )
+
+    def _probe(self, request: ReceivedRequest, connection: Connection) -> Response:
+        """Answer a probe at once, so that it is answered while all threads are busy."""
+        endpoint = request.head.endpoint
+        if endpoint is None or not endpoint.at_once:
+            return refusal(HTTPStatus.NOT_FOUND)
+        handler = self._service.handlers[endpoint]
+        return response_to(handler(request.body, connection.peer[0]))
