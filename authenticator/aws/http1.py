@@ -52,12 +52,15 @@ class Head:
         length: of the body in bytes; None if its end is told otherwise.
         chunked: the body comes in chunks.
         keep: the connection may go on.
+        request_id: what AWS calls the request that it answers, another for each; b"" if it is not
+            told.
     """
 
     status: int
     length: int | None
     chunked: bool
     keep: bool
+    request_id: bytes = b""
 
 
 class Reader:
@@ -178,7 +181,8 @@ def _parse(data: bytes) -> Head:
         codings, length = None, 0
     ends = codings is not None or length is not None
     keep = ends and found[1] == b"1" and connection <= {b"keep-alive"}
-    return Head(status, length, codings is not None, keep)
+    request_id = b",".join(sorted(headers.get(b"x-amzn-requestid", set())))
+    return Head(status, length, codings is not None, keep, request_id)
 
 
 def _length(values: set[bytes] | None) -> int | None:

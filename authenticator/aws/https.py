@@ -29,6 +29,8 @@ _MAX_IDLE = 64
 # For each host. STS answers within 0.1 s, so that these are more than its quota allows for; they
 # bound the memory that calls take when it hangs.
 _MAX_BUSY = 128
+# On one connection; all their ids are kept, to tell an answer that comes again.
+_MAX_ANSWERS = 1000
 _PORT = 443
 _REQUEST_TIMEOUT = 408
 
@@ -212,6 +214,9 @@ class HttpsPool:
             head = await reader.head()
             if kept and head.status == _REQUEST_TIMEOUT:
                 return None  # it crossed our request, and answers none (RFC 9110, 15.5.9)
+            if head.request_id and head.request_id in connection.answered:
+                return None  # an earlier answer once more, which would name an earlier caller
+            connection.answered[head.request_id] = None
             body = await reader.body(head)
             keep = head.keep and reader.drained
         except ConnectionError:
@@ -223,8 +228,10 @@ class HttpsPool:
             if not keep:
                 connection.close()
         state.answered = asyncio.get_running_loop().time()
-        if keep:
+        if keep and len(connection.answered) < _MAX_ANSWERS:
             self._keep(state, connection, fresh=not kept)
+        elif keep:
+            connection.close()
         return head.status, body
 
     def _keep(self, state: _Host, connection: Connection, *, fresh: bool) -> None:
