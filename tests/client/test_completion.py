@@ -1,13 +1,18 @@
-"""Completion asks the command itself, in a real bash."""
+"""Completion asks the command itself, in a real bash, zsh and fish."""
 
+import contextlib
 import os
+import pty
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from client import completion
+from dev import debian
+from dev.waiting import wait_until
 from tests.client.running import python
 
 SHELLS = ("bash", "zsh", "fish")
@@ -52,6 +57,86 @@ def completed(*words: str) -> set[str]:
 )
 def test_bash_offers_what_the_command_has(words: tuple[str, ...], expected: set[str]) -> None:
     assert completed(*words) == expected
+
+
+@pytest.mark.debian
+@pytest.mark.usefixtures("on_path")
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("aws-iam-authenticator tok", {"token"}),
+        ("aws-iam-authenticator ve", {"verify", "version"}),
+        ("aws-iam-authenticator token --tok", {"--token-only"}),
+        ("aws-iam-authenticator kubeconfig --dry", {"--dry-run"}),
+    ],
+)
+def test_fish_offers_what_the_command_has(line: str, expected: set[str]) -> None:
+    program = 'aws-iam-authenticator completion fish | source; complete -C "$argv"'
+    command = [debian.find("fish"), "--no-config", "-c", program, line]
+    finished = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert finished.stderr == ""
+    assert {offer.partition("\t")[0] for offer in finished.stdout.splitlines()} == expected
+
+
+# Completes what is typed at TAB, and writes the line to a file at ^G.
+ZSHRC = """\
+autoload -Uz compinit && compinit -u -D
+source <(aws-iam-authenticator completion zsh)
+zle-line-init() { : >$ZDOTDIR/ready }
+show() { print -rn -- $BUFFER >$ZDOTDIR/part; mv $ZDOTDIR/part $ZDOTDIR/line }
+zle -N zle-line-init
+zle -N show
+bindkey '^I' complete-word '^G' show
+"""
+
+
+def typed_in_zsh(line: str, directory: Path) -> str:
+    """Type a line and TAB in an interactive zsh; return the line as it is then."""
+    (directory / ".zshrc").write_text(ZSHRC)
+    terminal, inner = pty.openpty()
+    zsh = subprocess.Popen(
+        [debian.find("zsh"), "-d", "-i"],
+        env={**os.environ, "ZDOTDIR": str(directory)},
+        stdin=inner,
+        stdout=inner,
+        stderr=inner,
+        start_new_session=True,
+    )
+    os.close(inner)
+    shown = bytearray()
+
+    def read() -> None:
+        with contextlib.suppress(OSError):  # the end of a terminal
+            while data := os.read(terminal, 4096):
+                shown.extend(data)
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        wait_until((directory / "ready").exists, lambda: f"zsh shows no prompt: {shown!r}")
+        os.write(terminal, f"{line}\t\a".encode())
+        wait_until((directory / "line").exists, lambda: f"zsh completes nothing: {shown!r}")
+    finally:
+        zsh.kill()
+        zsh.wait()
+        reader.join()
+        os.close(terminal)
+    return (directory / "line").read_text()
+
+
+@pytest.mark.debian
+@pytest.mark.usefixtures("on_path")
+@pytest.mark.parametrize(
+    ("line", "completed_line"),
+    [
+        ("aws-iam-authenticator tok", "aws-iam-authenticator token "),
+        ("aws-iam-authenticator veri", "aws-iam-authenticator verify "),
+        ("aws-iam-authenticator token --tok", "aws-iam-authenticator token --token-only "),
+        ("aws-iam-authenticator nothing-like-it", "aws-iam-authenticator nothing-like-it"),
+    ],
+)
+def test_zsh_offers_what_the_command_has(line: str, completed_line: str, tmp_path: Path) -> None:
+    assert typed_in_zsh(line, tmp_path) == completed_line
 
 
 @pytest.mark.parametrize("shell", SHELLS)
