@@ -111,7 +111,7 @@ class StsRefusedOddly(Unavailable):
     """STS answered about one signer or one request, in a way that is neither yes nor no.
 
     It says nothing of STS's health: a caller who can provoke such an answer must not be able to
-    make STS look down for others. It is no reason to use an older verdict either.
+    make STS look down for others. Nor does it let an older verdict be used.
     """
 
 

@@ -49,7 +49,7 @@ def for_botocore(url: str) -> dict[str, str]:
 
 
 def as_botocore_reads(proxies: Mapping[str, str], url: str) -> dict[str, str]:
-    """Return those of botocore's proxies that count for a request, in the form of ours."""
+    """Return those of botocore's proxies that count for a request, as `for_botocore` gives them."""
     scheme = urllib.parse.urlsplit(url).scheme
     proxy = proxies.get(scheme, "")
     return {scheme: proxy if "://" in proxy else f"http://{proxy}"} if proxy else {}

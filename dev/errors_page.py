@@ -59,6 +59,11 @@ _KINDS: tuple[tuple[type[errors.AuthenticatorError], str, str], ...] = (
         "[when STS is away](sts.md#when-sts-is-away)",
     ),
     (
+        errors.StsRefusedOddly,
+        "STS answers about this token alone, neither yes nor no",
+        "the status in the line: 413, 414 or 431 are for a token that is too long",
+    ),
+    (
         errors.StsThrottled,
         "STS's quota is used up",
         "[when an alarm rings](sts.md#when-an-alarm-rings)",

@@ -1,7 +1,7 @@
 """One connection of the event loop: TCP, then TLS, on a non-blocking socket.
 
 asyncio's own TLS transport keeps a read buffer of 256 KiB for each connection; an `SSLSocket`
-that the loop watches needs none (docs/adr/0003-http-client.md).
+that the loop watches needs none (docs/adr/0017-sts-connections.md).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _P = ParamSpec("_P")
 
 
 class _Channel(Protocol):
-    """What bytes go through: a socket, an `SSLSocket`, or TLS inside of TLS."""
+    """Carries bytes: a socket, an `SSLSocket`, or TLS inside of TLS."""
 
     def recv(self, size: int, /) -> bytes: ...
 
@@ -80,7 +80,7 @@ class Connection:
 
     @property
     def session(self) -> ssl.SSLSession | None:
-        """What resumes this TLS session on the next connection."""
+        """The TLS session, which the next connection to the host can resume."""
         return self._session()
 
     async def secure(
@@ -210,7 +210,7 @@ class Connection:
         waiter = self._waiter
         if waiter is None:
             if not self._resting:
-                self._unwatch()  # until somebody reads
+                self._unwatch()  # until the next read
             elif self._has_arrived():  # and was not just read
                 self.close()
         elif not waiter.done():

@@ -1,7 +1,7 @@
 """Look-ups of host names that never block the event loop and never outlast a deadline.
 
 The C library's resolver takes no time-out: with three name servers that swallow packets, one call
-of `getaddrinfo` takes most of a minute. So look-ups run in threads of their own, and a caller stops
+of `getaddrinfo` takes most of a minute. So look-ups run in separate threads, and a caller stops
 waiting at its deadline while the look-up goes on.
 """
 

@@ -2,7 +2,7 @@
 
 There must be one way to say where an answer ends.
 
-What cannot be read in one way only is refused rather than guessed at: an answer that ended
+An answer that can be read in two ways is refused rather than guessed at: one that ended
 elsewhere than we think would leave its rest for the next request on the connection, and name its
 caller. The bytes come from the argument `receive`, which is the only thing that waits.
 
@@ -40,7 +40,7 @@ def encode_request(method: str, target: str, headers: Mapping[str, str]) -> byte
 
 
 class BadAnswerError(Exception):
-    """It is no answer that can be read; the message says why."""
+    """The answer cannot be read; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +170,7 @@ def _parse(data: bytes) -> Head:
     for line in lines:
         header = _HEADER.fullmatch(line)
         if header is None:
-            raise BadAnswerError("a line that is no header")
+            raise BadAnswerError("a line that is not a header")
         headers.setdefault(header[1].lower(), set()).add(header[2].lower())
     connection = headers.get(b"connection", set())
     codings = headers.get(b"transfer-encoding")

@@ -2,7 +2,7 @@
 
 One answer belongs to one request: a kept connection on which anything has arrived is replaced
 (`Connection.resume`), and one whose exchange did not end is never used again. No redirect is
-followed (docs/adr/0003-http-client.md).
+followed (docs/adr/0017-sts-connections.md).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What STS says of a presigned request: who signed it, or why nobody is known to have.
+"""Asks STS who signed a presigned request, and reads its answer.
 
 The answer is read as hostile input until every field has been checked, since a wrong one would
 name a caller.
@@ -27,8 +27,8 @@ _ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII)
 # Of any service and kind: partition and account.
 _ARN = re.compile(r"arn:([^:]+):[^:]*:[^:]*:([^:]*):.+", re.DOTALL)
 
-# What STS says when the signer is not who the token claims, with the reason in our words: STS's
-# own message quotes the canonical request, which holds parts of the token.
+# STS's error codes for a signer who is not proven, with the reason in our words: STS's own
+# message quotes the canonical request, which holds parts of the token.
 REFUSALS = {
     "AccessDenied": "access was denied; a VPC endpoint's policy can do that",
     "AccessDeniedException": "access was denied; a VPC endpoint's policy can do that",
@@ -168,13 +168,15 @@ def _belongs(user_id: str, arn: PrincipalArn) -> bool:
 
 def _refusal(request: PresignedRequest, status: int, body: bytes) -> Exception:
     code = (_fields(body, "Error") or {}).get("Code")
+    if not isinstance(code, str):
+        code = ""
     if status == _TOO_MANY_REQUESTS or code in _THROTTLES:
         return StsThrottled("STS refused the call for its quota")
-    if isinstance(code, str) and code in REFUSALS:
+    if code in REFUSALS:
         return NotProven(code, f"STS refused it: {REFUSALS[code]}")
-    # What stands before STS refuses a request's form in words of its own. Any other 4xx that is
-    # not STS's comes from something else in STS's place, such as a proxy that blocks it.
-    of_the_request = status in _OF_THE_REQUEST if isinstance(code, str) else status in _OF_ITS_FORM
+    # A load balancer of STS's refuses the form of a request without STS's envelope. Any other 4xx
+    # without it comes from another program in STS's place, such as a proxy that blocks STS.
+    of_the_request = status in (_OF_THE_REQUEST if code else _OF_ITS_FORM)
     kind = StsRefusedOddly if of_the_request else StsUnavailable
     return kind(f"{request.host.name} answered {status} with an unexpected error")
 

@@ -107,7 +107,7 @@ class Dribble:
 
 @dataclass(frozen=True, slots=True)
 class Repeat:
-    """Send the same response again after this many seconds, although nobody asked again."""
+    """Send the same response again after this many seconds, without another request."""
 
     seconds: float = 0.0
 

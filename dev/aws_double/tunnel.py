@@ -151,7 +151,7 @@ class Tunnel:
         return self.backend.services[self.endpoint.service]
 
     async def _send(self, response: Response) -> None:
-        # All before the response: whoever has got it finds them used up.
+        # All before the response: its reader finds them used up.
         faults = self.backend.faults
         dribble, repeat, stray = faults.take(Dribble), faults.take(Repeat), faults.take(Stray)
         time_out = faults.take(TimeOut)

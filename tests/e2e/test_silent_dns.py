@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 _NAME_SERVERS = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 _PROXY = "proxy.corp.example"
 _RESOLV_CONF = "search one.example two.example three.example\noptions ndots:5\n"
-# What docs/sts.md promises, and what a busy machine may add.
+# The promise of docs/sts.md, and the leeway of a busy machine.
 _REVIEW_SECONDS, _HURRIED_SECONDS, _LEEWAY_SECONDS = 8.0, 2.0, 1.5
 _AT_ONCE = 8
 
@@ -106,7 +106,7 @@ def name_servers(host: netns.Host) -> Iterator[NameServers]:
 @pytest.fixture
 def aws(host: netns.Host) -> Iterator[AwsDouble]:
     with AwsDouble(callers.PRINCIPALS) as double:
-        # No connection is kept, so that each call has to be connected anew.
+        # No connection is kept, so that each call needs a new one.
         double.faults.start(faults.TimeOut())
         yield double
 
@@ -138,7 +138,7 @@ def review(server: WebhookServer, token: str) -> tuple[Answer, float]:
 
 
 def at_once(server: WebhookServer, tokens: list[str]) -> tuple[set[int], float]:
-    """Post reviews on connections of their own; the statuses, and the longest time."""
+    """Post reviews, each on a new connection; the statuses, and the longest time."""
     with ThreadPoolExecutor(len(tokens)) as threads:
         answers = list(threads.map(lambda token: review(server, token), tokens))
     return {one.status for one, _ in answers}, max(seconds for _, seconds in answers)

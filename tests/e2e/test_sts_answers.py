@@ -62,7 +62,7 @@ def username(server: WebhookServer, token: str) -> str:
 
 
 @pytest.mark.parametrize("fault", UNASKED.values(), ids=UNASKED)
-def test_an_answer_that_nobody_asked_for_names_nobody(
+def test_an_unsolicited_answer_names_no_caller(
     aws: AwsDouble, server: WebhookServer, fault: Fault
 ) -> None:
     """Once, the next token on the connection was proven to be the last one's caller."""

@@ -116,7 +116,7 @@ def test_more_than_the_socket_takes_is_sent_all_the_same() -> None:
     run(send())
 
 
-def test_bytes_that_nobody_waits_for_do_not_keep_the_loop_busy() -> None:
+def test_bytes_that_no_call_waits_for_do_not_keep_the_loop_busy() -> None:
     async def wait() -> None:
         connection, theirs = await pair()
         theirs.send(b"first")

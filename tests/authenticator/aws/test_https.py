@@ -220,7 +220,7 @@ def test_a_kept_connection_that_ends_before_the_answer_is_replaced_silently(
 
     async def twice() -> bytes:
         await ask(fetch)
-        # What the check before the request cannot see: the other end closes on receiving it.
+        # The check before the request cannot see it: the other end closes on receiving it.
         aws.faults.start(faults.Close(), times=1)
         return (await ask(fetch))[1]
 
@@ -259,7 +259,7 @@ def test_a_connection_with_an_unfinished_exchange_is_never_used_again(
         with pytest.raises((asyncio.CancelledError, StsUnavailable)):
             await call
         assert kept(fetch) == 0
-        aws.faults.stop_all()  # and the late answer comes, to nobody
+        aws.faults.stop_all()  # and the late answer comes
         return (await fetch(HOST, "/?Action=Wrong", HEADERS, timeout=10))[1]
 
     assert b"InvalidAction" in run(unfinished())

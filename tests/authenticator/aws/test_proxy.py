@@ -1,4 +1,4 @@
-"""What HTTPS_PROXY and NO_PROXY mean; `tests/contract/test_proxies.py` compares it with Go."""
+"""The meaning of HTTPS_PROXY and NO_PROXY; `tests/contract/test_proxies.py` compares it with Go."""
 
 import pytest
 from botocore.utils import get_environ_proxies
@@ -109,7 +109,7 @@ def test_botocore_decides_the_same_in_the_exported_environment(
         "127.0.0.1",
     ):
         assert get_environ_proxies(f"http://{host}/latest") == {}
-    # What was read once may be read again.
+    # It can be read a second time.
     again = Proxies.from_environment()
     assert again.https == proxies.https
     assert again.for_host("10.1.2.3") == proxies.for_host("10.1.2.3")

@@ -166,6 +166,8 @@ def test_throttling_is_never_a_denial(code: str, status: int) -> None:
         (403, refusal(None)),
         (407, b""),
         (451, refusal(7)),
+        (403, refusal([])),
+        (500, refusal({})),
         (403, b"<html>blocked by a proxy</html>"),
         (301, b""),
         (302, answer(ROLE)),
