@@ -42,9 +42,6 @@ class Connection:
     Args:
         sock: connected and non-blocking; closed with the connection.
         deadline: may be replaced for each exchange.
-
-    Attributes:
-        answered: the ids of the answers that came on it.
     """
 
     __slots__ = (
@@ -58,14 +55,12 @@ class Connection:
         "_socket",
         "_waiter",
         "_watched",
-        "answered",
         "closed",
         "deadline",
     )
 
     def __init__(self, sock: socket.socket, deadline: Deadline) -> None:
         self.deadline = deadline
-        self.answered: dict[bytes, None] = {}
         self._loop = asyncio.get_running_loop()
         self._socket = sock  # what the descriptor belongs to
         self._descriptor = sock.fileno()

@@ -52,8 +52,7 @@ class Head:
         length: of the body in bytes; None if its end is told otherwise.
         chunked: the body comes in chunks.
         keep: the connection may go on.
-        request_id: what AWS calls the request that it answers, another for each; b"" if it is not
-            told.
+        request_id: AWS's name for the request that was answered; empty without one.
     """
 
     status: int
@@ -181,7 +180,7 @@ def _parse(data: bytes) -> Head:
         codings, length = None, 0
     ends = codings is not None or length is not None
     keep = ends and found[1] == b"1" and connection <= {b"keep-alive"}
-    request_id = b",".join(sorted(headers.get(b"x-amzn-requestid", set())))
+    request_id = min(headers.get(b"x-amzn-requestid", {b""}))
     return Head(status, length, codings is not None, keep, request_id)
 
 

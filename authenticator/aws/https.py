@@ -29,9 +29,9 @@ _MAX_IDLE = 64
 # For each host. STS answers within 0.1 s, so that these are more than its quota allows for; they
 # bound the memory that calls take when it hangs.
 _MAX_BUSY = 128
-# On one connection; all their ids are kept, to tell an answer that comes again.
-_MAX_ANSWERS = 1000
 _PORT = 443
+# Of the last answers, to know a second copy by; more than come in the time that a call may take.
+_REMEMBERED = 4096
 _REQUEST_TIMEOUT = 408
 
 
@@ -82,6 +82,8 @@ class HttpsPool:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._hosts: dict[str, _Host] = {}
         self._sweep: asyncio.TimerHandle | None = None
+        # The ids of requests that have been answered, the oldest first.
+        self._answered: dict[bytes, None] = {}
 
     async def __call__(
         self, host: str, target: str, headers: Mapping[str, str], /, timeout: float
@@ -206,33 +208,37 @@ class HttpsPool:
     async def _exchange(
         self, state: _Host, connection: Connection, request: bytes, *, kept: bool
     ) -> tuple[int, bytes] | None:
-        """Send the request and read its answer; None if a kept connection ended before it."""
+        """Send the request and read its answer; None if a kept connection does not give it."""
         reader = Reader(connection.receive)
         keep = False
         try:
             await connection.send(request)
             head = await reader.head()
-            if kept and head.status == _REQUEST_TIMEOUT:
-                return None  # it crossed our request, and answers none (RFC 9110, 15.5.9)
-            if head.request_id and head.request_id in connection.answered:
-                return None  # an earlier answer once more, which would name an earlier caller
-            connection.answered[head.request_id] = None
+            if kept and (head.status == _REQUEST_TIMEOUT or head.request_id in self._answered):
+                # It crossed our request and answers none (RFC 9110, 15.5.9), or an earlier one.
+                return None
             body = await reader.body(head)
             keep = head.keep and reader.drained
-        except ConnectionError:
-            # The other end closes connections that are idle, and a GET may be sent again.
-            if kept and not reader.begun:
+        except (ConnectionError, BadAnswerError) as error:
+            # The other end closes connections that are idle, or bytes that no request asked for
+            # crossed the request; a GET may be sent again.
+            if kept and (isinstance(error, BadAnswerError) or not reader.begun):
                 return None
             raise
         finally:
             if not keep:
                 connection.close()
         state.answered = asyncio.get_running_loop().time()
-        if keep and len(connection.answered) < _MAX_ANSWERS:
+        self._remember(head.request_id)
+        if keep:
             self._keep(state, connection, fresh=not kept)
-        elif keep:
-            connection.close()
         return head.status, body
+
+    def _remember(self, request_id: bytes) -> None:
+        if request_id:
+            self._answered[request_id] = None
+            if len(self._answered) > _REMEMBERED:
+                del self._answered[next(iter(self._answered))]
 
     def _keep(self, state: _Host, connection: Connection, *, fresh: bool) -> None:
         if fresh:

@@ -213,6 +213,38 @@ def test_a_408_that_crosses_a_request_is_not_its_answer(aws: AwsDouble) -> None:
     assert b"MissingAuthenticationToken" in body
 
 
+@pytest.mark.parametrize("fault", [faults.Repeat(0.1), faults.Stray(0.1)], ids=kind)
+def test_bytes_that_cross_a_request_are_not_its_answer(aws: AwsDouble, fault: faults.Fault) -> None:
+    """The check before the request comes too early for it; AWS's own request id tells."""
+    fetch = pool()
+
+    async def several() -> None:
+        await ask(fetch)
+        aws.faults.start(fault, times=1)
+        await ask(fetch)
+        aws.faults.start(faults.Delay(0.5), times=1)
+        body = (await fetch(HOST, "/?Action=Wrong", HEADERS, timeout=10))[1]
+        assert b"InvalidAction" in body
+
+    run(several())
+    # The request was sent again, on another connection.
+    assert aws.calls.counts().total == 4
+
+
+def test_answers_that_are_remembered_are_bounded(
+    aws: AwsDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(https, "_REMEMBERED", 3)
+    fetch = pool()
+
+    async def several() -> None:
+        for _ in range(10):
+            await ask(fetch)
+
+    run(several())
+    assert len(fetch._answered) == 3
+
+
 def test_a_kept_connection_that_ends_before_the_answer_is_replaced_silently(
     aws: AwsDouble,
 ) -> None:
