@@ -10,7 +10,9 @@ from typing import Any, TypeVar
 
 import click
 
+from authenticator.display import printable
 from authenticator.errors import ConfigError
+from authenticator.options import COMMAND
 from authenticator.sources.cluster import Cluster
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -51,7 +53,20 @@ def connect(kubeconfig: str | None, context: str | None, master_url: str | None)
     from authenticator.sources.kubernetes_api import KubernetesApi, configuration  # noqa: PLC0415
 
     paths = _kubeconfigs(kubeconfig, context)
-    return KubernetesApi(partial(configuration, paths, master_url or "", context or ""))
+    configure = partial(configuration, paths, master_url or "", context or "")
+    return KubernetesApi(configure, warned=_once())
+
+
+def _once() -> Callable[[str], None]:
+    """Return what shows each warning of the API server once, as kubectl does."""
+    told: set[str] = set()
+
+    def show(text: str) -> None:
+        if text not in told:
+            told.add(text)
+            click.echo(f"{COMMAND}: warning of the API server: {printable(text)}", err=True)
+
+    return show
 
 
 def _kubeconfigs(given: str | None, context: str | None) -> tuple[Path, ...] | None:

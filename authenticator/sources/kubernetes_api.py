@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -30,6 +31,9 @@ _CONNECT_SECONDS = 5
 _READ_SECONDS = 15
 # The API server sends bookmarks about once a minute: silence for longer is a dead connection.
 _SILENCE_SECONDS = 90
+# RFC 9110, section 5.6.4: a quoted string. Kubernetes uses the code 299 only.
+_WARNING = re.compile(r'299 [^ "]+ "((?:[^"\\]|\\.)*)"')
+_ESCAPED = re.compile(r"\\(.)")
 _MAX_LINE = 8 * 1024 * 1024
 # What the package raises for files of another form than it expects.
 _CONFIG_FAULTS = (
@@ -101,13 +105,20 @@ def _point_at(made: Configuration, master: str) -> None:
 class KubernetesApi:
     """One API server; see `authenticator.sources.cluster.Cluster`."""
 
-    def __init__(self, configure: Callable[[], Configuration]) -> None:
+    def __init__(
+        self,
+        configure: Callable[[], Configuration],
+        warned: Callable[[str], None] | None = None,
+    ) -> None:
         """Prepare to connect.
 
         Args:
             configure: called at the first request, and again after a 401 or a failure of its own,
                 so that credentials may appear later and change.
+            warned: is told of each warning in an answer of the API server (Kubernetes, "Warning
+                headers"); without it, they are ignored.
         """
+        self._warned = warned
         self._configure = configure
         self._client: ApiClient | None = None
 
@@ -166,7 +177,17 @@ class KubernetesApi:
             if response.status == 401:  # noqa: PLR2004 (HTTP: the credentials are no longer valid)
                 self._client = None
             raise ClusterError(response.status, _message(response.data))
+        if self._warned:
+            for text in warnings_in(response.headers.getlist("Warning")):
+                self._warned(text)
         return response
+
+
+def warnings_in(values: Iterable[str]) -> Iterator[str]:
+    """Yield the texts of Warning headers: `299 - "text"`, with quotes and backslashes escaped."""
+    for value in values:
+        for found in _WARNING.finditer(value):
+            yield _ESCAPED.sub(r"\1", found[1])
 
 
 class _Stream:

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from authenticator.admin.mappings.advice import advice
 from authenticator.admin.stores.base import Cautions, Conflict, Snapshot, Store, StoreError
 from authenticator.admin.stores.config_map import ATTEMPTS, pause
 from authenticator.admin.stores.history import History
@@ -155,6 +156,9 @@ def edit(
         _refuse_lock_out(before, after, editor, manner)
         _refuse_faults(before, after, manner, restoring=restoring)
         if lines != agreed:
+            told = {problem.reason for problem in _problems(after)}
+            for text in advice(snapshot.document, document, told, time.time()):
+                warn(text)
             _heed(store.cautions(snapshot, document, moving=moving or restoring), manner)
             _ask(store, manner)
             agreed = lines

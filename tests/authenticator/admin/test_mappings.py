@@ -373,3 +373,39 @@ def test_remarks_on_what_is_applied_are_shown(run: Run, tmp_path: Path) -> None:
 def test_groups_may_be_repeated_as_with_the_reference(run: Run, file: Path) -> None:
     run("add", "role", f"--rolearn={DEV}", "--username=dev", "--groups=a", "--groups=b", "--yes")
     assert file.read_text() == TEXT + ADDED
+
+
+class TestAdvice:
+    PATTERN = ("add", "role", "--rolearn=arn:aws:iam::111122223333:role/*")
+
+    def test_an_edit_is_told_what_lint_says_of_its_entries(self, run: Run) -> None:
+        grant = ("--username={{SessionName}}", "--groups=system:masters")
+        _, said = run(*self.PATTERN, *grant, "--yes")
+        warnings = [line for line in said.splitlines() if "warning: " in line]
+        assert [line.rpartition("[")[2].rstrip("]") for line in warnings] == [
+            "wide-pattern",
+            "caller-chosen-username",
+            "masters-by-pattern",
+        ]
+        assert all("arn:aws:iam::111122223333:role/*: " in line for line in warnings)
+
+    def test_an_entry_that_stood_there_is_not_spoken_of(self, run: Run) -> None:
+        run(*self.PATTERN, "--username=x", "--yes")
+        assert "warning" not in run(*ADD, "--yes")[1]
+
+    def test_what_the_reader_says_is_said_once(self, run: Run) -> None:
+        _, said = run("add", "role", f"--rolearn={DEV}", "--yes")
+        assert said.count("username is missing") == 1
+
+    def test_many_warnings_are_cut(self, run: Run, tmp_path: Path) -> None:
+        roles = [
+            {"rolearn": f"arn:aws:iam::11112222333{n}:role/*", "username": "x"} for n in range(9)
+        ]
+        users = [
+            {"userarn": f"arn:aws:iam::11112222333{n}:user/*", "username": "x"} for n in range(9)
+        ]
+        wanted = tmp_path / "wanted.json"
+        wanted.write_text(json.dumps({"mapRoles": roles, "mapUsers": users}))
+        _, said = run("apply", f"--filename={wanted}", "--yes")
+        assert said.count("warning: arn:aws:iam::") == 10
+        assert "more; `lint` shows all of them" in said

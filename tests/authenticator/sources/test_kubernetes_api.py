@@ -16,7 +16,7 @@ from kubernetes.client.configuration import Configuration
 from kubernetes.config.incluster_config import InClusterConfigLoader
 
 from authenticator.sources.cluster import ClusterError
-from authenticator.sources.kubernetes_api import KubernetesApi, configuration
+from authenticator.sources.kubernetes_api import KubernetesApi, configuration, warnings_in
 from dev.waiting import PATIENCE_SECONDS
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
@@ -314,3 +314,33 @@ def naming(directory: Path, server: str, more: dict[str, str] | None = None) -> 
     user = {"name": "one", "user": {"token": "t"}}
     file.write_text(json.dumps({"apiVersion": "v1", "kind": "Config", **content, "users": [user]}))
     return file
+
+
+@pytest.mark.parametrize(
+    ("header", "texts"),
+    [
+        ('299 - "it is deprecated"', ["it is deprecated"]),
+        (r'299 - "say \"x\" and \\"', [r'say "x" and \\'.replace(r"\\", "\\")]),
+        ('299 - "one", 299 - "two"', ["one", "two"]),
+        ('199 - "not of Kubernetes"', []),
+        ("299 - without quotes", []),
+        ("", []),
+    ],
+)
+def test_warning_headers_are_read(header: str, texts: list[str]) -> None:
+    assert list(warnings_in([header])) == texts
+
+
+def test_a_warning_of_the_api_server_is_handed_on(kubeconfig: Path, server: Server) -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Warning", '299 - "first"')
+        handler.send_header("Warning", '299 - "second"')
+        handler.send_header("Content-Length", "2")
+        handler.end_headers()
+        handler.wfile.write(b"{}")
+
+    server.answer = answer
+    heard: list[str] = []
+    KubernetesApi(partial(configuration, kubeconfig, ""), heard.append).request("GET", "/a")
+    assert heard == ["first", "second"]

@@ -1,0 +1,60 @@
+"""What lint says of the entries that an edit brings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Sequence
+from itertools import takewhile
+from operator import eq
+
+from authenticator.editing.documents import Document
+from authenticator.editing.entry import MappingEntry
+from authenticator.editing.located import ACCOUNT
+from authenticator.editing.principals import principal
+from authenticator.lint import Context, Severity, lint_data
+from authenticator.mapping.sections import MAP_ACCOUNTS, SECTIONS
+
+_MOST = 10
+
+
+def advice(before: Document, after: Document, told: Collection[str], now: float) -> list[str]:
+    """Return a line for each warning of lint on an entry that is new or changed.
+
+    Entries are looked at by themselves; what they do together, `lint` tells. Errors are left out:
+    they are what an edit is refused for.
+
+    Args:
+        before: the document as it was.
+        after: the document as it is to be.
+        told: messages to leave out, since they are shown already.
+        now: Unix time, for entries that expire.
+    """
+    old = [located.entry for located in before.entries()]
+    new = [located.entry for located in after.entries()]
+    # Large documents are for the most part as they were.
+    same = sum(1 for _ in takewhile(bool, map(eq, old, new)))
+    rest = {_text(entry) for entry in old[same:]}
+    new = [entry for entry in new[same:] if _text(entry) not in rest]
+    lines = list(dict.fromkeys(_lines(new, told, now)))
+    if len(lines) > _MOST:
+        return [*lines[:_MOST], f"and {len(lines) - _MOST} more; `lint` shows all of them"]
+    return lines
+
+
+def _lines(entries: Sequence[MappingEntry], told: Collection[str], now: float) -> Iterator[str]:
+    sections = {name: [e for e in entries if e.section == name] for name in SECTIONS}
+    data = {name: json.dumps([_value(e) for e in found]) for name, found in sections.items()}
+    for finding in lint_data(data, "the edit", Context(now=now)):
+        place = finding.place
+        if finding.severity is not Severity.WARNING or place.index < 0 or finding.message in told:
+            continue
+        entry = sections[place.section][place.index]
+        yield f"{principal(entry)}: {finding.message} [{finding.rule.id}]"
+
+
+def _value(entry: MappingEntry) -> object:
+    return entry.fields[ACCOUNT] if entry.section == MAP_ACCOUNTS else dict(entry.fields)
+
+
+def _text(entry: MappingEntry) -> str:
+    return json.dumps([entry.section, dict(entry.fields)], sort_keys=True)
