@@ -1,8 +1,8 @@
-"""The connections to STS: kept alive, verified, bounded in time, size and number.
+"""The connections to STS: kept alive, verified, bounded in time and size.
 
 One answer belongs to one request: a kept connection on which anything has arrived is replaced
 (`Connection.resume`), and one whose exchange did not end is never used again. No redirect is
-followed (docs/adr/0017-sts-connections.md).
+followed (docs/adr/0017-sts-connections.md). How many calls may be under way is up to the caller.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import os
 import ssl
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
@@ -21,14 +20,11 @@ from authenticator.aws.dns import Resolver
 from authenticator.aws.http1 import BadAnswerError, Reader, encode_request
 from authenticator.aws.proxy import Proxies
 from authenticator.aws.tunnel import open_tunnel
-from authenticator.errors import ConfigError, Overloaded, StsUnavailable
+from authenticator.errors import ConfigError, StsUnavailable
 
 # A connection that has been idle for longer is likely closed at the other end, or on the way.
 _MAX_IDLE_SECONDS = 20.0
 _MAX_IDLE = 64
-# For each host. STS answers within 0.1 s, so that these are more than its quota allows for; they
-# bound the memory that calls take when it hangs.
-_MAX_BUSY = 128
 _PORT = 443
 # Of the last answers, to know a second copy by; more than come in the time that a call may take.
 _REMEMBERED = 4096
@@ -42,16 +38,10 @@ class _Host:
     Attributes:
         idle: the kept ones with the time since when, newest last.
         session: what makes the next TLS handshake a short one.
-        busy: how many calls have a place.
-        waiting: who waits for a place, oldest first.
-        answered: when the last answer came, by the loop's clock.
     """
 
     idle: list[tuple[float, Connection]] = field(default_factory=list)
     session: ssl.SSLSession | None = None
-    busy: int = 0
-    waiting: deque[asyncio.Future[None]] = field(default_factory=deque)
-    answered: float = 0.0
 
 
 class HttpsPool:
@@ -92,7 +82,6 @@ class HttpsPool:
 
         Raises:
             StsUnavailable: there was no answer, or one that is too long or too late.
-            Overloaded: too many calls to this host were under way, and STS was answering them.
         """
         request = encode_request(
             "GET", target, {"Host": host, "Accept-Encoding": "identity", **headers}
@@ -100,11 +89,7 @@ class HttpsPool:
         state = self._state(host)
         try:
             with Deadline(timeout) as deadline:
-                await self._enter(host, state, deadline)
-                try:
-                    return await self._ask(host, state, request, deadline)
-                finally:
-                    self._leave(state)
+                return await self._ask(host, state, request, deadline)
         except TimeoutError as error:
             missed = str(error) or "did not answer"
             raise StsUnavailable(f"{host} {missed} within {timeout:g} s") from None
@@ -134,32 +119,6 @@ class HttpsPool:
         if state is None:
             state = self._hosts[host] = _Host()
         return state
-
-    async def _enter(self, host: str, state: _Host, deadline: Deadline) -> None:
-        if state.busy < _MAX_BUSY:
-            state.busy += 1
-            return
-        loop = asyncio.get_running_loop()
-        since = loop.time()
-        place: asyncio.Future[None] = loop.create_future()
-        state.waiting.append(place)
-        try:
-            await deadline.wait(place)
-        except BaseException as error:
-            if place.done() and not place.cancelled() and place.exception() is None:
-                self._leave(state)  # it was given the place a moment ago
-            elif isinstance(error, TimeoutError) and state.answered > since:
-                # STS is well: it is us who have no place, which says nothing of it.
-                raise Overloaded(f"{_MAX_BUSY} calls to {host} are under way") from None
-            raise
-
-    def _leave(self, state: _Host) -> None:
-        while state.waiting:
-            place = state.waiting.popleft()
-            if not place.done():
-                place.set_result(None)
-                return
-        state.busy -= 1
 
     async def _ask(
         self, host: str, state: _Host, request: bytes, deadline: Deadline
@@ -228,7 +187,6 @@ class HttpsPool:
         finally:
             if not keep:
                 connection.close()
-        state.answered = asyncio.get_running_loop().time()
         self._remember(head.request_id)
         if keep:
             self._keep(state, connection, fresh=not kept)
@@ -247,10 +205,11 @@ class HttpsPool:
         if len(state.idle) >= _MAX_IDLE:
             connection.close()
             return
+        loop = asyncio.get_running_loop()
         connection.rest()
-        state.idle.append((state.answered, connection))
+        state.idle.append((loop.time(), connection))
         if self._sweep is None:
-            self._sweep = asyncio.get_running_loop().call_later(_MAX_IDLE_SECONDS, self._close_old)
+            self._sweep = loop.call_later(_MAX_IDLE_SECONDS, self._close_old)
 
     def _close_old(self) -> None:
         loop = asyncio.get_running_loop()

@@ -61,7 +61,6 @@ class Fetches(Protocol):
 
         Raises:
             StsUnavailable: there was no answer, or one that is too long or late.
-            Overloaded: the call was never sent, for want of a place among those under way.
         """
         ...
 

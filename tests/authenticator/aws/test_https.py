@@ -15,7 +15,7 @@ from authenticator.aws import https
 from authenticator.aws.dns import Address, Resolver
 from authenticator.aws.https import HttpsPool, verifying_context
 from authenticator.aws.proxy import NoProxy, Proxies, Proxy
-from authenticator.errors import ConfigError, Overloaded, StsUnavailable
+from authenticator.errors import ConfigError, StsUnavailable
 from dev.aws_double import AwsDouble, faults
 
 HOST = "sts.us-west-2.amazonaws.com"
@@ -309,41 +309,6 @@ def test_connections_that_are_idle_for_long_are_closed(
         await until(lambda: not any(state.idle for state in fetch._hosts.values()))
 
     run(idle())
-
-
-def test_calls_beyond_the_bound_wait_for_a_place(
-    aws: AwsDouble, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(https, "_MAX_BUSY", 2)
-    fetch = pool()
-
-    async def six() -> None:
-        answers = await asyncio.gather(*(ask(fetch) for _ in range(6)))
-        assert {status for status, _ in answers} <= {400, 403}
-        assert kept(fetch) == 2
-        assert fetch._hosts[HOST].busy == 0
-
-    run(six())
-
-
-def test_waiting_for_a_place_in_vain_is_an_outage_only_if_sts_is_silent(
-    aws: AwsDouble, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(https, "_MAX_BUSY", 1)
-    fetch = pool()
-
-    async def in_vain(fault: faults.Fault, error: type[Exception]) -> None:
-        aws.faults.start(fault)
-        first = [asyncio.ensure_future(ask(fetch, timeout=2)) for _ in range(3)]
-        await asyncio.sleep(0)
-        with pytest.raises(error):
-            await ask(fetch, timeout=0.7)
-        aws.faults.stop_all()
-        await asyncio.gather(*first, return_exceptions=True)
-        assert fetch._hosts[HOST].busy == 0
-
-    run(in_vain(faults.Hang(), StsUnavailable))
-    run(in_vain(faults.Delay(0.3), Overloaded))
 
 
 def test_the_pool_starts_afresh_on_another_event_loop(aws: AwsDouble) -> None:
