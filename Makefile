@@ -46,6 +46,7 @@ programs: install
 	@$(BIN)/python -m dev.bench.reference
 	@$(BIN)/python -m dev.oracle
 	@$(BIN)/python -m dev.debian
+	@$(BIN)/python -m dev.clients
 
 test: programs ## Run every test, the real Kubernetes API server included
 	@$(BIN)/python -m pytest $(PYTEST_WORKERS) --durations=20

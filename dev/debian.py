@@ -19,6 +19,7 @@ from pathlib import Path
 # the marker `debian`; programs written in Go are built by dev/gotools instead.
 PROGRAMS = {
     "buildah": "buildah",
+    "cargo": "cargo",
     "chromedriver": "chromium-driver",
     "chromium": "chromium",
     "debootstrap": "debootstrap",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # What each program says of its version: proof that it starts, with all that it needs.
 VERSIONS = {
     "buildah": "--version",
+    "cargo": "--version",
     "chromedriver": "--version",
     "chromium": "--version",
     "debootstrap": "--version",
@@ -98,7 +99,7 @@ def test_names_the_packages_where_they_cannot_be_installed(
 ) -> None:
     with_apt(here)
     monkeypatch.setattr("os.geteuid", lambda: 1000)
-    with pytest.raises(debian.MissingProgramsError, match="apt-get install buildah chromium"):
+    with pytest.raises(debian.MissingProgramsError, match="apt-get install buildah cargo chromium"):
         debian.install()
     assert not (here / "calls").exists()
 
