@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from authenticator.mapping.sections import Section, SectionReader
+from authenticator.mapping.selectors import Selector
 from authenticator.sources.base import stale
 from authenticator.sources.cluster import Object
 from authenticator.sources.crd_schema import API_VERSION, KIND
@@ -140,6 +141,14 @@ class IdentityMappings:
         return self._reader.identity(name, spec)
 
 
+def _canonical(selector: Selector, spec: Object) -> str:
+    """The canonical ARN as the reference writes it: it matches callers by this field.
+
+    Without the role's path, which it keeps, its servers would let in whom they do not now.
+    """
+    return str(spec.get("arn")).strip().lower() if selector.has_role_path else selector.key
+
+
 def _status(mapping: _Mapping) -> Object:
     """What the status should be; the conditions of others are kept."""
     old = mapping.status
@@ -163,7 +172,7 @@ def _status(mapping: _Mapping) -> Object:
     }
     return {
         **old,
-        "canonicalARN": selector.key if selector else "",
+        "canonicalARN": _canonical(selector, mapping.spec) if selector else "",
         "userID": rules[0].user_id if rules else "",
         "conditions": [*others, condition],
     }

@@ -32,6 +32,7 @@ def report(documents: IdentityMappings) -> RememberedReports:
 
 
 def test_a_sound_one_gets_its_canonical_arn(documents: IdentityMappings) -> None:
+    """With its path: the reference's servers on the same cluster match callers by this field."""
     documents.listed([mapping("a", arn=ROLE, username="dev", userid="AROAEXAMPLE")], NOW)
     reports = report(documents)
     assert reports.events == []
@@ -39,7 +40,7 @@ def test_a_sound_one_gets_its_canonical_arn(documents: IdentityMappings) -> None
         (
             "/apis/iamauthenticator.k8s.aws/v1alpha1/iamidentitymappings/a",
             {
-                "canonicalARN": "arn:aws:iam::111122223333:role/dev",
+                "canonicalARN": "arn:aws:iam::111122223333:role/path/dev",
                 "userID": "AROAEXAMPLE",
                 "conditions": [
                     {
@@ -108,7 +109,7 @@ def test_a_change_of_the_status_alone_leaves_the_rules_as_they_are(
     assert documents.sections()[0] is before
 
 
-@pytest.mark.parametrize("spec", [None, {}, {"arn": 1}, {"arn": ROLE, "groups": "a,b"}, "text"])
+@pytest.mark.parametrize("spec", [None, {}, {"arn": 1}, {"arn": ROLE, "username": " a"}, "text"])
 def test_an_odd_spec_is_refused_and_reported(documents: IdentityMappings, spec: Any) -> None:
     odd = {"metadata": {"name": "a", "uid": "u", "generation": 1}, "spec": spec}
     documents.listed([odd], NOW)
