@@ -124,6 +124,8 @@ def _server(document: Fields, file: Path, problems: list[str]) -> Fields:
         server = document.values.pop(key)
     if isinstance(server, Fields):
         return server
+    if isinstance(server, Text) and server.value is None:
+        return Fields(server.line)
     problems.append(f"{file}: line {server.line}: server must be a map")
     return Fields(0)
 

@@ -134,7 +134,12 @@ Items = Annotated[tuple[str, ...], BeforeValidator(_items)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
-Prefixes = tuple[Annotated[str, Field(min_length=1)], ...]
+def _prefixes(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Leave out the empty prefix, which reserves nothing in the reference."""
+    return tuple(filter(None, values))
+
+
+Prefixes = Annotated[tuple[str, ...], AfterValidator(_prefixes)]
 
 
 class ReservedPrefixes(BaseModel):

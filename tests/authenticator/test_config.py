@@ -163,15 +163,11 @@ def test_every_setting_says_what_it_is() -> None:
     [
         "sourceARN: cluster/x",
         "reservedPrefixConfig: [{backendmode: DynamikFile, usernamePrefixReserveList: [a]}]",
-        "reservedPrefixConfig: [{backendmode: CRD, usernamePrefixReserveList: ['']}]",
-        "reservedPrefixConfig: [{backendmode: CRD, groupPrefixReserveList: ['']}]",
         "reservedPrefixConfig: [{backendmode: CRD}]",
     ],
     ids=[
         "a source without account",
         "a guard of no source",
-        "a guard against everybody",
-        "a guard against every group",
         "a guard against nothing",
     ],
 )
@@ -180,6 +176,21 @@ def test_what_would_fail_at_a_login_fails_at_the_start(tmp_path: Path, line: str
     file.write_text(f"clusterID: x\nserver:\n  {line}\n")
     with pytest.raises(ConfigError, match=line.partition(":")[0]):
         load({}, {}, file)
+
+
+def test_an_empty_prefix_reserves_nothing_as_in_the_reference(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    guard = "{backendmode: CRD, usernamePrefixReserveList: ['', a], groupPrefixReserveList: ['']}"
+    file.write_text(f"clusterID: x\nserver:\n  reservedPrefixConfig: [{guard}]\n")
+    (reserved,) = load({}, {}, file).settings.reserved_prefixes
+    assert reserved.usernameprefixreservelist == ("a",)
+    assert reserved.groupprefixreservelist == ()
+
+
+def test_an_empty_server_is_a_server_without_settings(tmp_path: Path) -> None:
+    file = tmp_path / "config.yaml"
+    file.write_text("clusterID: x\nserver:\n")
+    assert load({}, {}, file).settings == load({"cluster_id": "x"}, {}, None).settings
 
 
 @pytest.mark.parametrize("second", ["server", "Server"])
