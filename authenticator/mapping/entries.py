@@ -25,7 +25,11 @@ def _text(value: object) -> str:
 
 
 def _template(value: object) -> Template:
-    return Template.parse(_text(value))
+    text = _text(value)
+    # Without its blanks it would be another name, and may be one that grants something.
+    if text != value:
+        raise ValueError("it has blanks or line breaks at an end; remove them")
+    return Template.parse(text)
 
 
 def _groups(value: object) -> tuple[Template, ...]:

@@ -28,6 +28,8 @@ from authenticator.mapping.templates import Placeholder
 from authenticator.mapping.unrendered import unrendered
 
 _ROLES = frozenset({PrincipalKind.ROLE, PrincipalKind.ASSUMED_ROLE})
+# The keys that say whom an entry names.
+_NAMES = ("rolearn", "userarn", "arn", "sso")
 _SESSION_NAMES = (Placeholder.SESSION_NAME, Placeholder.SESSION_NAME_RAW)
 
 
@@ -97,14 +99,8 @@ class EntryReader:
             EntryRefused: the entry cannot be used.
         """
         fields = self._fields(node, self.shape)
-        groups = fields.get("groups")
-        if self.loose and isinstance(groups, str) and "," in groups and " " not in groups:
-            fields["groups"] = groups.split(",")
-        elif isinstance(groups, str) and not {",", " "} & set(groups.strip()):
-            self._note(
-                Code.SINGLE_GROUP, "groups is a single value and is read as a list of one", "groups"
-            )
-            fields["groups"] = [groups]
+        if "groups" in fields:
+            fields["groups"] = self._groups(fields["groups"])
         try:
             entry = self.shape.model_validate(fields)
         except ValidationError as error:
@@ -124,11 +120,56 @@ class EntryReader:
             reason = "a group has ' - ' in it; is the line after it indented too far?"
             self._note(Code.RUN_ON_GROUP, reason, "groups")
         match = Match(self.origin, username, entry.groups, self.guard)
-        to_the_letter = selector is None or not (
-            selector.has_role_path
-            or (self.literal_arns and selector.kind is PrincipalKind.ASSUMED_ROLE)
-        )
+        to_the_letter = selector is None or self._is_to_the_letter(selector, fields)
         return Rule(selector, match, entry.userid, entry.expires, to_the_letter)
+
+    def denial(self, node: Node, reason: str) -> Rule | None:
+        """The rule that refuses the callers of an entry that cannot be used for a reason.
+
+        None if the entry does not say whom it names, or names its callers by their ids.
+        """
+        if self.by_user_id or not isinstance(node, Fields):
+            return None
+        named = [
+            (key.lower(), value)
+            for key, value in node.values.items()
+            if key.lower() in _NAMES and self._plain(value)
+        ]
+        if len(named) != 1 or named[0][0] not in self.shape.model_fields:
+            return None
+        try:
+            # All of an entry's own keys may be missing.
+            (selector,) = self.shape.model_validate(self._one(*named[0])).selectors()
+        except (ValidationError, EntryRefused):
+            return None
+        match = Match(self.origin, CANONICAL_ARN, (), self.guard)
+        return Rule(selector, match, denied=f"it cannot be used and refuses the caller: {reason}")
+
+    def _one(self, key: str, value: Node) -> dict[str, object]:
+        if isinstance(value, Fields):
+            return {key: self._fields(value, PermissionSet)}
+        return {key: self._plain(value)}
+
+    def _is_to_the_letter(self, selector: Selector, fields: dict[str, object]) -> bool:
+        arn = next((fields[key] for key in _NAMES if key in fields), None)
+        if isinstance(arn, str):
+            session = self.literal_arns and selector.kind is PrincipalKind.ASSUMED_ROLE
+            return not (selector.has_role_path or session or arn != arn.strip())
+        # The reference forgets the partition that is given, and matches nobody.
+        return not (isinstance(arn, dict) and arn.get("partition"))
+
+    def _groups(self, value: object) -> list[object]:
+        """The groups of an entry; of what is no list none, as in the reference and Amazon EKS."""
+        if self.loose and isinstance(value, str):
+            return list(value.split(","))
+        if not isinstance(value, list):
+            reason = "groups is not a list, so that the entry grants no group"
+            self._note(Code.SINGLE_GROUP, reason, "groups")
+            return []
+        groups: list[object] = [group for group in value if isinstance(group, str) and group]
+        if len(groups) < len(value):
+            self._note(Code.EMPTY_ITEM, "an item of groups that is no name is ignored", "groups")
+        return groups
 
     def _selector(self, entry: Entry) -> Selector | None:
         selectors = entry.selectors()
@@ -172,7 +213,7 @@ class EntryReader:
         seen = {shortened(key).lower() for key in node.repeated}
         known = shape.model_fields
         for key, value in node.values.items():
-            word = shortened(key.strip())
+            word = shortened(key)
             name = word.lower()
             if name in seen:
                 reason = f"the key {name} stands in it twice; keep one"

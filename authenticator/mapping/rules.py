@@ -78,6 +78,8 @@ class Rule:
         expires: the Unix time from which the entry no longer applies; None for never.
         to_the_letter: whether the ARN was written in the canonical form in which callers are
             compared, so that other authenticators find the entry as well.
+        denied: why the rest of the entry cannot be used, so that it refuses its callers: it may
+            have been to grant less than what comes after it. "" for an entry that can be used.
     """
 
     selector: Selector | None
@@ -85,6 +87,7 @@ class Rule:
     user_id: str = ""
     expires: float | None = None
     to_the_letter: bool = True
+    denied: str = ""
 
     def covers(self, identity: CallerIdentity) -> bool:
         """Whether the rule names `identity`, its conditions apart."""
@@ -109,6 +112,8 @@ class Rule:
             return "its pattern begins like the caller's ARN and does not cover it"
         if self.expires is not None and self.has_expired(now):
             return f"it expired at {rfc3339(self.expires)}"
+        if self.denied:
+            return self.denied
         if self.pins_another(identity):
             return "its userid is another principal's (recreated under the same name?)"
         return ""

@@ -88,7 +88,8 @@ class RuleSet:
         self._tiers = tuple(_Tier.build(rules) for rules in tiers)
         self._accounts = dict(accounts or {})
         self._behind = dict(behind or {})
-        self.size = sum(len(rules) for rules in tiers) + len(self._accounts)
+        usable = sum(not rule.denied for rules in tiers for rule in rules)
+        self.size = usable + len(self._accounts)
         selectors = (rule.selector for rules in tiers for rule in rules)
         # Every ARN and every pattern names one account literally.
         named = (selector.key.split(":")[4] for selector in selectors if selector)
@@ -109,7 +110,8 @@ class RuleSet:
             break_glass: the sections of the break-glass file.
         """
         tiers = [
-            [rule for section in part for rule in section.rules] for part in (chain, break_glass)
+            [rule for section in part for rule in (*section.rules, *section.denials)]
+            for part in (chain, break_glass)
         ]
         accounts = of_accounts(
             found for section in (*chain, *break_glass) for found in section.accounts
@@ -126,10 +128,10 @@ class RuleSet:
                     yield rule
 
     def __iter__(self) -> Iterator[Rule]:
-        """All rules, tier by tier and otherwise in no order. Account mappings are none."""
+        """All rules that map callers, tier by tier and otherwise in no order."""
         for tier in self._tiers:
             for bucket in (*tier.exact.values(), *tier.heads.values()):
-                yield from (rule for _, rule in bucket)
+                yield from (rule for _, rule in bucket if not rule.denied)
 
     @property
     def accounts(self) -> Mapping[str, Match]:
@@ -141,8 +143,9 @@ class RuleSet:
     ) -> Match | None:
         """The mapping that applies to `identity`, or None.
 
-        The most specific entry decides. One that is pinned to another unique id refuses the caller,
-        unless a further entry is pinned to theirs: nothing wider is asked.
+        The most specific entry decides. One that cannot be used refuses the caller. One that is
+        pinned to another unique id does too, unless a further entry is pinned to theirs: nothing
+        wider is asked.
 
         Args:
             identity: the caller, proven by STS.
@@ -158,6 +161,8 @@ class RuleSet:
                 tried(rule, refusal)
             if not refusal:
                 return rule.match
+            if refusal and refusal == rule.denied:
+                return None
             if rule.pins_another(identity) and not rule.has_expired(now) and rule.covers(identity):
                 pinned = callers(rule)
         return None if pinned is not None else self._accounts.get(identity.arn.account_id)

@@ -38,6 +38,7 @@ class Section:
         rules: the entries in force, in the order of the document.
         accounts: the account ids in force, with what they grant.
         problems: what is to be put right, as `Problems` lists it.
+        denials: rules that refuse the callers of entries that cannot be used.
         broken: whether nothing could be read, so that an older version should stay in force.
         stale_since: the Unix time since which an older version has stood in for a broken one.
     """
@@ -48,6 +49,7 @@ class Section:
     problems: tuple[Problem, ...] = ()
     broken: bool = False
     stale_since: float | None = None
+    denials: tuple[Rule, ...] = ()
 
     @property
     def size(self) -> int:
@@ -102,6 +104,7 @@ class SectionReader:
             reason = "it must be a list, with '- ' before each entry"
             return self.broken(name, DocumentError(reason, node.line, node.column))
         rules: list[Rule] = []
+        denials: list[Rule] = []
         accounts: list[tuple[str, Match]] = []
         problems = Problems(Origin(self.source, name, line=node.line), self.most_problems)
         for index, entry in enumerate(node.values):
@@ -110,10 +113,12 @@ class SectionReader:
                 if name == MAP_ACCOUNTS:
                     accounts.append(self._account(entry, origin))
                 else:
-                    rules.append(self._rule(_SHAPES[name], entry, origin, problems))
+                    rule = self._rule(_SHAPES[name], entry, origin, problems)
+                    (denials if rule.denied else rules).append(rule)
             except EntryRefused as error:
                 problems.add(Problem(origin, str(error), code=error.code, key=error.key))
-        return Section(name, tuple(rules), tuple(accounts), problems.listed())
+        listed = problems.listed()
+        return Section(name, tuple(rules), tuple(accounts), listed, denials=tuple(denials))
 
     def identity(self, name: str, spec: object) -> Section:
         """Read the `spec` of the IAMIdentityMapping called `name`, as it came in JSON."""
@@ -132,6 +137,8 @@ class SectionReader:
         except EntryRefused as error:
             refusal = Problem(origin, str(error), code=error.code, key=error.key)
             return Section(name, problems=(refusal,))
+        if rule.denied:
+            return Section(name, problems=problems.listed(), denials=(rule,))
         return Section(name, (rule,), problems=problems.listed())
 
     def broken(self, name: str, error: DocumentError, code: Code = Code.UNREADABLE) -> Section:
@@ -141,10 +148,22 @@ class SectionReader:
         return Section(name, problems=(problem,), broken=True)
 
     def _rule(self, shape: type[Entry], entry: Node, origin: Origin, problems: Problems) -> Rule:
+        """The rule of an entry; one that refuses its callers if the rest cannot be used.
+
+        Raises:
+            EntryRefused: the entry cannot be used, and does not say whom it names.
+        """
         reader = EntryReader(
             shape, origin, self.guard, self.by_user_id, self.literal_arns, self.loose
         )
-        rule = reader.rule(entry)
+        try:
+            rule = reader.rule(entry)
+        except EntryRefused as error:
+            denial = reader.denial(entry, str(error))
+            if denial is None:
+                raise
+            problems.add(Problem(origin, str(error), code=error.code, key=error.key))
+            return denial
         for note in reader.notes:
             problems.add(Problem(origin, note.reason, in_force=True, code=note.code, key=note.key))
         return rule

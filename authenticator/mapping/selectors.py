@@ -144,7 +144,6 @@ def account(text: str) -> str:
     Raises:
         ValueError: it is not 12 digits; the message says what may have happened to it.
     """
-    text = text.strip()
     if _ACCOUNT.fullmatch(text):
         return text
     if text.isascii() and text.isdigit() and len(text) < 12:  # noqa: PLR2004 (digits of an account id)

@@ -10,7 +10,7 @@ TEXT = """\
   username: shadowed
 - rolearn: arn:aws:iam::111122223333:role/a
   username: "{{AccountID}}:a"
-  groups: one
+  groups: [one, '']
 - rolearn: arn:aws:iam::11112222333:role/short
   username: bad
   groups: [x]

@@ -126,6 +126,72 @@ def test_a_pinned_entry_refuses_a_recreated_role_whose_account_is_mapped() -> No
     assert winner(RuleSet((pinned,), dict(section.accounts)), role("Dev1")) is None
 
 
+UNUSABLE = {
+    "an unknown placeholder": {"username": "{{Nonsense}}"},
+    "a reserved name": {"username": "aws:x"},
+    "a userid that is none": {"username": "x", "userid": "a b"},
+    "an expiry that is none": {"username": "x", "expires": "soon"},
+    "a mistyped limit": {"username": "x", "expire": AFTER},
+    "blanks around a group": {"username": "x", "groups": ["viewers "]},
+}
+
+
+@pytest.mark.parametrize("broken", UNUSABLE.values(), ids=UNUSABLE)
+@pytest.mark.parametrize("earlier", ["Dev1", "D*", "team/Dev1"])
+def test_an_entry_that_cannot_be_used_does_not_revive_an_earlier_or_wider_one(
+    broken: dict[str, Any], earlier: str
+) -> None:
+    """It was left out, and gave its caller system:masters by the entry that it was to replace."""
+    entries = [entry(earlier, "a"), {"rolearn": f"{ROLES}Dev1", **broken}, entry("Ops", "c")]
+    reader = SectionReader("Test", Guard(username_prefixes=("aws:",)))
+    (section, *_) = read_data({"mapRoles": json.dumps(entries)}, reader)
+    assert [rule.match.origin.index for rule in section.rules] == [0, 2]
+    assert [problem.in_force for problem in section.problems if problem.origin.index == 1] == [
+        False
+    ]
+    ruleset = RuleSet.of((), (section, mapped_account()), ())
+    assert winner(ruleset, role("Dev1")) is None
+    assert winner(ruleset, role("Ops")) == "c"
+    assert ruleset.size == 3
+    assert {rule.match.origin.index for rule in ruleset} == {0, 2}
+
+
+def test_an_entry_that_cannot_be_used_leaves_a_later_one_for_its_caller() -> None:
+    entries = [entry("Dev1", "{{Nonsense}}"), entry("Dev1", "b")]
+    (section, *_) = read_data({"mapRoles": json.dumps(entries)}, SectionReader("Test", Guard()))
+    assert winner(RuleSet.of((), (section,), ()), role("Dev1")) == "b"
+
+
+def mapped_account() -> Section:
+    """The account of all callers, mapped."""
+    data = {"mapAccounts": "['111122223333']"}
+    return read_data(data, SectionReader("Test", Guard()))[2]
+
+
+LOOSE_ARNS = {
+    "blanks at the end": {"rolearn": f"{ROLES}Dev1 "},
+    "a line break": {"rolearn": f"{ROLES}Dev1\n"},
+    "a path": {"rolearn": f"{ROLES}team/Dev1"},
+}
+
+
+@pytest.mark.parametrize("arn", LOOSE_ARNS.values(), ids=LOOSE_ARNS)
+def test_an_arn_that_other_servers_do_not_match_follows_one_to_the_letter(
+    arn: dict[str, str],
+) -> None:
+    loose = {**arn, "username": "loose"}
+    for entries in ([loose, entry("Dev1", "exact")], [entry("Dev1", "exact"), loose]):
+        assert winner(RuleSet((rules(*entries),)), role("Dev1")) == "exact"
+    assert winner(RuleSet((rules(loose),)), role("Dev1")) == "loose"
+
+
+def test_of_one_permission_set_the_entry_that_other_servers_match_precedes() -> None:
+    sso = {"permissionSetName": "A", "accountID": "111122223333"}
+    entries = [{"sso": sso, "username": "a"}, {"sso": {**sso, "partition": "aws"}, "username": "b"}]
+    caller_of_a = role("AWSReservedSSO_A_0123456789abcdef")
+    assert winner(RuleSet((rules(*entries),)), caller_of_a) == "a"
+
+
 def test_of_two_sources_the_earlier_applies_whatever_stands_in_it() -> None:
     tier = (*rules(entry("Dev1", "a"), source="One"), *rules(entry("Dev1", "b"), source="Two"))
     assert winner(RuleSet((tier,)), role("Dev1")) == "a"

@@ -81,6 +81,21 @@ def test_one_principal_in_a_later_source_beats_a_pattern_in_an_earlier(
     assert winner(store, "Dev") == "second"
 
 
+def test_an_account_of_an_earlier_source_precedes_the_entries_of_a_later(
+    first: Told, second: Told
+) -> None:
+    """As in the reference: an entry of aws-auth gave system:masters to who had no group there."""
+    store = MappingStore([first, second])
+    store.start()
+    first.say(accounts="['111122223333']", Ops="ops")
+    second.say(Dev="dev", Ops="other")
+    assert winner(store, "Dev") == "arn:aws:iam::111122223333:role/Dev"
+    assert winner(store, "Ops") == "ops"
+    first.say()
+    second.say(accounts="['111122223333']", Dev="dev")
+    assert winner(store, "Dev") == "dev"
+
+
 def test_administrators_come_first_and_break_glass_last_but_before_accounts(
     first: Told, second: Told
 ) -> None:
