@@ -48,7 +48,7 @@ _STDIN = "-"
 
 @command(
     "lint",
-    "Find what is wrong with mappings, or hardly meant.\n\n"
+    "Find what is wrong with mappings, or unlikely to be intended.\n\n"
     "FILE is a mapping file, a config file, or a manifest with ConfigMaps and IAMIdentityMappings;"
     " - is standard input. All that is given is taken to be in force together. Exit code: 0 if"
     " there is nothing as bad as --fail-on, 1 if there is, or if something cannot be read.",
@@ -115,7 +115,7 @@ def _check_known(arns: Sequence[str]) -> None:
 
 
 def _refusal(arn: str) -> str:
-    """Why this is no ARN that a mapping could name; "" if it is one."""
+    """Return why a mapping could not name this ARN; "" if it could."""
     try:
         by_arn(arn)
     except ValueError as error:

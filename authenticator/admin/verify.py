@@ -1,4 +1,4 @@
-"""The verb `verify`: every check of one token, and whom STS says it is of.
+"""The verb `verify`: every check of one token, and the identity that STS proves.
 
 It runs the server's own prover, so that the two cannot disagree.
 """

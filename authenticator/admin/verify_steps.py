@@ -1,4 +1,4 @@
-"""What the server's own prover makes of a token, as a list of steps; for `verify` and `explain`."""
+"""The server's own checks of a token as a list of steps, for `verify` and `explain`."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ _SILENCE_SECONDS = 90
 _WARNING = re.compile(r'299 [^ "]+ "((?:[^"\\]|\\.)*)"')
 _ESCAPED = re.compile(r"\\(.)")
 _MAX_LINE = 8 * 1024 * 1024
-# What the package raises for files of another form than it expects.
+# The package raises these for files of an unexpected form.
 _CONFIG_FAULTS = (
     *(ConfigException, OSError, ValueError, KeyError, TypeError, AttributeError),
     yaml.YAMLError,
@@ -58,7 +58,7 @@ def configuration(
     Raises:
         ClusterError: the files cannot be used (yet).
     """
-    # Not to read the environment's proxies for itself, which it does in a way of its own.
+    # Keep the package from reading the environment's proxies, which it reads in another way.
     made = Configuration(proxy="", no_proxy="")
     paths = [kubeconfig] if isinstance(kubeconfig, Path) else kubeconfig
     try:
@@ -113,7 +113,7 @@ class KubernetesApi:
         """Prepare to connect.
 
         Args:
-            configure: called at the first request, and again after a 401 or a failure of its own,
+            configure: called at the first request, and again after a 401 or when it failed,
                 so that credentials may appear later and change.
             warned: is told of each warning in an answer of the API server (Kubernetes, "Warning
                 headers"); without it, they are ignored.
@@ -225,7 +225,7 @@ def _object(data: bytes) -> Object:
 
 
 def _message(data: bytes) -> str:
-    """What a Status object says."""
+    """Return the message of a Status object."""
     try:
         return str(_object(data).get("message", ""))[:500]
     except ClusterError:

@@ -1,4 +1,4 @@
-"""What lint says of the entries that an edit brings."""
+"""Lint's warnings about the entries that an edit brings."""
 
 from __future__ import annotations
 

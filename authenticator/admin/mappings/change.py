@@ -132,7 +132,7 @@ def _remove(where: Where, *, entry: tuple[str, ...], manner: Manner) -> int:
 
 @group.command(
     "apply",
-    help="Have the entries of a file: add those that are missing, and change those that differ.",
+    help="Create or update mappings from a file: add what is missing, change what differs.",
 )
 @wanted_options
 @where_options
@@ -146,7 +146,7 @@ def _apply(where: Where, *, filename: str, prune: bool, manner: Manner) -> int:
 
 @group.command(
     "rollback",
-    help="Have everything as it was before an edit of 'mappings history'; by default, the last.",
+    help="Restore the mappings to their state before an edit (default: the last one).",
 )
 @click.argument("version", type=int, required=False)
 @where_options
@@ -164,7 +164,7 @@ def _rollback(where: Where, *, version: int | None, manner: Manner) -> int:
         undone.append(document.texts)
         if undone[0] != document.texts:
             raise EditError(
-                f"{store.title}: somebody else has edited meanwhile, which this would undo;"
+                f"{store.title}: another edit has been made since, which this would undo;"
                 " look again with 'mappings history'"
             )
         return store.restored(chosen.texts)

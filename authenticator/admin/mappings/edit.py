@@ -28,7 +28,7 @@ from authenticator.mapping.problems import Problem
 from authenticator.mapping.sections import Section
 from authenticator.options import COMMAND, colour
 
-# Makes the new document of the present one. It is asked again whenever somebody else was faster.
+# Makes the new document of the present one. It is called again after a conflict.
 Change = Callable[[Document], Document]
 _Sections = Sequence[Section]
 _CHANGED = re.compile(r"[+-](?!\+\+ |-- )")
@@ -118,7 +118,7 @@ def edit(
     restoring: bool = False,
     moving: bool = False,
 ) -> int:
-    """Make one edit of a store, whoever else edits it, and return the exit code.
+    """Make one edit of a store, retry after conflicts, and return the exit code.
 
     Args:
         store: where.
@@ -150,7 +150,7 @@ def edit(
         lines = [line for line in difference if _CHANGED.match(line)]
         if lines != agreed:
             if attempt:
-                warn("somebody else has written meanwhile; this would be the difference now")
+                warn("another edit was made meanwhile; this is the difference now")
             show_diff(difference)
         before, after = snapshot.document.sections(), document.sections()
         _refuse_lock_out(before, after, editor, manner)
@@ -175,7 +175,7 @@ def edit(
 
 
 def warn(text: str) -> None:
-    """Say something beside the result."""
+    """Print a warning to standard error."""
     click.echo(f"{COMMAND}: warning: {printable(text)}", err=True)
 
 

@@ -1,4 +1,4 @@
-"""The command `mappings`, into which the modules beside this one put its verbs."""
+"""The command `mappings`, to which the other modules add its verbs."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ _SHOWN = 10
     "migrate",
     help="Copy all mappings from the ConfigMap aws-auth to IAMIdentityMapping objects, or back.\n\n"
     "It is checked that every caller gets the same answer from the copy, in whichever order the"
-    " server asks the two. What the new place cannot hold stays where it is.",
+    " server asks the two. Entries that the new place cannot hold stay where they are.",
 )
 @click.option("--to", type=click.Choice([OBJECTS, CONFIG_MAP]), required=True, help="Where to.")
 @click.option("--remove-old", is_flag=True, help="Then remove what was copied from the old place.")
@@ -71,7 +71,7 @@ def _copied(document: Document, migration: Migration) -> Document:
 
 
 def _check(migration: Migration, document: Document) -> None:
-    """Refuse a copy by which anybody would be told anything else."""
+    """Refuse a copy that would change the answer to any caller."""
     if found := migration.differences(entries_of(document)):
         more = [f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []
         raise EditError(
@@ -103,7 +103,7 @@ def _wait_until_read(store: Store) -> None:
     """Wait for the server to say on each object that it is in force.
 
     Raises:
-        EditError: it does not; nobody would come in by them.
+        EditError: it does not; no caller would get in by them.
     """
     end = time.monotonic() + _READ_WITHIN_SECONDS
     while unread := list(_unread(store.read())):
@@ -116,7 +116,7 @@ def _wait_until_read(store: Store) -> None:
 
 
 def _unread(snapshot: Snapshot) -> Iterator[str]:
-    """What speaks against each object being in force, as it stands now, in a server."""
+    """Yield the reason why an object is not in force in a server, for each that is not."""
     for located in snapshot.document.entries():
         obj = snapshot.version[located.id]
         conditions = (obj.get("status") or {}).get("conditions") or ()

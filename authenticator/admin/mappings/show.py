@@ -1,4 +1,4 @@
-"""What the verbs `mappings list`, `get` and `history` print."""
+"""The output of the verbs `mappings list`, `get` and `history`."""
 
 from __future__ import annotations
 

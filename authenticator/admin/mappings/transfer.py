@@ -54,7 +54,7 @@ def _export(where: Where, *, name: str, cluster: str, region: str) -> int:
     " What cannot be carried over is left out, with a warning.",
 )
 @click.argument("filename", metavar="FILE")
-@click.option("--format", "name", type=_format, default=None, help="Default: found out.")
+@click.option("--format", "name", type=_format, default=None, help="Default: auto-detected.")
 @click.option(
     "--map-admin-policy",
     is_flag=True,

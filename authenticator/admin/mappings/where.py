@@ -25,7 +25,7 @@ _FILE = "file="
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """What the flags of `where_options` say."""
+    """The values of the flags of `where_options`."""
 
     source: str
     kubeconfig: str | None
@@ -36,7 +36,7 @@ class Where:
         """The mappings meant, or those of another `source` of the same cluster.
 
         Raises:
-            ConfigError: there is no kubeconfig file.
+            ConfigError: the kubeconfig file is missing.
         """
         source = source or self.source
         if source.startswith(_FILE):

@@ -1,4 +1,4 @@
-"""Where mappings are kept, and how they are read and written without losing anybody's edit."""
+"""Where mappings are kept, and how they are read and written without losing an edit."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class StoreError(Exception):
 
 
 class Conflict(Exception):
-    """Somebody else has written since; the write has not been made, or in part.
+    """Another edit has been made since; the write was not made, or in part.
 
     Attributes:
         partly: as in `StoreError`.
@@ -38,7 +38,7 @@ class Snapshot:
 
     Attributes:
         document: the mappings.
-        version: what the store needs to know that nobody has written since.
+        version: what the store compares to detect another edit.
     """
 
     document: Document
@@ -47,7 +47,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Cautions:
-    """What a store says about a write before it is made.
+    """A store's refusals and warnings about a write, before it is made.
 
     Attributes:
         refusals: reasons against it; only `--force` overrules them.
@@ -59,11 +59,11 @@ class Cautions:
 
 
 class Store(Protocol):
-    """One place of mappings, and their history beside it. Every call may raise StoreError."""
+    """One place of mappings, and their history. Every call may raise StoreError."""
 
     @property
     def title(self) -> str:
-        """What it is, for people: `ConfigMap kube-system/aws-auth`."""
+        """The name for people: `ConfigMap kube-system/aws-auth`."""
         ...
 
     @property
@@ -101,7 +101,7 @@ class Store(Protocol):
             dry_run: have the server check the write without making it.
 
         Raises:
-            Conflict: somebody else has written since.
+            Conflict: another edit has been made since.
             StoreError: it was not written, or not all of it was stored.
         """
         ...
@@ -115,7 +115,7 @@ class Store(Protocol):
         ...
 
     def remember(self, change: Callable[[History], History]) -> None:
-        """Write the history that `change` makes of the present one, whoever else writes it too."""
+        """Replace the history by what `change` makes of it; retry after conflicts."""
         ...
 
 

@@ -97,7 +97,7 @@ def cautions_of(
 
 
 def editor(cluster: Cluster) -> Editor:
-    """Whom the API server takes us for (SelfSubjectReview, GA since Kubernetes 1.28).
+    """Return the user that the API server sees (SelfSubjectReview, GA since Kubernetes 1.28).
 
     Raises:
         StoreError: it does not say.
@@ -119,7 +119,7 @@ class ConfigMap:
 
     @property
     def title(self) -> str:
-        """What it is."""
+        """See `Store.title`."""
         return f"ConfigMap {NAMESPACE}/{self.name}"
 
     def read(self) -> Object | None:
@@ -164,7 +164,7 @@ class ConfigMap:
 
 @dataclass(frozen=True, slots=True)
 class ConfigMapHistory:
-    """A history in a ConfigMap of its own, one version a key."""
+    """A history in a separate ConfigMap, one version a key."""
 
     config_map: ConfigMap
 

@@ -47,7 +47,7 @@ def _items(found: Object) -> list[Object]:
 
 
 def _get(cluster: Cluster, path: str, query: dict[str, str] | None = None) -> Object:
-    """What is there; empty if it is absent or may not be read."""
+    """Return an object; an empty one if it is absent or may not be read."""
     try:
         return cluster.request("GET", path, query)
     except ClusterError:

@@ -1,4 +1,4 @@
-"""Mappings in a file, with their history in another one beside it."""
+"""Mappings in a file, with their history in another file next to it."""
 
 from __future__ import annotations
 
@@ -97,5 +97,5 @@ def _replace(path: Path, content: bytes, like: os.stat_result) -> None:
     """Write a file with the mode of another and, as root, with its owner."""
     write_atomically(path, content, stat.S_IMODE(like.st_mode))
     if os.geteuid() == 0:
-        # What stands there now may be a link that the directory's owner has just put there.
+        # The directory's owner may have put a link there in the meantime.
         os.chown(path, like.st_uid, like.st_gid, follow_symlinks=False)

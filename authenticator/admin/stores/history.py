@@ -1,4 +1,4 @@
-"""Earlier versions of mappings: what stood there before each edit, by whom and when it was made."""
+"""Earlier versions of mappings: the state before each edit, its author and time."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAX_CHARACTERS = 200
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What stood there before one edit.
+    """The state before one edit.
 
     Attributes:
         number: counted from 1 and never given twice.
@@ -51,7 +51,7 @@ class Version:
             # JSON can hold half of a character, which nothing can print or write.
             "".join([time, user, edit, *texts, *texts.values()]).encode()
         except (TypeError, KeyError, RecursionError) as error:
-            raise ValueError("it is no version of mappings") from error
+            raise ValueError("it is not a version of mappings") from error
         if type(number) is not int or number < 1:
             raise ValueError("its number is none")
         return cls(number, time, user, edit, texts)
@@ -65,7 +65,7 @@ class History:
 
     @classmethod
     def decoded(cls, texts: Iterable[str]) -> History:
-        """Read versions in any order; what is no version is passed over."""
+        """Read versions in any order; other text is skipped."""
         found: dict[int, Version] = {}
         for text in texts:
             try:

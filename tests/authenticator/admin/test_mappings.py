@@ -240,7 +240,7 @@ class TestGuards:
 
         monkeypatch.setattr(FileStore, "write", overtaken)
         code, said = run("rollback", "--yes")
-        assert (code, "somebody else has edited" in said) == (1, True)
+        assert (code, "another edit has been made" in said) == (1, True)
         assert file.read_text() == f"{TEXT}{ADDED}# theirs\n"
 
     @pytest.mark.parametrize("verb", [["remove"], ["update", "--username=x"], ["get"]])
