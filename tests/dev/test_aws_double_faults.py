@@ -36,6 +36,7 @@ from dev.aws_double.faults import (
 )
 from dev.aws_double.principals import Principal, user
 from dev.aws_double.rubbish import RUBBISH
+from dev.waiting import PATIENCE_SECONDS
 
 ALICE = user("111122223333", "alice")
 BOB = user("444455556666", "bob")
@@ -49,13 +50,15 @@ class Client:
             aws.proxy_url, ca_certs=str(aws.ca_bundle), retries=False, maxsize=10
         )
 
-    def call(self, principal: Principal = ALICE, timeout: float = 30) -> urllib3.BaseHTTPResponse:
+    def call(
+        self, principal: Principal = ALICE, read_timeout: float = PATIENCE_SECONDS
+    ) -> urllib3.BaseHTTPResponse:
         return self.http.request(
             "GET",
             presigned_url(principal),
             headers={"Accept": "application/json"},
             redirect=False,
-            timeout=timeout,
+            timeout=urllib3.Timeout(connect=PATIENCE_SECONDS, read=read_timeout),
         )
 
     def outcome(self, principal: Principal = ALICE) -> str:
@@ -133,7 +136,7 @@ def test_a_failure_for_the_next_calls_only(
 def test_a_delay_is_longer_than_a_short_timeout(aws: AwsDouble, client: Client) -> None:
     aws.faults.start(Delay(seconds=60), times=1)
     with pytest.raises(ReadTimeoutError):
-        client.call(timeout=0.2)
+        client.call(read_timeout=0.2)
     assert client.outcome() == "ok"
 
 
@@ -156,7 +159,7 @@ def test_what_hangs_is_answered_when_the_hang_is_stopped(aws: AwsDouble, client:
 def test_a_hang_outlives_a_client_that_gives_up(aws: AwsDouble, client: Client) -> None:
     aws.faults.start(Hang())
     with pytest.raises(ReadTimeoutError):
-        client.call(timeout=0.2)
+        client.call(read_timeout=0.2)
     with ThreadPoolExecutor(1) as pool:
         hanging = pool.submit(client.outcome)
         aws.calls.wait(lambda counts: counts.total == 2)
@@ -250,7 +253,7 @@ def test_a_dribble_arrives_whole_in_the_end(aws: AwsDouble, client: Client) -> N
 def test_a_slow_dribble_keeps_resetting_a_read_timeout(aws: AwsDouble, client: Client) -> None:
     aws.faults.start(Dribble(seconds=60), times=1)
     with pytest.raises((ReadTimeoutError, ProtocolError)):
-        client.call(timeout=0.2)
+        client.call(read_timeout=0.2)
 
 
 def test_faults_combine_and_stop_together(aws: AwsDouble, client: Client) -> None:

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
     from dev.poster import Answer
 
+# The name servers are in a network namespace of their own.
+pytestmark = pytest.mark.debian
+
 _NAME_SERVERS = ("127.0.0.1", "127.0.0.2", "127.0.0.3")
 _PROXY = "proxy.corp.example"
 _RESOLV_CONF = "search one.example two.example three.example\noptions ndots:5\n"
