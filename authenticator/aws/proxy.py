@@ -102,8 +102,8 @@ class NoProxy:
     """
 
     def __init__(self, text: str) -> None:
-        self._text = text
         items = [item.strip().lower() for item in text.split(",")]
+        self._items = items
         self._all = "*" in items
         self._networks: list[_IpNetwork] = []
         self._addresses: list[tuple[_IpAddress, str]] = []
@@ -131,7 +131,7 @@ class NoProxy:
         if self._all:
             return "*"
         domains = [domain for domain, port in self._domains if domain[0] == "." and not port]
-        return ",".join(filter(None, [self._text, *_NEVER, *domains]))
+        return ",".join(filter(None, dict.fromkeys([*self._items, *_NEVER, *domains])))
 
     def covers(self, host: str, port: int) -> bool:
         """Whether `host` is reached without a proxy.

@@ -50,7 +50,7 @@ _THROTTLES = frozenset({"RequestLimitExceeded", "Throttling", "ThrottlingExcepti
 
 
 class Fetches(Protocol):
-    """Sends one GET request to an STS host. One contract: `tests/contract/test_sts.py`."""
+    """Sends one GET request to an STS host."""
 
     async def __call__(
         self, host: str, target: str, headers: Mapping[str, str], /, timeout: float

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from authenticator.aws.proxy import Proxies
 from authenticator.config import Loaded
 from authenticator.options import command
 from authenticator.serving import logs, rotation, webhook_kubeconfig
@@ -50,6 +51,8 @@ def server(loaded: Loaded) -> int:
 
 
 def _build(settings: Settings, config: Path | None, log: logs.LogHandler) -> Service:
+    # botocore reads the environment for itself, and every process of ours inherits it.
+    Proxies.from_environment().export()
     # Imported when counting in several processes has been set up.
     from authenticator.serving.service import ReviewService  # noqa: PLC0415
 

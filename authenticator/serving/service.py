@@ -60,9 +60,7 @@ class ReviewService:
             ConfigError: the environment's proxy or certificates cannot be used.
         """
         metrics = Metrics()
-        proxies = Proxies.from_environment()
-        proxies.export()
-        pool = HttpsPool(context=verifying_context(), proxies=proxies)
+        pool = HttpsPool(context=verifying_context(), proxies=Proxies.from_environment())
         self._metrics = metrics
         self._tracing = tracing(os.environ)
         options = source_options(settings, config)

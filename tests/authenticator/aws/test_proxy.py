@@ -1,5 +1,7 @@
 """The meaning of HTTPS_PROXY and NO_PROXY; `tests/contract/test_proxies.py` compares it with Go."""
 
+import os
+
 import pytest
 from botocore.utils import get_environ_proxies
 
@@ -109,8 +111,11 @@ def test_botocore_decides_the_same_in_the_exported_environment(
         "127.0.0.1",
     ):
         assert get_environ_proxies(f"http://{host}/latest") == {}
-    # It can be read a second time.
+    # It can be read and exported a second time, as at a reload.
+    exported = dict(os.environ)
     again = Proxies.from_environment()
+    again.export()
+    assert dict(os.environ) == exported
     assert again.https == proxies.https
     assert again.for_host("10.1.2.3") == proxies.for_host("10.1.2.3")
 
