@@ -12,8 +12,8 @@ settings.register_profile("patient", deadline=None)
 # tests/examples.py multiplies the numbers that tests set themselves in the same way.
 settings.register_profile("nightly", deadline=None, max_examples=2_000)
 
-# Tests with one of these markers need a program that is not a Python package.
-_NEEDS_PROGRAMS = ("cluster", "reference", "image", "debian")
+# Tests with one of these markers need more than one Python and its packages.
+_NOT_QUICK = ("cluster", "reference", "image", "debian", "installs")
 # These have the longest fixtures: started first, they do not keep one worker busy at the end.
 _FIRST = ("image", "cluster")
 
@@ -23,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--quick",
         action="store_true",
-        help=f"leave out the tests marked {', '.join(_NEEDS_PROGRAMS)}",
+        help=f"leave out the tests marked {', '.join(_NOT_QUICK)}",
     )
     parser.addoption(
         "--nightly",
@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Deselect what the options leave out, and put the longest fixtures first."""
     left_out = set[str]()
     if config.getoption("--quick"):
-        left_out.update(_NEEDS_PROGRAMS)
+        left_out.update(_NOT_QUICK)
     if not config.getoption("--nightly"):
         left_out.add("nightly")
     deselected = [item for item in items if _has_any(item, left_out)]

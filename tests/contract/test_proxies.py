@@ -12,7 +12,7 @@ from authenticator.aws.proxy import Proxies
 from client import proxy as client_proxy
 from dev import httpproxy
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = [pytest.mark.reference, pytest.mark.timeout(600)]
 
 PROXY = "http://proxy.example:3128"
 HOSTS = (
