@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
 
 from authenticator.errors import TokenRefused
 
@@ -41,7 +42,6 @@ _URL = re.compile(r"https://(?P<host>[a-z0-9.-]{1,255})/\?(?P<query>[A-Za-z0-9%&
 # there is one way to read it ("+", ";", "%00", "%0d", "60%gh" and over-long UTF-8 have none). An
 # alternation would be tried for each of a session token's thousand characters.
 _VALUE = re.compile(r"[A-Za-z0-9._~-]*(?:%[2-7][0-9A-Fa-f][A-Za-z0-9._~-]*)*", re.ASCII)
-_ESCAPE = re.compile(r"%([2-7][0-9A-Fa-f])", re.ASCII)
 _RESERVED = re.compile(r"[^A-Za-z0-9._~-]", re.ASCII)
 _ESCAPED = {chr(code): f"%{code:02X}" for code in range(128)}
 _CREDENTIAL = re.compile(
@@ -105,18 +105,18 @@ class PresignedRequest:
         access_key_id: the access key that claims to have signed.
         signed_at: when, in Unix seconds.
         parameters: the query's parameters, each of the shape that its name demands.
+        target: the path and query to send, built from the checked values.
     """
 
     host: StsHost
     access_key_id: str
     signed_at: int
     parameters: Mapping[str, str] = field(repr=False)  # the signature and the session token
+    target: str = field(init=False, repr=False, compare=False)
 
-    @property
-    def target(self) -> str:
-        """The path and query to send, built from the checked values."""
+    def __post_init__(self) -> None:
         query = "&".join(f"{name}={_escaped(value)}" for name, value in self.parameters.items())
-        return f"/?{query}"
+        object.__setattr__(self, "target", f"/?{query}")
 
     @property
     def valid_until(self) -> int:
@@ -207,9 +207,11 @@ def _read_parameters(query: str) -> dict[str, str]:
 
 
 def _unescaped(name: str, value: str) -> str:
+    if "%" not in value and "=" not in value:
+        return value  # `_URL` has taken no other character that has to be escaped
     if not _VALUE.fullmatch(value):
         raise TokenRefused("escapes", f"the value of {name} is not percent-encoded as signers do")
-    return _ESCAPE.sub(lambda escape: chr(int(escape[1], 16)), value)
+    return unquote_to_bytes(value).decode("ascii")
 
 
 def _escaped(value: str) -> str:

@@ -7,8 +7,6 @@ call says nothing of STS.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
 _TICK_SECONDS = 0.1
 # A timer of an idle loop comes this late.
@@ -23,21 +21,22 @@ class Lag:
         self._lost = 0.0
         self._due: float | None = None
 
-    @contextmanager
-    def watch(self) -> Iterator[Callable[[], float]]:
-        """Measure while the block runs; yields what returns the seconds lost since it began."""
-        loop = asyncio.get_running_loop()
+    def begin(self) -> float:
+        """Begin to measure for one call; returns what `lost` was then. Every call must `end`."""
         self._calls += 1
         if self._due is None:
-            self._schedule(loop)
-        before = self._total(loop)
-        try:
-            yield lambda: self._total(loop) - before
-        finally:
-            self._calls -= 1
+            self._schedule(asyncio.get_running_loop())
+        return self.lost()
 
-    def _total(self, loop: asyncio.AbstractEventLoop) -> float:
-        late = 0.0 if self._due is None else loop.time() - self._due - _ORDINARY_SECONDS
+    def end(self) -> None:
+        """End measuring for one call."""
+        self._calls -= 1
+
+    def lost(self) -> float:
+        """Return the seconds that the loop was late, in all."""
+        if self._due is None:
+            return self._lost
+        late = asyncio.get_running_loop().time() - self._due - _ORDINARY_SECONDS
         return self._lost + max(0.0, late)
 
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -45,7 +44,7 @@ class Lag:
         loop.call_at(self._due, self._tick, loop)
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._lost = self._total(loop)
+        self._lost = self.lost()
         self._due = None
         if self._calls:
             self._schedule(loop)

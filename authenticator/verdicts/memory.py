@@ -24,6 +24,9 @@ _REPEATED_SECONDS = 300.0
 # An access key that has logged in within this time is known.
 KNOWN_SECONDS = 3600.0
 
+# How often a worker notes the same login.
+_NOTE_SECONDS = 60.0
+
 _CLAIM = b"request being asked about\n"  # no host begins like this
 _KNOWN_SLOT_BYTES = 128
 _HALF = 16
@@ -63,6 +66,7 @@ class Memory:
         # A table of its own: no flood of tokens can make us forget who has logged in.
         self._known = SharedTable(slot_bytes=_KNOWN_SLOT_BYTES)
         self._spellings: dict[bytes, bytes] = {}
+        self._noted: dict[CallerIdentity, float] = {}
 
     def key_of_spelling(self, spelling: bytes) -> bytes | None:
         """Return the key of the request that a token is known to stand for; saves its checks."""
@@ -121,6 +125,11 @@ class Memory:
     def know(self, identity: CallerIdentity) -> None:
         """Remember that an access key has logged in, and whom it belongs to."""
         now, arn = self._timer(), identity.arn
+        if now - self._noted.get(identity, -KNOWN_SECONDS) < _NOTE_SECONDS:
+            return
+        if len(self._noted) >= _SPELLINGS:
+            self._noted.clear()
+        self._noted[identity] = now
         principal = principal_of(identity)
         session = _hash(f"{identity.canonical_arn}\n{arn.session}")[:_HALF]
         key = _hash(identity.access_key_id)

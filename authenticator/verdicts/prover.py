@@ -296,7 +296,7 @@ class Prover:
             self._observer.call_collapsed()
             return identity
         until = min(until, self._timer() + _WAIT_SECONDS[standing])
-        self._memory.claim(key, max(0.0, until - self._timer()))
+        self._memory.claim(key, max(0.0, until - self._timer()) + question.call_seconds)
         try:
             if not standing.is_stranger:
                 await self._spend(standing, until)
@@ -344,14 +344,14 @@ class Prover:
         if self._timer() + seconds > question.deadline + _LOST_SECONDS:
             raise Overloaded("there was no time left to ask STS")
         try:
-            identity = await self._call(question.request, question.key, seconds)
+            identity = await self._call(question.request, seconds)
         except NotProven as error:
             self._memory.refused(question.key, error)
             raise
         self._memory.proven(question.key, identity, question.request.valid_until)
         return identity
 
-    async def _call(self, request: PresignedRequest, key: bytes, seconds: float) -> CallerIdentity:
+    async def _call(self, request: PresignedRequest, seconds: float) -> CallerIdentity:
         host = request.host.name
         permission = self._breaker.may_ask(host)
         if permission is Permission.NO:
@@ -359,9 +359,7 @@ class Prover:
         if permission is Permission.PROBE:
             seconds = min(seconds, _PROBE_SECONDS)
         try:
-            self._memory.claim(key, seconds)
-            with self._lag.watch() as lost:
-                identity = await self._ask_within(request, seconds, lost)
+            identity = await self._ask_within(request, seconds)
         except StsUnavailable:
             self._breaker.failed(host)
             self._host_places.failed(host)
@@ -381,15 +379,16 @@ class Prover:
         self._breaker.answered(host)
         self._host_places.answered(host)
 
-    async def _ask_within(
-        self, request: PresignedRequest, seconds: float, lost: Callable[[], float]
-    ) -> CallerIdentity:
+    async def _ask_within(self, request: PresignedRequest, seconds: float) -> CallerIdentity:
+        before = self._lag.begin()
         try:
             return await self._ask_sts(request, timeout=seconds)
         except StsUnavailable as error:
-            if lost() > _LOST_SECONDS:
+            if self._lag.lost() - before > _LOST_SECONDS:
                 raise Overloaded("this server was too busy to read STS's answer") from error
             raise
+        finally:
+            self._lag.end()
 
     def _check_circuit(self, request: PresignedRequest) -> None:
         """Leave a host alone that does not answer.
