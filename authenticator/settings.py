@@ -18,12 +18,14 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    ValidationInfo,
+    field_validator,
     model_validator,
 )
 from pydantic.fields import FieldInfo
 
 from authenticator.aws.arns import PARTITIONS, PrincipalArn
-from authenticator.aws.sts_hosts import StsHost
+from authenticator.aws.sts_hosts import StsHost, regions_of, sts_hosts
 from authenticator.modes import MODES, canonical_modes
 
 ENVIRONMENT_PREFIX = "KUBERNETES_AWS_AUTHENTICATOR_"
@@ -199,6 +201,11 @@ class Settings(BaseModel):
         {},
         description="Further STS hosts, each with its region, such as a VPC endpoint's own name.",
     )
+    sts_regions: Annotated[Items, Place("stsRegions", "--sts-regions")] = Field(
+        (),
+        description="The regions whose STS hosts tokens may name; empty: all of the partition."
+        " List those that this server can reach, if it cannot reach all.",
+    )
     state_dir: Annotated[Path, Place("stateDir", "--state-dir")] = Field(
         Path("/var/aws-iam-authenticator"),
         description="Where the certificate, its key and the last good mappings are kept.",
@@ -296,12 +303,21 @@ class Settings(BaseModel):
         2, description="Processes that answer reviews."
     )
 
+    @field_validator("sts_regions")
+    @classmethod
+    def _regions_exist(cls, regions: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        partition = info.data.get("partition")
+        # A partition that does not exist is a problem of its own.
+        unknown = set(regions) - regions_of(partition) if partition else set()
+        if unknown:
+            raise ValueError(f"{min(unknown)!r} is not a region of the partition {partition}")
+        return regions
+
     @property
-    def further_sts_hosts(self) -> tuple[StsHost, ...]:
-        """`sts_hosts` as the verifier takes them."""
-        return tuple(
-            StsHost(name, region, self.partition) for name, region in self.sts_hosts.items()
-        )
+    def hosts(self) -> Mapping[str, StsHost]:
+        """The STS hosts that tokens may name, by name."""
+        further = [StsHost(name, region, self.partition) for name, region in self.sts_hosts.items()]
+        return sts_hosts(self.partition, further, self.sts_regions)
 
 
 def variable(name: str) -> str:

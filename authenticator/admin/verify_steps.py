@@ -13,7 +13,6 @@ from authenticator.aws.arns import CallerIdentity
 from authenticator.aws.https import HttpsPool, verifying_context
 from authenticator.aws.proxy import Proxies
 from authenticator.aws.sts import Sts
-from authenticator.aws.sts_hosts import sts_hosts
 from authenticator.errors import AuthenticatorError, ConfigError, NotProven, TokenRefused
 from authenticator.settings import Settings
 from authenticator.tokens import presigned
@@ -88,7 +87,7 @@ def prover(settings: Settings, ask: AsksSts, clock: Callable[[], float] = time.t
     """
     return Prover(
         ask=ask,
-        hosts=sts_hosts(settings.partition, settings.further_sts_hosts),
+        hosts=settings.hosts,
         budget=Budget(settings.sts_calls_per_second, time.monotonic),
         limits=Limits.of(settings.sts_calls_per_second, 1, time.monotonic),
         observer=_Silent(),

@@ -8,7 +8,7 @@ the commercial partition.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 
@@ -62,12 +62,22 @@ _PARTITIONS = {
 _GLOBAL = StsHost("sts.amazonaws.com", "us-east-1", "aws")
 
 
-def sts_hosts(partition: str, further: Iterable[StsHost] = ()) -> Mapping[str, StsHost]:
+def regions_of(partition: str) -> frozenset[str]:
+    """Return the regions of a partition; none if it does not exist."""
+    known = _PARTITIONS.get(partition)
+    return frozenset(known.regions.split() if known else ())
+
+
+def sts_hosts(
+    partition: str, further: Iterable[StsHost] = (), regions: Collection[str] = ()
+) -> Mapping[str, StsHost]:
     """The hosts that tokens of one partition may name, by name.
 
     Args:
         partition: a partition id, such as `aws`.
         further: hosts that the operator lists, such as the explicit names of VPC endpoints.
+        regions: the regions whose hosts count; empty for all. `further` counts in any case. The
+            global endpoint belongs to us-east-1.
 
     Raises:
         ValueError: the partition does not exist.
@@ -75,8 +85,11 @@ def sts_hosts(partition: str, further: Iterable[StsHost] = ()) -> Mapping[str, S
     known = _PARTITIONS.get(partition)
     if known is None:
         raise ValueError(f"it is not one of {', '.join(sorted(_PARTITIONS))}")
-    hosts = {_GLOBAL.name: _GLOBAL} if partition == _GLOBAL.partition else {}
-    for region in known.regions.split():
+    chosen = [region for region in known.regions.split() if not regions or region in regions]
+    hosts = {}
+    if partition == _GLOBAL.partition and _GLOBAL.region in chosen:
+        hosts[_GLOBAL.name] = _GLOBAL
+    for region in chosen:
         for name in (
             f"sts.{region}.{known.suffix}",
             f"sts.{region}.{known.dual_stack_suffix}",

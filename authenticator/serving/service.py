@@ -12,7 +12,6 @@ from pathlib import Path
 from authenticator.aws.https import HttpsPool, verifying_context
 from authenticator.aws.proxy import Proxies
 from authenticator.aws.sts import Sts
-from authenticator.aws.sts_hosts import sts_hosts
 from authenticator.login import Login
 from authenticator.modes import DYNAMIC_FILE
 from authenticator.serving import endpoints
@@ -66,7 +65,7 @@ class ReviewService:
         options = source_options(settings, config)
         self._mappings = Mappings(options, metrics=metrics, on_change=self._report)
         self._names = NodeNames(settings, metrics)
-        hosts = sts_hosts(settings.partition, settings.further_sts_hosts)
+        hosts = settings.hosts
         fetch = self._tracing.sts(pool, hosts)
         self._prover = Prover(
             ask=Sts(settings.cluster_id, fetch, metrics).prove,

@@ -94,6 +94,34 @@ def test_backend_modes_that_are_refused(modes: str) -> None:
         load({"cluster_id": "c", "backend_mode": modes}, {}, None)
 
 
+def test_only_the_hosts_of_chosen_regions_count() -> None:
+    """Where one region's endpoint can be reached, forgeries for 140 other hosts cost logins."""
+    given = {"cluster_id": "c", "sts_regions": "eu-west-1"}
+    hosts = load(given, {}, None).settings.hosts
+    assert {host.region for host in hosts.values()} == {"eu-west-1"}
+    assert "sts.eu-west-1.amazonaws.com" in hosts
+    # The global endpoint is signed for us-east-1.
+    more = {**given, "sts_regions": "us-east-1"}
+    assert "sts.amazonaws.com" in load(more, {}, None).settings.hosts
+    assert len(load({"cluster_id": "c"}, {}, None).settings.hosts) > 100
+
+
+def test_hosts_that_are_listed_count_whatever_the_regions(file: Path) -> None:
+    file.write_text(
+        "clusterID: c\nserver:\n  stsRegions: [eu-west-1]\n"
+        "  stsHosts: {vpce-1.sts.us-west-2.vpce.amazonaws.com: us-west-2}\n"
+    )
+    hosts = load({}, {}, file).settings.hosts
+    assert "vpce-1.sts.us-west-2.vpce.amazonaws.com" in hosts
+    assert "sts.us-west-2.amazonaws.com" not in hosts
+
+
+@pytest.mark.parametrize("region", ["eu-west-9", "cn-north-1", "EU-WEST-1"])
+def test_a_region_that_is_not_of_the_partition_is_refused(region: str) -> None:
+    with pytest.raises(ConfigError, match=r"--sts-regions: .* not a region of the partition aws"):
+        load({"cluster_id": "c", "sts_regions": region}, {}, None)
+
+
 def test_every_problem_is_told_with_its_place(file: Path) -> None:
     file.write_text("server: {port: x, partition: aws-mars, scrubbedAccounts: ['1']}\n")
     with pytest.raises(ConfigError) as caught:

@@ -16,7 +16,6 @@ from authenticator.admin.explain.text import as_text
 from authenticator.admin.explain.trace import Given, trace
 from authenticator.admin.verify_steps import Asking, prover, steps
 from authenticator.aws.sts import Sts
-from authenticator.aws.sts_hosts import sts_hosts
 from authenticator.login import Login
 from authenticator.serving.audit import AuditRecord
 from authenticator.serving.metrics import Metrics
@@ -85,7 +84,7 @@ def _served(case: Case, mappings: InForce) -> tuple[Answer, AuditRecord]:
 def _server_prover(case: Case) -> ProvesCallers:
     return Prover(
         ask=_asks(case),
-        hosts=sts_hosts(SETTINGS.partition, SETTINGS.further_sts_hosts),
+        hosts=SETTINGS.hosts,
         budget=Budget(SETTINGS.sts_calls_per_second, time.monotonic),
         limits=Limits.of(SETTINGS.sts_calls_per_second, 2, time.monotonic),
         observer=METRICS,
