@@ -16,17 +16,22 @@ class Mint:
 
     def __init__(self) -> None:
         self.now = 1_000_000.0
+        self.step = 0.0
         self.made = 0
         self.fails = False
 
     def clock(self) -> float:
+        return self.now + self.step
+
+    def timer(self) -> float:
+        """What no step of the clock changes."""
         return self.now
 
     def __call__(self) -> Token:
         self.made += 1
         if self.fails:
             raise ClientError("no credentials")
-        return Token(f"token-{self.made}", self.now + LIFETIME)
+        return Token(f"token-{self.made}", self.clock() + LIFETIME)
 
 
 @pytest.fixture
@@ -36,7 +41,7 @@ def mint() -> Mint:
 
 @pytest.fixture
 def provider(mint: Mint) -> TokenProvider:
-    return TokenProvider(mint, clock=mint.clock)
+    return TokenProvider(mint, clock=mint.clock, timer=mint.timer)
 
 
 def test_one_token_serves_until_shortly_before_its_end(mint: Mint, provider: TokenProvider) -> None:
@@ -55,6 +60,30 @@ def test_over_three_lifetimes_every_token_lasts(mint: Mint, provider: TokenProvi
         token = provider.get()
         assert mint.now < ends.setdefault(token, mint.now + LIFETIME)
         mint.now += 97
+
+
+@pytest.mark.parametrize("step", [-7200.0, -60.0, 0.0])
+def test_a_token_does_not_outlive_its_time_when_the_clock_is_set_back(
+    mint: Mint, provider: TokenProvider, step: float
+) -> None:
+    """AWS's clock is not set back: it takes the token for what it is, too old."""
+    assert provider.get() == "token-1"
+    mint.step = step
+    mint.now += LIFETIME - 61
+    assert provider.get() == "token-1"
+    mint.now += 2
+    assert provider.get() == "token-2"
+    mint.now += LIFETIME - 61
+    assert provider.get() == "token-2"
+
+
+def test_a_token_does_not_outlive_a_sleep_of_the_computer(
+    mint: Mint, provider: TokenProvider
+) -> None:
+    """The timer stops meanwhile, and the clock goes on."""
+    assert provider.get() == "token-1"
+    mint.step = LIFETIME
+    assert provider.get() == "token-2"
 
 
 def test_threads_share_one_token(mint: Mint, provider: TokenProvider) -> None:
@@ -77,7 +106,7 @@ def test_tasks_share_one_token_and_the_loop_goes_on(mint: Mint) -> None:
         go_on.wait(timeout=30)
         return mint()
 
-    provider = TokenProvider(slow, clock=mint.clock)
+    provider = TokenProvider(slow, clock=mint.clock, timer=mint.timer)
 
     async def ask() -> list[str]:
         asking = [asyncio.create_task(provider.get_async()) for _ in range(5)]
