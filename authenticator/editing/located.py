@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 from authenticator.editing.entry import SSO_KEYS, MappingEntry, Value
 from authenticator.mapping.guards import Guard
 from authenticator.mapping.nodes import Fields, Items, Node, Text
+from authenticator.mapping.reading import Note
+from authenticator.mapping.rules import Rule
 from authenticator.mapping.sections import SectionReader
 
 ACCOUNT = "account"
+_GUARD = Guard()
+# What the entries of the documents before and after an edit say; see `SectionReader.known`.
+_KNOWN: dict[Hashable, tuple[Rule, tuple[Note, ...]]] = {}
+_MOST_KNOWN = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +39,9 @@ class Located:
 
 def reader(source: str) -> SectionReader:
     """What reads a document as the server does; here no problem may hide behind another."""
-    return SectionReader(source, Guard(), most_problems=sys.maxsize)
+    if len(_KNOWN) > _MOST_KNOWN:
+        _KNOWN.clear()
+    return SectionReader(source, _GUARD, most_problems=sys.maxsize, known=_KNOWN)
 
 
 def value_at(node: Node | None, name: str) -> Node | None:

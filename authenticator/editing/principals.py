@@ -94,7 +94,7 @@ def in_force(document: Document, found: Sequence[Located], now: float) -> list[L
     rules = [
         rule
         for section in document.sections()
-        for rule in section.rules
+        for rule in (*section.rules, *section.denials)
         if _origin(rule) in by_origin and not rule.has_expired(now)
     ]
     return [by_origin[_origin(rule)] for rule in in_order(rules)[:1]] or list(found)

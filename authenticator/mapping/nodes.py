@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
@@ -182,6 +183,16 @@ def read_all(text: str) -> tuple[Node, ...]:
     builder = _Builder(1)
     builder.build(text)
     return tuple(builder.roots)
+
+
+def values_of(node: Node) -> Hashable:
+    """A value that is the same for trees that differ in their lines and columns alone."""
+    if isinstance(node, Text):
+        return node.value
+    if isinstance(node, Items):
+        return (Items, *map(values_of, node.values))
+    values = ((key, values_of(value)) for key, value in node.values.items())
+    return (Fields, *values, *node.repeated)
 
 
 def from_value(value: object) -> Node:

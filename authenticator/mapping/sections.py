@@ -6,14 +6,23 @@ whole, and whoever holds an older one keeps it (`authenticator.sources`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from authenticator.mapping.entries import Entry, IdentityEntry, RoleEntry, UserEntry
 from authenticator.mapping.guards import Guard
-from authenticator.mapping.nodes import DocumentError, Fields, Items, Node, Text, from_value
+from authenticator.mapping.nodes import (
+    DocumentError,
+    Fields,
+    Items,
+    Node,
+    Text,
+    from_value,
+    values_of,
+)
 from authenticator.mapping.problems import MAX_PROBLEMS, Code, Origin, Problem, Problems
-from authenticator.mapping.reading import EntryReader, EntryRefused
+from authenticator.mapping.reading import EntryReader, EntryRefused, Note
 from authenticator.mapping.rules import CANONICAL_ARN, Match, Rule
 from authenticator.mapping.selectors import account
 
@@ -85,6 +94,8 @@ class SectionReader:
             aws-auth, where the reference compares ARNs as they are written.
         loose: whether single values may stand for lists, as the library that reads the reference's
             config file has it.
+        known: what entries said that were read before, by their values: an edit of a large document
+            reads it before and after, and all entries but some are equal. None to keep nothing.
     """
 
     source: str
@@ -93,6 +104,7 @@ class SectionReader:
     most_problems: int = MAX_PROBLEMS
     literal_arns: bool = False
     loose: bool = False
+    known: dict[Hashable, tuple[Rule, tuple[Note, ...]]] | None = field(default=None, compare=False)
 
     def section(self, name: str, node: Node | None) -> Section:
         """Read one of `SECTIONS`; None and what `is_empty` are a section without entries."""
@@ -157,16 +169,30 @@ class SectionReader:
             shape, origin, self.guard, self.by_user_id, self.literal_arns, self.loose
         )
         try:
-            rule = reader.rule(entry)
+            rule, notes = self._read(reader, entry)
         except EntryRefused as error:
             denial = reader.denial(entry, str(error))
             if denial is None:
                 raise
             problems.add(Problem(origin, str(error), code=error.code, key=error.key))
             return denial
-        for note in reader.notes:
+        for note in notes:
             problems.add(Problem(origin, note.reason, in_force=True, code=note.code, key=note.key))
         return rule
+
+    def _read(self, reader: EntryReader, entry: Node) -> tuple[Rule, tuple[Note, ...]]:
+        """What an entry says, which may be known."""
+        if self.known is None:
+            return reader.rule(entry), tuple(reader.notes)
+        way = (reader.shape, self.guard, self.by_user_id, self.literal_arns, self.loose)
+        key = (way, values_of(entry))
+        found = self.known.get(key)
+        if found is None:
+            found = self.known[key] = (reader.rule(entry), tuple(reader.notes))
+        rule, notes = found
+        if rule.match.origin != reader.origin:
+            rule = replace(rule, match=replace(rule.match, origin=reader.origin))
+        return rule, notes
 
     def _account(self, entry: Node, origin: Origin) -> tuple[str, Match]:
         if not isinstance(entry, Text) or entry.value is None:

@@ -114,11 +114,12 @@ class TestDuplicates:
         after = applied(document, [role("a", groups=["y"])], prune=False, now=NOW)
         assert entries(after) == [role("a", groups=["y"]), ended]
 
-    def test_one_that_the_server_leaves_out_does_not_apply(self) -> None:
+    def test_one_that_refuses_its_callers_is_put_right(self) -> None:
+        """It cannot be used, and the callers are refused instead of getting an earlier entry."""
         wrong = role("a", groups=["{{Unknown}}"])
         document = AwsAuth({}).edited(additions=[role("a"), wrong])
         after = applied(document, [role("a", groups=["y"])], prune=False, now=NOW)
-        assert entries(after) == [role("a", groups=["y"]), wrong]
+        assert entries(after) == [role("a"), role("a", groups=["y"])]
 
     def test_an_arn_without_its_path_applies_before_one_with_it(self) -> None:
         document = AwsAuth({}).edited(additions=[role("b"), role("team/b")])

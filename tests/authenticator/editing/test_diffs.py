@@ -89,4 +89,4 @@ def test_many_differences_in_a_long_text_are_compared_in_parts(
     monkeypatch.setattr(diffs, "SequenceMatcher", counting)
     lines = diffs.diff({"a": "\n".join(old)}, {"a": "\n".join(new)})
     assert sum(line == "+  - b" for line in lines) == 500
-    assert compared == 500 * 4
+    assert compared <= 500 * 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from authenticator.mapping.documents import read_data, read_file
 from authenticator.mapping.guards import Guard
+from authenticator.mapping.nodes import read
 from authenticator.mapping.ruleset import RuleSet
 from authenticator.mapping.sections import Section, SectionReader
 from tests.authenticator.mapping.callers import role, user
@@ -410,3 +412,32 @@ def test_a_long_key_that_stands_twice_is_quoted_in_part() -> None:
     (problem,) = roles(HEAD + f"username: dev\n{key}{key}").problems
     assert "stands in it twice" in problem.reason
     assert len(problem.reason) < 200
+
+
+_VALUES = st.sampled_from(
+    ["dev", ROLE, "", "[a, b]", "['{{x}}']", "{a: b}", "~", "AROAEXAMPLE", "2030-01-31T18:00:00Z"]
+)
+_ENTRIES = st.lists(
+    st.lists(
+        st.tuples(st.sampled_from(["rolearn", "UserName", "groups", "expires", "other"]), _VALUES),
+        min_size=1,
+        max_size=4,
+    ).map(lambda fields: "- " + "\n  ".join(f"{key}: {value}" for key, value in fields) + "\n"),
+    max_size=4,
+)
+
+
+@given(_ENTRIES, _ENTRIES, st.booleans())
+def test_a_reader_that_remembers_equal_entries_reads_the_same(
+    before: list[str], after: list[str], loose: bool
+) -> None:
+    remembering = SectionReader("Test", READER.guard, loose=loose, known={})
+    roles("".join(before), remembering)
+    for text in ("".join(after), "# a line\n" + "".join([*after, *before])):
+        for literal in (True, False):
+            readers = (
+                replace(reader, literal_arns=literal)
+                for reader in (remembering, SectionReader("Test", READER.guard, loose=loose))
+            )
+            one, other = (reader.section("mapRoles", read(text)) for reader in readers)
+            assert one == other
