@@ -3,7 +3,7 @@
 The loop accepts, shakes hands, reads until a request is complete, and writes, all without blocking
 and with a deadline for each step. A request that waits for STS is a task, so that waiting takes no
 thread. asyncio's own TLS transports are not used: each holds a buffer of 256 KiB
-(docs/adr/0020-event-loop.md).
+(docs/adr/0019-event-loop.md).
 
 A connection stays registered while it is answered: the client has nothing to say then, and a
 request costs no system call but its own poll, read and write.
