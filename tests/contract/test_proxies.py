@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import ipaddress
 import random
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from authenticator.aws.proxy import Proxies
+from authenticator.aws.proxy import Proxies, Proxy
+from authenticator.errors import ConfigError
 from client import proxy as client_proxy
 from dev import httpproxy
 
@@ -69,6 +73,10 @@ ITEMS = (
         "amazonaws.com:https",
     ),
 )
+
+
+def in_url(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> str:
+    return f"[{address}]" if address.version == 6 else str(address)
 
 
 def agree(questions: list[tuple[Mapping[str, str], str]]) -> None:
@@ -150,6 +158,25 @@ def test_items_of_random_characters_mean_the_same() -> None:
 )
 def test_the_variables_mean_the_same(environment: dict[str, str]) -> None:
     agree([(environment, "https://sts.us-west-2.amazonaws.com/")])
+
+
+@given(
+    no_proxy=st.text(max_size=40) | st.lists(st.sampled_from(ITEMS)).map(",".join),
+    host=st.sampled_from(HOSTS) | st.ip_addresses().map(in_url),
+)
+def test_no_list_is_a_fault_and_both_readers_agree_on_any(no_proxy: str, host: str) -> None:
+    environment = {"HTTPS_PROXY": PROXY, "NO_PROXY": no_proxy}
+    direct = Proxies.from_environment(environment).for_host(host.strip("[]")) is None
+    assert (client_proxy.for_url(f"https://{host}/", environment) == "") == direct
+
+
+@given(st.text(max_size=40) | st.from_regex(r"(http|https|socks5)://[!-~]*", fullmatch=True))
+def test_any_other_proxy_is_a_configuration_error(url: str) -> None:
+    try:
+        proxy = Proxies.from_environment({"HTTPS_PROXY": url}).https
+    except ConfigError:
+        return
+    assert proxy is None or Proxy.parse(proxy.url) == proxy
 
 
 @pytest.mark.parametrize(
