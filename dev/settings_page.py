@@ -14,9 +14,9 @@ _HEAD = """\
 A setting can be given as a flag, as an environment variable or in the config file (`--config`); a
 flag wins over a variable, and that over the file. Keys are read in any case. Every problem is
 reported at once, and an unknown key with the nearest known one. The mappings stand in the same
-file, under `server`: `mapRoles`, `mapUsers` and `mapAccounts` ([guide](mappings.md)). Proxies and the
-authority of STS's certificate come from `HTTPS_PROXY`, `NO_PROXY` and `AWS_CA_BUNDLE`
-([guide](sts.md#proxies-and-dns)).
+file, under `server`: `mapRoles`, `mapUsers` and `mapAccounts` ([guide](mappings.md)).
+Proxies and the authority of STS's certificate come from `HTTPS_PROXY`, `NO_PROXY` and
+`AWS_CA_BUNDLE` ([guide](sts.md#proxies-and-dns)).
 
 | key | flag | variable | default | meaning |
 |---|---|---|---|---|
