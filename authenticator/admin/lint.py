@@ -28,13 +28,13 @@ from authenticator.lint import (
     lint,
 )
 from authenticator.lint.reports import as_data, as_sarif, counted
+from authenticator.mapping.files import NAME, NAMESPACE
 from authenticator.mapping.guards import Guard
 from authenticator.mapping.problems import shortened
 from authenticator.mapping.selectors import by_arn
 from authenticator.modes import CRD, EKS_CONFIG_MAP
 from authenticator.options import COMMAND, colour, command
 from authenticator.sources.cluster import Cluster, ClusterError, Object
-from authenticator.sources.config_map import NAME, NAMESPACE
 from authenticator.sources.crd_schema import API_VERSION, KIND, REMEDY, foreign, unknown_fields
 from authenticator.sources.options import source_options
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from authenticator.admission.review import AdmissionRequest, Object
 from authenticator.lint import RULES, Context, Finding, Place, lint_data, lint_identity
+from authenticator.mapping.files import NAME, NAMESPACE
 from authenticator.mapping.guards import Guard
 from authenticator.mapping.sections import SECTIONS, Section, SectionReader
 from authenticator.modes import CRD, EKS_CONFIG_MAP
-from authenticator.sources.config_map import NAME, NAMESPACE, AwsAuth
+from authenticator.sources.config_map import AwsAuth
 from authenticator.sources.crd_schema import API_VERSION, KIND
 from authenticator.sources.custom_resources import IdentityMappings
 

@@ -18,9 +18,9 @@ from authenticator.editing.located import ACCOUNT, Located, located_in, reader, 
 from authenticator.editing.parsed import parse, tree
 from authenticator.editing.writing import Item
 from authenticator.mapping.documents import read_data, read_file
+from authenticator.mapping.files import BINARY
 from authenticator.mapping.nodes import DocumentError, Fields
 from authenticator.mapping.sections import MAP_ACCOUNTS, SECTIONS, Section
-from authenticator.sources.config_map import BINARY
 
 _SERVER = "server"
 _AWS_AUTH = "EKSConfigMap"

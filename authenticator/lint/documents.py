@@ -13,12 +13,12 @@ from types import MappingProxyType
 from authenticator.lint.findings import Finding, Place
 from authenticator.lint.hints import hint
 from authenticator.lint.rules import RULES
-from authenticator.mapping.documents import read_data, read_file
+from authenticator.mapping.files import AwsAuthData, Identity, Part, Witness
 from authenticator.mapping.guards import Guard
-from authenticator.mapping.nodes import Fields, Items, Node, Text
+from authenticator.mapping.nodes import DocumentError, Fields, Items, Node, Text
 from authenticator.mapping.problems import Code, Problem
 from authenticator.mapping.rules import Rule
-from authenticator.mapping.sections import Section, SectionReader
+from authenticator.mapping.sections import Section
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,69 +105,45 @@ class Document:
     entries: tuple[Entry, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Witness(SectionReader):
-    """The server's reader, which also keeps what it was given to read."""
-
-    most_problems: int = sys.maxsize
-    nodes: dict[str, Node] = field(default_factory=dict)
-
-    def section(self, name: str, node: Node | None) -> Section:
-        if node is not None:
-            self.nodes[name] = node
-        return SectionReader.section(self, name, node)
-
-
-def of_file(content: bytes, name: str, context: Context, under: str = "") -> Document:
-    """A file with the sections, under the key `under` (in lower case) if it is given."""
-    reader = _Witness(name, context.guard, context.by_user_id)
-    sections = read_file(content, reader, under)
-    if not reader.nodes and all(_is_unreadable(section) for section in sections):
-        # The file as a whole, which the server reports for each of its sections.
-        problem = sections[0].problems[0]
-        place = Place(name, line=problem.origin.line, column=problem.column)
-        return Document(name, (_finding(problem, place),))
-    return _document(reader, sections, MappingProxyType({}))
-
-
-def _is_unreadable(section: Section) -> bool:
-    return section.broken and section.problems[0].code is Code.UNREADABLE
-
-
-def of_data(
-    data: Mapping[str, str],
-    name: str,
-    context: Context,
-    lines: Mapping[str, int] | None = None,
-    frames: Mapping[str, Frame] = MappingProxyType({}),
+def of_part(
+    part: Part, name: str, context: Context, frames: Mapping[str, Frame] = MappingProxyType({})
 ) -> Document:
-    """The `data` of a ConfigMap.
+    """One part of a file.
 
     Args:
-        data: the texts.
-        name: the ConfigMap, or the file that holds it.
+        part: what `authenticator.mapping.files` found.
+        name: the file or the object.
         context: see `Context`.
-        lines: by key, the line of the file on which a text begins.
-        frames: by lower-case key, where it stands in the file.
+        frames: by section, where its text stands in the file.
     """
-    reader = _Witness(name, context.guard, context.by_user_id)
-    return _document(reader, read_data(data, reader, lines), frames)
+    reader = Witness(name, context.guard, context.by_user_id, sys.maxsize)
+    sections = part.sections(reader)
+    if isinstance(part, Identity):
+        return _of_identity(part, sections[0], name)
+    return _document(reader, sections, frames)
 
 
-def of_identity(node: Node, name: str, resource: str, context: Context) -> Document:
-    """The `spec` of the IAMIdentityMapping called `resource`; `name` is the file or the object."""
-    reader = SectionReader(name, context.guard, context.by_user_id, sys.maxsize)
-    section = reader.identity_node(resource, node)
-    place = Place(name, resource, line=node.line, column=node.column)
+def of_data(data: Mapping[str, str], name: str, context: Context) -> Document:
+    """The `data` of the ConfigMap aws-auth."""
+    return of_part(AwsAuthData({key: Text(0, text) for key, text in data.items()}), name, context)
+
+
+def unreadable(name: str, error: DocumentError) -> Document:
+    """A file, or an object in it, that is not read."""
+    place = Place(name, line=error.line, column=error.column)
+    return Document(name, (Finding(RULES[Code.UNREADABLE.value], error.reason, place),))
+
+
+def _of_identity(part: Identity, section: Section, name: str) -> Document:
+    place = Place(name, part.name, line=part.spec.line, column=part.spec.column)
     rule = section.rules[0] if section.rules else None
-    entry = Entry(place, _fields(node), Frame(), rule)
-    return Document(
-        name, tuple(_of_entry(problem, entry) for problem in section.problems), (entry,)
-    )
+    entry = Entry(place, _fields(part.spec), Frame(), rule)
+    findings = tuple(_of_entry(problem, entry) for problem in section.problems)
+    return Document(name, findings, (entry,))
 
 
 def _document(
-    reader: _Witness, sections: Iterable[Section], frames: Mapping[str, Frame]
+    reader: Witness, sections: Iterable[Section], frames: Mapping[str, Frame]
 ) -> Document:
     findings: list[Finding] = []
     entries: list[Entry] = []

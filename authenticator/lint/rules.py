@@ -74,6 +74,7 @@ _TITLES: dict[Severity, dict[str, str]] = {
         "conflicting-entry": "Two entries for the same callers that grant different things",
     },
     Severity.WARNING: {
+        "no-mappings": "A file without any mapping",
         "single-group": "Groups that are not a list",
         "missing-username": "An entry without a username",
         "run-on-group": "A group that swallowed the next one",

@@ -46,13 +46,29 @@ def read_file(
     try:
         first = parse(decoded(content), 1)
         fields = _map(first.node)
-        if under:
-            fields = _map(value_of(fields, under))
+    except DocumentError as error:
+        return tuple(reader.broken(name, error) for name in SECTIONS)
+    return read_lists(fields, first.rest, reader, under)
+
+
+def read_lists(
+    fields: Fields, rest: int, reader: SectionReader, under: str = ""
+) -> tuple[Section, ...]:
+    """Read a parsed file that holds the sections as lists; see `read_file`.
+
+    Args:
+        fields: the file.
+        rest: the line on which text begins that is not read; 0 if there is none.
+        reader: the reader of the source.
+        under: the key of the map that holds the sections.
+    """
+    try:
+        holder = _map(value_of(fields, under)) if under else fields
     except DocumentError as error:
         return tuple(reader.broken(name, error) for name in SECTIONS)
     reader = replace(reader, loose=bool(under))
-    sections = tuple(_sections(fields, reader, _BY_ANY_KEY))
-    unread = _unread("", first.rest, reader)
+    sections = tuple(_sections(holder, reader, _BY_ANY_KEY))
+    unread = _unread("", rest, reader)
     return (*sections, Section("", problems=unread)) if unread else sections
 
 

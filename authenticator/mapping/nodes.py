@@ -61,12 +61,17 @@ class DocumentError(ValueError):
 
 @dataclass(slots=True)
 class Text:
-    """A scalar as it was written; None for YAML's null."""
+    """A scalar as it was written; None for YAML's null.
+
+    Attributes:
+        style: how it was written: "|" for a literal block, a quote, "" for a plain one.
+    """
 
     line: int
     value: str | None
     size: int = 1
     column: int = 0
+    style: str = ""
 
 
 @dataclass(slots=True)
@@ -294,7 +299,8 @@ class _Builder:
         if isinstance(event, yaml.ScalarEvent):
             self._check_tag(event.tag, line)
             null = event.implicit[0] and event.value in _NULLS
-            self._close(Text(line, None if null else event.value, 1, column), event.anchor)
+            value = None if null else event.value
+            self._close(Text(line, value, 1, column, event.style or ""), event.anchor)
         elif isinstance(event, yaml.CollectionStartEvent):
             self._check_tag(event.tag, line)
             if len(self._open) >= MAX_DEPTH:

@@ -71,15 +71,6 @@ def is_empty(node: Node) -> bool:
     return isinstance(node, Text) and (node.value or "").strip() in _EMPTY
 
 
-def _as_list(name: str, node: Node) -> Node:
-    if isinstance(node, Fields):
-        return Items(node.line, [node] if node.values else [], column=node.column)
-    if isinstance(node, Text) and node.value is not None and name == MAP_ACCOUNTS:
-        parts: list[Node] = [Text(node.line, part) for part in node.value.split(",")]
-        return Items(node.line, parts, column=node.column)
-    return node
-
-
 @dataclass(frozen=True, slots=True)
 class SectionReader:
     """Reads the sections of one source.
@@ -110,8 +101,7 @@ class SectionReader:
         """Read one of `SECTIONS`; None and what `is_empty` are a section without entries."""
         if node is None or is_empty(node):
             return Section(name)
-        if self.loose:
-            node = _as_list(name, node)
+        node = self.as_list(name, node)
         if not isinstance(node, Items):
             reason = "it must be a list, with '- ' before each entry"
             return self.broken(name, DocumentError(reason, node.line, node.column))
@@ -131,6 +121,15 @@ class SectionReader:
                 problems.add(Problem(origin, str(error), code=error.code, key=error.key))
         listed = problems.listed()
         return Section(name, tuple(rules), tuple(accounts), listed, denials=tuple(denials))
+
+    def as_list(self, name: str, node: Node) -> Node:
+        """The node of a section, with a single value as a list if `loose`."""
+        if self.loose and isinstance(node, Fields):
+            return Items(node.line, [node] if node.values else [], column=node.column)
+        if self.loose and isinstance(node, Text) and node.value and name == MAP_ACCOUNTS:
+            parts: list[Node] = [Text(node.line, part) for part in node.value.split(",")]
+            return Items(node.line, parts, column=node.column)
+        return node
 
     def identity(self, name: str, spec: object) -> Section:
         """Read the `spec` of the IAMIdentityMapping called `name`, as it came in JSON."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from itertools import islice
 
 from authenticator.mapping.documents import read_data
+from authenticator.mapping.files import BINARY, NAME, NAMESPACE
 from authenticator.mapping.nodes import DocumentError
 from authenticator.mapping.overlaps import duplicates
 from authenticator.mapping.problems import MAX_PROBLEMS
@@ -14,10 +15,6 @@ from authenticator.sources.base import settled, stale
 from authenticator.sources.cluster import Object
 from authenticator.sources.reports import Reports, Target
 from authenticator.sources.watcher import Resource
-
-NAMESPACE = "kube-system"
-NAME = "aws-auth"
-BINARY = "it stands under binaryData; save it as UTF-8 text under data"
 
 
 class AwsAuth:

@@ -13,12 +13,14 @@ import yaml
 
 from authenticator.access.objects import API_GROUP
 from authenticator.errors import ConfigError
-from authenticator.mapping.documents import read_file
+from authenticator.mapping.documents import decoded
+from authenticator.mapping.files import NAME, NAMESPACE, Held, Identity, Part, broken_in, held
 from authenticator.mapping.guards import Guard
+from authenticator.mapping.nodes import DocumentError
 from authenticator.mapping.sections import Section, SectionReader
 from authenticator.modes import CRD, EKS_CONFIG_MAP
 from authenticator.sources.cluster import Cluster, ClusterError, Object
-from authenticator.sources.config_map import NAME, NAMESPACE, AwsAuth
+from authenticator.sources.config_map import AwsAuth
 from authenticator.sources.crd_schema import API_VERSION, KIND
 from authenticator.sources.custom_resources import IdentityMappings
 
@@ -102,21 +104,24 @@ def _pages(
         query = {**query, "continue": str(token)}
 
 
-def of_files(names: Sequence[str]) -> list[Object]:
+def of_files(names: Sequence[str]) -> tuple[list[Object], list[Section]]:
     """Read Kubernetes objects from files, as kubectl prints them.
 
     Args:
         names: JSON or YAML files, directories of them, or "-" for standard input.
 
+    Returns:
+        the objects, and the mappings among them.
+
     Raises:
         ConfigError: one cannot be read, or holds something else.
     """
-    return [
-        obj
-        for name in names
-        for path in _files(name)
-        for obj in _objects(path, _documents(path, _content(path)))
+    contents = [(path, _content(path)) for name in names for path in _files(name)]
+    objects = [
+        obj for path, content in contents for obj in _objects(path, _documents(path, content))
     ]
+    parts = [part for path, content in contents for part in _held(path, content).parts]
+    return objects, _sections(parts, "")
 
 
 def _files(name: str) -> list[str]:
@@ -184,21 +189,39 @@ def _is_aws_auth(obj: Object) -> bool:
     return obj.get("kind") == "ConfigMap" and place == (NAMESPACE, NAME)
 
 
-def mappings_of_file(name: str, now: float) -> list[Section]:
+def mappings_of_file(name: str) -> list[Section]:
     """The mappings of one file: a mapping file, a server's config file, or Kubernetes objects.
 
     Args:
         name: the file, or "-" for standard input.
-        now: Unix time.
 
     Raises:
-        ConfigError: it cannot be read.
+        ConfigError: it cannot be read, or not all of it.
     """
-    content = _content(name)
-    documents = _documents(name, content)
-    first = documents[0] if documents else {}
-    if isinstance(first, dict) and "kind" in first:
-        return sections_of(list(_objects(name, documents)), now)
-    keys = {str(key).lower() for key in first} if isinstance(first, dict) else set()
-    reader = SectionReader(name, Guard())
-    return list(read_file(content, reader, under="server" if "server" in keys else ""))
+    found = _held(name, _content(name))
+    try:
+        parts = found.understood()
+    except DocumentError as error:
+        raise ConfigError((f"{name}: {error}",)) from error
+    return _sections(parts, name)
+
+
+def _held(name: str, content: bytes) -> Held:
+    try:
+        found = held(decoded(content))
+    except DocumentError as error:
+        raise ConfigError((f"{name}: {error}",)) from error
+    if found.unread:
+        raise ConfigError(tuple(f"{name}: {error}" for error in found.unread))
+    return found
+
+
+def _sections(parts: Sequence[Part], name: str) -> list[Section]:
+    """What parts of files say; a section that cannot be read is an error, not an empty one."""
+    sections: list[Section] = []
+    for part in parts:
+        source = name or (CRD if isinstance(part, Identity) else EKS_CONFIG_MAP)
+        sections += part.sections(SectionReader(source, Guard()))
+    if errors := tuple(f"{name or 'mappings'}: {error}" for error in broken_in(sections)):
+        raise ConfigError(errors)
+    return sections

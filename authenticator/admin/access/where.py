@@ -27,6 +27,10 @@ from authenticator.display import printable
 from authenticator.errors import ConfigError
 from authenticator.options import COMMAND
 
+_WITHOUT_CONFIG = (
+    "The mappings of the server's config file take no part, since no cluster shows them; give the"
+    " file with --mappings, and aws-auth with it if both are in use."
+)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -92,25 +96,26 @@ def read_report(where: Where, now: float) -> Report:
     """
     with _progress() as say:
         if where.filename:
-            objects = of_files(where.filename)
+            objects, mapped = of_files(where.filename)
         else:
             cluster = connect(where.kubeconfig, where.context, where.master_url)
             objects = of_cluster(cluster, say, mappings=not where.mappings)
+            mapped = sections_of(objects, now)
         say("Joining mappings and RBAC")
-        sections = [section for name in where.mappings for section in mappings_of_file(name, now)]
+        if where.mappings:
+            mapped = [section for name in where.mappings for section in mappings_of_file(name)]
         try:
             rbac = read_rbac(objects)
         except ValueError as error:
             raise ConfigError((str(error),)) from error
-        report = Report(
-            rbac, entrants(sections if where.mappings else sections_of(objects, now), now)
-        )
+        report = Report(rbac, entrants(mapped, now))
     if not report.principals:
         reason = "there are no mappings in aws-auth or IAMIdentityMapping objects"
         raise ConfigError((f"{reason}; name files with --mappings",))
     absent = set(KINDS) - {str(obj.get("kind")) for obj in objects}
+    unasked = [] if where.mappings or where.filename else [_WITHOUT_CONFIG]
     missing = [f"No {kind} was read; was everything exported?" for kind in sorted(absent)]
-    for note in (*missing, *notes(report)):
+    for note in (*unasked, *missing, *notes(report)):
         click.echo(f"{COMMAND}: note: {printable(note)}", err=True)
     return report
 

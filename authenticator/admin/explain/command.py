@@ -25,12 +25,15 @@ from authenticator.admin.verify_steps import asking, prover, steps, token_in
 from authenticator.config import Loaded
 from authenticator.errors import ConfigError
 from authenticator.modes import MOUNTED_FILE
-from authenticator.options import colour, command
+from authenticator.options import COMMAND, colour, command
 from authenticator.sources.options import source_options
 
 # What stands in for the cluster id where no token is checked.
 _NO_CLUSTER = "none"
 _CONNECTION = click.command()(connection_options(lambda: None)).params
+_WITHOUT_CONFIG = (
+    "the mappings and settings of the server's config file take no part; give --config as well"
+)
 _WHO = ("token", "token_file", "arn", "denial_id")
 
 
@@ -119,8 +122,11 @@ def _in_force(loaded: Loaded, given: dict[str, Any]) -> InForce:
     if given["file"]:
         return of_file(given["file"], options.guards[MOUNTED_FILE])
     place = (given["kubeconfig"], given["context"], given["master_url"])
-    if given["cluster"]:
+    if given["cluster"] and not loaded.file:
+        click.echo(f"{COMMAND} explain: note: {_WITHOUT_CONFIG}", err=True)
         return of_cluster(options, connect(*place))
+    if given["cluster"]:
+        return of_server(options, connect(*place))
     return of_server(options, connect(*place) if any(place) else None)
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from authenticator.errors import ConfigError
-from authenticator.mapping.documents import read_data, read_file
+from authenticator.mapping.documents import decoded
+from authenticator.mapping.files import broken_in, held
 from authenticator.mapping.guards import Guard
-from authenticator.mapping.nodes import MAX_BYTES, DocumentError, Fields, Text, read
+from authenticator.mapping.nodes import MAX_BYTES, DocumentError
 from authenticator.mapping.ruleset import RuleSet
-from authenticator.mapping.sections import Section, SectionReader
+from authenticator.mapping.sections import SectionReader
 from authenticator.modes import CRD, EKS_CONFIG_MAP
 from authenticator.sources.base import SourceState
 from authenticator.sources.chain import MappingStore, StoreStatus
@@ -45,14 +47,17 @@ def of_server(options: SourceOptions, cluster: Cluster | None) -> InForce:
         cluster: the API server, instead of the one that the options name.
 
     Raises:
-        ConfigError: an option cannot be used.
+        ConfigError: an option cannot be used, or a source cannot be read.
     """
     settled = _Settled()
     mappings = Mappings(options, on_change=settled, cluster=cluster, read_only=True)
     mappings.start()
     try:
         settled.wait()
-        return InForce(mappings.current(), mappings.status())
+        status = mappings.status()
+        if not status.ready:
+            raise ConfigError(tuple(_unread(status)))
+        return InForce(mappings.current(), status)
     finally:
         mappings.stop()
 
@@ -72,11 +77,11 @@ def of_file(name: str, guard: Guard) -> InForce:
     """What stands in a file.
 
     Args:
-        name: a mapping file, a server's config file, or aws-auth as a manifest; "-" for stdin.
+        name: a mapping file, a server's config file, or a manifest; "-" for standard input.
         guard: what the file may not grant.
 
     Raises:
-        ConfigError: it cannot be read.
+        ConfigError: it cannot be read, or not all of it.
     """
     try:
         with sys.stdin.buffer if name == "-" else Path(name).open("rb") as stream:
@@ -84,22 +89,26 @@ def of_file(name: str, guard: Guard) -> InForce:
     except OSError as error:
         raise ConfigError((f"{name}: cannot be read: {error.strerror}",)) from error
     reader = SectionReader("stdin" if name == "-" else name, guard)
-    store = MappingStore((Still(SourceState(reader.source, _sections(content, reader), (), True)),))
+    try:
+        if len(content) > MAX_BYTES:
+            raise DocumentError(f"it is larger than {MAX_BYTES // 1024 // 1024} MiB")  # noqa: TRY301 (one place wraps)
+        parts = held(decoded(content)).understood()
+        sections = tuple(section for part in parts for section in part.sections(reader))
+        for broken in broken_in(sections):
+            raise broken
+    except DocumentError as error:
+        raise ConfigError((f"{reader.source}: {error}",)) from error
+    store = MappingStore((Still(SourceState(reader.source, sections, (), True)),))
     store.start()
     return InForce(store.current(), store.status())
 
 
-def _sections(content: bytes, reader: SectionReader) -> tuple[Section, ...]:
-    try:
-        root = read(content.decode("utf-8-sig"))
-    except (UnicodeDecodeError, DocumentError):
-        return read_file(content, reader)  # which says what is wrong
-    keys = {k.lower(): v for k, v in root.values.items()} if isinstance(root, Fields) else {}
-    data = keys.get("data")
-    if isinstance(data, Fields) and "kind" in keys:
-        texts = {k: v.value for k, v in data.values.items() if isinstance(v, Text)}
-        return read_data({key: text for key, text in texts.items() if text is not None}, reader)
-    return read_file(content, reader, under="server" if "server" in keys else "")
+def _unread(status: StoreStatus) -> Iterator[str]:
+    """Why the answer would not be that of a server that can read its sources."""
+    for state in status.sources:
+        if state.unreadable or not (state.synced or state.stale_since is not None):
+            faults = (str(fault) for fault in state.faults if not fault.in_force)
+            yield next(faults, f"{state.name} has not been read in time")
 
 
 class _Settled:

@@ -20,8 +20,8 @@ from authenticator.admin.stores.history import History
 from authenticator.admin.stores.managers import warning
 from authenticator.editing.documents import AwsAuth, Document
 from authenticator.editing.editor import Editor
+from authenticator.mapping.files import NAME, NAMESPACE
 from authenticator.sources.cluster import Cluster, ClusterError, Object
-from authenticator.sources.config_map import NAME, NAMESPACE
 
 HTTP_NOT_FOUND = 404
 _HTTP_CONFLICT = 409

@@ -6,6 +6,7 @@ Source: eksctl User Guide, "Manage IAM users and roles", and eksctl's schema v1a
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from authenticator.aws.arns import PrincipalKind
 from authenticator.editing.entry import MappingEntry
@@ -21,7 +22,7 @@ from authenticator.editing.formats.conversion import (
 from authenticator.editing.formats.plain import plain_refusal, remarks
 from authenticator.editing.formats.texts import as_fields, as_items, as_text, as_texts
 from authenticator.editing.formats.withholding import sift
-from authenticator.mapping.nodes import DocumentError, Fields, Items, Node
+from authenticator.mapping.nodes import DocumentError, Fields, Items, Node, value_of
 from authenticator.mapping.sections import MAP_ACCOUNTS, MAP_ROLES, MAP_USERS
 from authenticator.mapping.selectors import by_arn
 
@@ -29,7 +30,7 @@ _API_VERSION, _KIND, _KEY = "eksctl.io/v1alpha5", "ClusterConfig", "iamIdentityM
 _ROLES = frozenset({PrincipalKind.ROLE, PrincipalKind.ASSUMED_ROLE})
 _ARN_KEYS = ("arn", "rolearn", "userarn")
 # `noDuplicateARNs` tells eksctl what to refuse, and grants nothing.
-_KNOWN = frozenset({*_ARN_KEYS, "username", "groups", "account", "noDuplicateARNs"})
+_KNOWN = frozenset({*_ARN_KEYS, "username", "groups", "account", "noduplicatearns"})
 
 
 def recognises(nodes: tuple[Node, ...]) -> bool:
@@ -37,8 +38,9 @@ def recognises(nodes: tuple[Node, ...]) -> bool:
     first = nodes[0]
     if isinstance(first, Items) and first.values:
         item = first.values[0]
-        return isinstance(item, Fields) and not {*_ARN_KEYS, "account"}.isdisjoint(item.values)
-    return isinstance(first, Fields) and _KEY in first.values
+        keys = map(str.lower, item.values) if isinstance(item, Fields) else ()
+        return not {*_ARN_KEYS, "account"}.isdisjoint(keys)
+    return value_of(first, _KEY) is not None
 
 
 def read(nodes: tuple[Node, ...], _: Options) -> Conversion:
@@ -51,7 +53,7 @@ def read(nodes: tuple[Node, ...], _: Options) -> Conversion:
     notes: list[Note] = []
     for node in nodes:
         for item in as_items(_list(node), _KEY):
-            fields = as_fields(item, f"an item of {_KEY}")
+            fields = _in_lower_case(as_fields(item, f"an item of {_KEY}"))
             try:
                 entries.append(_entry(fields))
             except ValueError as error:
@@ -85,10 +87,22 @@ def write(entries: Iterable[MappingEntry], options: Options) -> Export:
 def _list(node: Node) -> Node:
     if isinstance(node, Items):
         return node
-    found = as_fields(node, "a ClusterConfig").values.get(_KEY)
+    found = value_of(as_fields(node, "a ClusterConfig"), _KEY)
     if found is None:
         raise DocumentError(f"it has no {_KEY}", node.line)
     return found
+
+
+def _in_lower_case(fields: Fields) -> Fields:
+    """The same map with keys in lower case: eksctl reads them in any.
+
+    Raises:
+        DocumentError: a key stands twice.
+    """
+    values = {key.lower(): value for key, value in fields.values.items()}
+    if len(values) < len(fields.values):
+        raise DocumentError("a key stands twice in different cases; keep one", fields.line)
+    return replace(fields, values=values)
 
 
 def _item(usable: Usable) -> dict[str, str | list[str]]:
@@ -102,7 +116,7 @@ def _item(usable: Usable) -> dict[str, str | list[str]]:
 
 
 def _entry(fields: Fields) -> MappingEntry:
-    if "serviceName" in fields.values:
+    if "servicename" in fields.values:
         raise ValueError(
             "serviceName makes roles for a service of AWS as well; let eksctl make it, and import"
             " what `eksctl get iamidentitymapping -o json` then prints"
@@ -123,7 +137,7 @@ def _entry(fields: Fields) -> MappingEntry:
 
 
 def _subject(fields: Fields) -> str:
-    keys = (*_ARN_KEYS, "account", "serviceName")
+    keys = (*_ARN_KEYS, "account", "servicename")
     nodes = (fields.values.get(key) for key in keys)
     found = [as_text(node, "it") for node in nodes if node is not None]
     return next(iter(found), f"an identity mapping in line {fields.line}")

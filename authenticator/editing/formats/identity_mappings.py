@@ -5,52 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from authenticator.editing.entry import MappingEntry, Value
-from authenticator.editing.formats.aws_auth import entry_of, quoted
-from authenticator.editing.formats.checking import Usable, checked
-from authenticator.editing.formats.conversion import Conversion, Export, Note, Options
+from authenticator.editing.formats.aws_auth import quoted
+from authenticator.editing.formats.checking import Usable
+from authenticator.editing.formats.conversion import Export, Note, Options
 from authenticator.editing.formats.names import names
-from authenticator.editing.formats.texts import as_fields, as_text, objects
 from authenticator.editing.formats.withholding import sift
-from authenticator.mapping.nodes import Fields, Items, Node, Text
-from authenticator.mapping.sections import MAP_ROLES, MAP_USERS, SECTIONS
-from authenticator.mapping.selectors import by_arn
 
 API_VERSION = "iamauthenticator.k8s.aws/v1alpha1"
 KIND = "IAMIdentityMapping"
-
-
-def recognises(nodes: tuple[Node, ...]) -> bool:
-    """Whether it is an object of the kind, or a list of such."""
-    first = nodes[0]
-    if isinstance(first, Fields) and _kind(first) == "List":
-        items = first.values.get("items")
-        first = items.values[0] if isinstance(items, Items) and items.values else first
-    return isinstance(first, Fields) and _kind(first) in (KIND, f"{KIND}List")
-
-
-def read(nodes: tuple[Node, ...], _: Options) -> Conversion:
-    """Read objects, the last name first: of several for one principal the first name applies.
-
-    Raises:
-        DocumentError: something is no object of the kind.
-    """
-    entries: list[MappingEntry] = []
-    notes: list[Note] = []
-    for obj in sorted(objects(nodes, KIND), key=_name, reverse=True):
-        spec = as_fields(obj.values.get("spec") or Fields(obj.line), "spec")
-        arn = as_text(spec.values.get("arn"), "spec.arn")
-        try:
-            role = by_arn(arn).is_role
-        except ValueError as error:
-            notes.append(Note(_name(obj), f"spec.arn: {error}", left_out=True))
-            continue
-        section, key = (MAP_ROLES, "rolearn") if role else (MAP_USERS, "userarn")
-        entry = entry_of(section, spec)
-        entries.append(
-            MappingEntry(section, {key if k == "arn" else k: v for k, v in entry.fields.items()})
-        )
-    entries.sort(key=lambda entry: SECTIONS.index(entry.section))
-    return checked(entries, *notes)
 
 
 def write(entries: Iterable[MappingEntry], _: Options) -> Export:
@@ -109,13 +71,3 @@ def refusal(usable: Usable) -> str:
             f" the ARN of its role with a pattern ({usable.selector.key[:-1]}????????????????)"
         )
     return ""
-
-
-def _kind(obj: Fields) -> str:
-    node = obj.values.get("kind")
-    return (node.value or "") if isinstance(node, Text) else ""
-
-
-def _name(obj: Fields) -> str:
-    metadata = as_fields(obj.values.get("metadata") or Fields(obj.line), "metadata")
-    return as_text(metadata.values.get("name"), "metadata.name")

@@ -11,6 +11,7 @@ from authenticator.editing.formats import (
     access_entries_writer,
     aws_auth,
     eksctl,
+    held,
     identity_mappings,
     terraform,
 )
@@ -54,15 +55,15 @@ FORMATS = (
     Format(
         "aws-auth",
         "the ConfigMap aws-auth, or a file with mapRoles, mapUsers and mapAccounts",
-        aws_auth.recognises,
-        aws_auth.read,
+        held.recognises,
+        held.read,
         aws_auth.write,
     ),
     Format(
         "crd",
         "IAMIdentityMapping objects",
-        identity_mappings.recognises,
-        identity_mappings.read,
+        held.recognises,
+        held.read,
         identity_mappings.write,
     ),
     Format(

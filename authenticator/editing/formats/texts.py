@@ -18,7 +18,7 @@ from authenticator.mapping.nodes import (
     Node,
     Text,
     from_value,
-    read,
+    read_all,
 )
 
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -36,10 +36,14 @@ def trees(text: str) -> tuple[Node, ...]:
         raise DocumentError(f"it is larger than {MAX_BYTES // 1024 // 1024} MiB")
     text = text.removeprefix("\ufeff")
     is_json = text.lstrip().startswith(("{", "["))
-    found = tuple(_json_values(text) if is_json else _yaml_documents(text))
+    found = tuple(_json_values(text)) if is_json else _not_null(read_all(text))
     if not found:
         raise DocumentError("it is empty")
     return found
+
+
+def _not_null(nodes: tuple[Node, ...]) -> tuple[Node, ...]:
+    return tuple(n for n in nodes if not (isinstance(n, Text) and n.value is None))
 
 
 def _json_values(text: str) -> Iterator[Node]:
@@ -71,16 +75,6 @@ def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
 def _after_space(text: str, place: int) -> int:
     found = _SPACE.match(text, place)
     return found.end() if found else place
-
-
-def _yaml_documents(text: str) -> Iterator[Node]:
-    start = 0
-    for end in [*(found.start() for found in _DIVIDER.finditer(text)), len(text)]:
-        # The empty lines before it make the lines that are reported those of the whole text.
-        node = read("\n" * text.count("\n", 0, start) + text[start:end])
-        if node is not None and not (isinstance(node, Text) and node.value is None):
-            yield node
-        start = end
 
 
 def as_fields(node: Node, what: str) -> Fields:
@@ -125,22 +119,3 @@ def as_text(node: Node | None, what: str) -> str:
 def as_texts(node: Node | None, what: str) -> list[str]:
     """`node` as a list of texts; see `as_items` and `as_text`."""
     return [as_text(item, f"an item of {what}") for item in as_items(node, what)]
-
-
-def objects(nodes: tuple[Node, ...], kind: str) -> Iterator[Fields]:
-    """The Kubernetes objects among `nodes`; those of a `...List` one by one.
-
-    Raises:
-        DocumentError: one is no object of this kind.
-    """
-    for node in nodes:
-        found = as_fields(node, "an object")
-        name = as_text(found.values.get("kind"), "kind")
-        if name in ("List", f"{kind}List"):
-            yield from objects(tuple(as_items(found.values.get("items"), "items")), kind)
-        elif name == kind or not name:
-            yield found
-        else:
-            raise DocumentError(
-                f"it holds an object of kind {name}, and not only {kind}", node.line
-            )

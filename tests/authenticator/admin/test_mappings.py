@@ -341,7 +341,7 @@ def test_of_a_section_that_is_there_twice_none_is_taken_for_all(
     wanted = tmp_path / "wanted.yaml"
     wanted.write_text(f"{TEXT}maproles:\n- rolearn: {DEV}\n  username: dev\n")
     code, said = run("apply", f"--filename={wanted}", "--prune", "--yes", "--force")
-    assert (code, "line 7: maproles stands here twice" in said) == (1, True)
+    assert (code, "mapRoles: it stands here twice" in said) == (1, True)
     assert file.read_text() == TEXT
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from authenticator.admission.judge import FORCE, FORCE_DELETE
+from authenticator.mapping.files import NAME, NAMESPACE
 from authenticator.serving.endpoints import VALIDATE
-from authenticator.sources.config_map import NAME, NAMESPACE
 from authenticator.sources.crd_schema import API_VERSION
 
 ADMISSION = Path(__file__).parents[3] / "manifests" / "admission"

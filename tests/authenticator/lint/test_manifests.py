@@ -98,8 +98,45 @@ def test_where_a_document_or_a_section_is_wrong(
 
 
 @pytest.mark.parametrize("content", ["", "# nothing\n", "{}", "clusterID: x\n", "kind: Secret\n"])
-def test_files_without_mappings_are_not_complained_about(content: str) -> None:
-    assert lint_file(content.encode(), "x.yaml") == ()
+def test_a_file_without_any_mapping_is_a_warning(content: str) -> None:
+    """Lint was green on what it had not read."""
+    (finding,) = lint_file(content.encode(), "x.yaml")
+    assert finding.rule.id == "no-mappings"
+
+
+NOT_READ = {
+    "another case of the kind": "kind: Configmap\ndata: {mapRoles: '[]'}\n",
+    "a Secret": "kind: Secret\nstringData: {mapRoles: '[]'}\n",
+    "another ConfigMap": "kind: ConfigMap\nmetadata: {name: x}\ndata: {mapRoles: '[]'}\n",
+    "a document without kind": "kind: ConfigMap\n---\nmapRoles: []\n",
+    "two of them": "kind: ConfigMap\n---\nkind: ConfigMap\n",
+    "binary": "kind: ConfigMap\nbinaryData: {mapRoles: AAAA}\n",
+    "a list of something else": "kind: List\nitems: x\n",
+    "a config file that does not parse": (
+        "kind: ConfigMap\nmetadata: {name: x}\ndata: {config.yaml: '['}\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("content", NOT_READ.values(), ids=NOT_READ)
+def test_what_looks_like_mappings_and_is_not_read_is_an_error(content: str) -> None:
+    assert [found.rule.id for found in lint_file(content.encode(), "x.yaml")] == ["unreadable"]
+
+
+def test_a_config_file_in_a_config_map_is_read_where_it_stands() -> None:
+    content = f"""\
+kind: ConfigMap
+metadata: {{name: aws-iam-authenticator}}
+data:
+  config.yaml: |
+    clusterID: x
+    server:
+      mapRoles:
+        - rolearn: {ROLE}
+          username: dev
+        - rolearn: nobody
+"""
+    assert places(content) == [("mapRoles", 1, 10, 20)]
 
 
 def test_text_that_is_not_utf_8() -> None:

@@ -198,14 +198,26 @@ def test_mappings_from_a_file(
     assert ran.data["mappings"][0]["applies"]
 
 
-@pytest.mark.parametrize("text", ["{", "- a", "\xff"], ids=["no YAML", "a list", "not UTF-8"])
-def test_a_file_that_cannot_be_read_maps_nobody_and_says_why(
-    run: Run, tmp_path: Path, text: str
+UNREAD = {
+    "no YAML": ("{", "while parsing a flow node"),
+    "a list": ("- a", "must be a map"),
+    "not UTF-8": ("\xff", "not UTF-8"),
+    "nothing": ("", "holds no mappings"),
+    "a broken section": ("mapRoles: x", "mapRoles: it must be a list"),
+    "another kind": ("kind: Configmap\ndata: {mapRoles: '[]'}", "write ConfigMap"),
+    "a Secret": ("kind: Secret\nstringData: {mapRoles: '[]'}", "kind Secret is not read"),
+}
+
+
+@pytest.mark.parametrize(("text", "reason"), UNREAD.values(), ids=UNREAD)
+def test_a_file_that_is_not_understood_is_an_error_and_no_verdict(
+    run: Run, tmp_path: Path, text: str, reason: str
 ) -> None:
+    """It was "0 mappings, read" and DENIED, for a file that holds the caller's mapping."""
     (tmp_path / "m.yaml").write_bytes(text.encode("latin-1"))
-    ran = run("--arn", f"{ROLES}Dev", "--file", str(tmp_path / "m.yaml"), "-o", "json")
-    assert ran.code == 1
-    assert ran.data["sources"][0]["problems"]
+    ran = run("--arn", f"{ROLES}Dev", "--file", str(tmp_path / "m.yaml"))
+    assert (ran.code, ran.out) == (1, "")
+    assert reason in ran.err
 
 
 @pytest.mark.parametrize("given", ["stdin", "flag", "file", "exec credential"])
@@ -383,7 +395,7 @@ USAGE = {
 def test_what_cannot_be_meant_is_refused(
     run: Run, arguments: tuple[str, ...], message: str
 ) -> None:
-    ran = run(*arguments)
+    ran = run(*arguments, stdin="mapRoles: []")
     assert (ran.code, ran.out) == (2, "")
     assert message in ran.err
 
@@ -398,6 +410,6 @@ def test_what_cannot_be_meant_is_refused(
     ids=["mappings", "token", "log"],
 )
 def test_a_missing_file_is_named(run: Run, arguments: tuple[str, ...]) -> None:
-    ran = run(*arguments)
+    ran = run(*arguments, stdin="mapRoles: []")
     assert ran.code == 1
     assert "missing: cannot be read: No such file or directory" in ran.err

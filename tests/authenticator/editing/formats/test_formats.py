@@ -103,12 +103,12 @@ REFUSED = {
     "JSON that is too deep": ("[" * 100_000, "", "nested"),
     "broken YAML in a later document": ("a: 1\n---\nb: [\n", "", "line 4"),
     "a ConfigMap without mappings": ("kind: ConfigMap\ndata: {a: b}", "", "mapRoles"),
-    "a section that is no list": ("mapRoles: {a: b}", "", "mapRoles must be a list"),
+    "a section that is no list": ("mapRoles: {a: b}", "", "mapRoles: it must be a list"),
     "an entry that is no map": ("mapRoles: [a]", "", "must be a map"),
-    "another kind among ours": (
-        "kind: IAMIdentityMapping\nmetadata: {name: x}\n---\nkind: Pod\n",
+    "mappings of another kind among ours": (
+        "kind: IAMIdentityMapping\nmetadata: {name: x}\n---\nkind: Secret\ndata: {mapRoles: a}\n",
         "",
-        "line 4: it holds an object of kind Pod",
+        "line 4: an object of kind Secret is not read",
     ),
     "no mappings for eksctl": (CLUSTER, "eksctl", "iamIdentityMappings"),
     "no mappings for Terraform": ('{"a": 1}', "terraform-json", "aws_auth_roles"),
