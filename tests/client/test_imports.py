@@ -1,11 +1,13 @@
 """What the plugin loads when credentials are ready: kubectl waits for every module."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from dev.server import COMMAND
 from tests.client.running import python
 
 # Beyond what a bare interpreter has loaded before the first line runs. Add to this list only what
@@ -97,3 +99,22 @@ def test_a_library_import_loads_no_more_than_its_name() -> None:
     outcome = python("-c", "import sys, client; print([m for m in sys.modules if 'client.' in m])")
 
     assert outcome.out == "[]\n"
+
+
+@pytest.mark.usefixtures("keys")
+def test_the_installed_command_loads_no_more() -> None:
+    """The wrapper of pip 24.3.1 and older imports `re`."""
+
+    def imported(*arguments: str) -> set[str]:
+        finished = subprocess.run(
+            [sys.executable, "-X", "importtime", *arguments],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        lines = [line for line in finished.stderr.splitlines() if line.startswith("import time:")]
+        return {line.rpartition("|")[2].strip() for line in lines}
+
+    bare = imported("-c", "")
+    loaded = imported(str(COMMAND), "token", "-i", "my-cluster")
+    assert loaded - bare == ALLOWED | {"gc"}
