@@ -93,7 +93,7 @@ def main() -> int:
             return 1
         print(f"Quick tests on Python {version}", flush=True)
         command = [str(python), "-m", "pytest", "--quiet", "--quick"]
-        options = ["--numprocesses", "2", "--dist", "worksteal"]
+        options = ["--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder"]
         if code := subprocess.run([*command, *options], cwd=installs.ROOT, check=False).returncode:
             return code
     return 0

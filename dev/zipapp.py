@@ -5,8 +5,8 @@ one's first line has the interpreter import from it right away; `python3 FILE` w
 Isolated (`-I`), it reads no PYTHON* variables and imports nothing from the working directory;
 without `site` (`-S`), it starts sooner, and finds botocore once it needs to.
 
-What every token needs is in one piece, compiled for the Python that builds the file: to look for
-eleven modules takes longer than to run them. Other versions of Python compile the sources.
+What every token needs is in one piece (`setup.hot_source`), compiled for the Python that builds the
+file. Other versions of Python compile the sources.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from pathlib import Path
 from types import CodeType
 
 from authenticator import __version__
+from setup import hot_source
 
 _PACKAGE = Path(__file__).resolve().parents[1] / "client"
 # The kernel adds the file's own path. `env -S` splits the line, which must stay below 127 bytes.
@@ -29,51 +30,26 @@ _FIRST_LINE = (
 # The second line. The file is last on sys.path, since a zip has to be read whole to look into it.
 _SECOND_LINE = """\
 import _frozen_importlib_external as e,marshal;sys.path+=sys.argv[1:2];del sys.argv[0];\
-start,codes=marshal.loads(f.read({size})) if e.MAGIC_NUMBER=={magic!r} else ("import start",0);\
-exec(start)
+exec(marshal.loads(f.read({size})) if e.MAGIC_NUMBER=={magic!r} else "import start")
 """
-# What a token from ready credentials loads.
-HOT = (
-    *("client", "client.__main__", "client.cluster", "client.command", "client.credentials"),
-    *("client.endpoints", "client.errors", "client.exec_credential", "client.profiles"),
-    *("client.sigv4", "client.token"),
-)
 _MAIN = "import start\n"
 _START = """\
 import sys
 from client.__main__ import run
 sys.exit(run({version!r}))
 """
-# Runs where `codes` are the modules of HOT by name, and `sys` is imported.
+# The code after the second line, for the Python that built the file.
 _HOT_START = """\
 import gc
-from _frozen_importlib import ModuleSpec
 
 # The process ends in milliseconds.
 gc.disable()
-
-
-class Hot:
-    @staticmethod
-    def find_spec(name, path=None, target=None):
-        if name not in codes:
-            return None
-        spec = ModuleSpec(name, Hot, is_package=name == "client")
-        if name == "client":
-            spec.submodule_search_locations.append(sys.path[-1] + "/client")
-        return spec
-
-    @staticmethod
-    def create_module(spec):
-        return None
-
-    @staticmethod
-    def exec_module(module):
-        exec(codes[module.__name__], module.__dict__)
-
-
-sys.meta_path.insert(0, Hot)
-"""
+package = sys.modules["client"] = type(sys)("client")
+package.__path__ = [sys.path[-1] + "/client"]
+{hot}
+if sys.argv[1:2] == ["token"]:
+    start(sys.argv[2:])
+{start}"""
 # The same sources make the same file.
 _TIME = (1980, 1, 1, 0, 0, 0)
 
@@ -83,8 +59,8 @@ def build(target: Path) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     sources = {f"client/{path.name}": path.read_text("utf-8") for path in _PACKAGE.glob("*.py")}
     start = _START.format(version=__version__)
-    hot = {name: _compile(_file(name), sources[_file(name)]) for name in HOT}
-    code = marshal.dumps((_compile("start", _HOT_START + start), hot))
+    hot = _HOT_START.format(hot=hot_source(), start=start)
+    code = marshal.dumps(_compile("start.py", hot))
     second = _SECOND_LINE.format(size=len(code), magic=importlib.util.MAGIC_NUMBER)
     with target.open("wb") as file:
         file.write(_FIRST_LINE + second.encode() + code)
@@ -95,10 +71,6 @@ def build(target: Path) -> None:
             for name, source in sorted(sources.items()):
                 _add(archive, name, source)
     target.chmod(0o755)
-
-
-def _file(module: str) -> str:
-    return "client/__init__.py" if module == "client" else f"{module.replace('.', '/')}.py"
 
 
 def _compile(name: str, source: str) -> CodeType:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import setup
 from dev import zipapp
 from tests.client.running import PREFIX, Outcome
 from tests.client.test_imports import ALLOWED
@@ -122,10 +123,9 @@ def test_other_versions_of_python_run_the_sources(single_file: Path, tmp_path: P
 
 
 def test_what_is_in_one_piece_is_what_a_token_loads() -> None:
-    """The module that runs the single file is not among what the command loads."""
-    assert {*zipapp.HOT} - {"client.__main__"} == {
-        name for name in ALLOWED if name.partition(".")[0] == "client"
-    }
+    """The package itself is made by the start of the file."""
+    hot = {f"client.{name}" for name in setup.hot_names()}
+    assert {"client", *hot} == {name for name in ALLOWED if name.partition(".")[0] == "client"}
 
 
 def test_the_same_sources_make_the_same_file(single_file: Path, tmp_path: Path) -> None:
