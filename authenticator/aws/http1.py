@@ -34,7 +34,8 @@ def encode_request(method: str, target: str, headers: Mapping[str, str]) -> byte
         ValueError: a line is not printable ASCII.
     """
     lines = [f"{method} {target} HTTP/1.1", *(f"{name}: {headers[name]}" for name in headers)]
-    if not all(line.isascii() and line.isprintable() for line in lines):
+    text = "".join(lines)
+    if not (text.isascii() and text.isprintable()):
         raise ValueError("a request's lines are printable ASCII")
     return "\r\n".join((*lines, "", "")).encode("ascii")
 

@@ -24,7 +24,9 @@ from authenticator.errors import ConfigError, StsUnavailable
 
 # A connection that has been idle for longer is likely closed at the other end, or on the way.
 _MAX_IDLE_SECONDS = 20.0
-_MAX_IDLE = 64
+_MAX_IDLE = 128
+# For all hosts together: a token may name any of some 150, and a connection takes 40 KiB.
+_MAX_KEPT = 256
 _PORT = 443
 # Of the last answers, to know a second copy by; more than come in the time that a call may take.
 _REMEMBERED = 4096
@@ -36,11 +38,11 @@ class _Host:
     """The connections to one host.
 
     Attributes:
-        idle: the kept ones with the time since when, newest last.
+        idle: the kept ones, newest last.
         session: what makes the next TLS handshake a short one.
     """
 
-    idle: list[tuple[float, Connection]] = field(default_factory=list)
+    idle: list[Connection] = field(default_factory=list)
     session: ssl.SSLSession | None = None
 
 
@@ -71,6 +73,8 @@ class HttpsPool:
         self._resolver = resolver()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._hosts: dict[str, _Host] = {}
+        # The kept connections, the oldest first, with their host and the time since when.
+        self._kept: dict[Connection, tuple[_Host, float]] = {}
         self._sweep: asyncio.TimerHandle | None = None
         # The ids of requests that have been answered, the oldest first.
         self._answered: dict[bytes, None] = {}
@@ -104,16 +108,14 @@ class HttpsPool:
         if self._sweep is not None:
             self._sweep.cancel()
             self._sweep = None
-        for state in self._hosts.values():
-            for _, connection in state.idle:
-                connection.close()
-            state.idle.clear()
+        while self._kept:
+            self._drop(next(iter(self._kept)))
 
     def _state(self, host: str) -> _Host:
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             # The sockets of a loop that has ended close with their last reference.
-            self._loop, self._hosts, self._sweep = loop, {}, None
+            self._loop, self._hosts, self._kept, self._sweep = loop, {}, {}, None
             self._resolver = self._make_resolver()
         state = self._hosts.get(host)
         if state is None:
@@ -135,7 +137,8 @@ class HttpsPool:
 
     def _take(self, state: _Host, deadline: Deadline) -> Connection | None:
         while state.idle:
-            _, connection = state.idle.pop()
+            connection = state.idle.pop()
+            del self._kept[connection]
             if connection.resume(deadline):
                 return connection
         return None
@@ -207,20 +210,27 @@ class HttpsPool:
             return
         loop = asyncio.get_running_loop()
         connection.rest()
-        state.idle.append((loop.time(), connection))
+        state.idle.append(connection)
+        self._kept[connection] = state, loop.time()
+        if len(self._kept) > _MAX_KEPT:
+            self._drop(next(iter(self._kept)))
         if self._sweep is None:
             self._sweep = loop.call_later(_MAX_IDLE_SECONDS, self._close_old)
 
+    def _drop(self, connection: Connection) -> None:
+        state, _ = self._kept.pop(connection)
+        state.idle.remove(connection)
+        connection.close()
+
     def _close_old(self) -> None:
         loop = asyncio.get_running_loop()
-        oldest = loop.time() - _MAX_IDLE_SECONDS
-        for state in self._hosts.values():
-            for since, connection in state.idle:
-                if since <= oldest:
-                    connection.close()
-            state.idle = [one for one in state.idle if not one[1].closed]
-        left = [since for state in self._hosts.values() for since, _ in state.idle]
-        self._sweep = loop.call_at(min(left) + _MAX_IDLE_SECONDS, self._close_old) if left else None
+        self._sweep = None
+        for connection, (_, since) in tuple(self._kept.items()):
+            end = since + _MAX_IDLE_SECONDS
+            if end > loop.time():
+                self._sweep = loop.call_at(end, self._close_old)
+                return
+            self._drop(connection)
 
 
 @contextlib.contextmanager

@@ -61,7 +61,9 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 def kept(fetch: HttpsPool) -> int:
-    return sum(not one.closed for state in fetch._hosts.values() for _, one in state.idle)
+    idle = [one for state in fetch._hosts.values() for one in state.idle]
+    assert set(idle) == set(fetch._kept)
+    return sum(not one.closed for one in idle)
 
 
 def test_an_answer_comes_through_the_proxy(aws: AwsDouble) -> None:
@@ -209,7 +211,7 @@ def test_what_arrives_on_a_kept_connection_is_never_the_next_callers_answer(
     async def twice() -> bytes:
         aws.faults.start(fault, times=1)
         await ask(fetch)
-        for _, connection in fetch._hosts[HOST].idle:
+        for connection in fetch._hosts[HOST].idle:
             if noticed == "by the loop":
                 await until(lambda one=connection: one.closed)
             else:
@@ -326,9 +328,34 @@ def test_connections_that_are_idle_for_long_are_closed(
     async def idle() -> None:
         await asyncio.gather(ask(fetch), ask(fetch))
         assert kept(fetch) == 2
-        await until(lambda: not any(state.idle for state in fetch._hosts.values()))
+        await until(lambda: not fetch._kept)
+        assert kept(fetch) == 0
 
     run(idle())
+
+
+def test_connections_that_are_kept_are_bounded_over_all_hosts(
+    aws: AwsDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stranger's tokens can name every host there is."""
+    monkeypatch.setattr(https, "_MAX_KEPT", 5)
+    monkeypatch.setattr(https, "_MAX_IDLE", 2)
+    fetch = pool()
+
+    async def many() -> None:
+        hosts = [
+            f"sts.us-{side}-{number}.amazonaws.com"
+            for side in ("east", "west")
+            for number in (1, 2)
+        ]
+        for host in hosts:
+            calls = [fetch(host, TARGET, HEADERS, timeout=10) for _ in range(4)]
+            await asyncio.gather(*calls)
+        assert kept(fetch) == 5
+        # The oldest have gone.
+        assert [len(fetch._hosts[host].idle) for host in hosts] == [0, 1, 2, 2]
+
+    run(many())
 
 
 def test_the_pool_starts_afresh_on_another_event_loop(aws: AwsDouble) -> None:
@@ -341,10 +368,9 @@ def test_a_second_connection_resumes_the_first_ones_session(aws: AwsDouble) -> N
 
     async def twice() -> bool:
         await ask(fetch)
-        state = fetch._hosts[HOST]
-        state.idle.pop()[1].close()
+        fetch.close()
         await ask(fetch)
-        second = state.idle[0][1]._socket
+        second = fetch._hosts[HOST].idle[0]._socket
         assert isinstance(second, ssl.SSLSocket)
         return bool(second.session_reused)
 

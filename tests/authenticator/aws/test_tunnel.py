@@ -60,7 +60,7 @@ def test_what_arrives_on_a_kept_connection_through_a_proxy_replaces_it(
             fetch = front.pool(proxy)
             aws.faults.start(fault, times=1)
             assert b"MissingAuthenticationToken" in await ask(fetch)
-            [(_, connection)] = fetch._hosts[HOST].idle
+            [connection] = fetch._kept
             for _ in range(2000):
                 await asyncio.sleep(0 if connection.closed else 0.005)
             assert connection.closed
