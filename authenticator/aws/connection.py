@@ -7,21 +7,17 @@ that the loop watches needs none (docs/adr/0017-sts-connections.md).
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import socket
 import ssl
-from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from errno import ECONNRESET
 from typing import ParamSpec, Protocol, TypeVar
 
 from authenticator.aws.deadline import Deadline
-from authenticator.aws.dns import Address
+from authenticator.aws.inner_tls import InnerTls
 
 _RECORD = 16 * 1024  # a TLS record, the most that one read gives
-# RFC 8305, section 5: "Connection Attempt Delay".
-_NEXT_ADDRESS_SECONDS = 0.25
 _T = TypeVar("_T")
 _P = ParamSpec("_P")
 
@@ -87,7 +83,7 @@ class Connection:
             OSError: it is not, or not in time.
         """
         if isinstance(self._socket, ssl.SSLSocket):
-            inner = _InnerTls(self._socket, context, host, session)
+            inner = InnerTls(self._socket, context, host, session)
             self._channel, self._pending = inner, inner.pending
             self._session = lambda: inner.session
             handshake = inner.do_handshake
@@ -237,143 +233,6 @@ class Connection:
         except OSError:
             return True
         return True
-
-
-class _InnerTls:
-    """TLS through a channel that is TLS already, as an HTTPS proxy needs it.
-
-    Its methods raise what those of a non-blocking `SSLSocket` raise.
-    """
-
-    def __init__(
-        self,
-        outer: ssl.SSLSocket,
-        context: ssl.SSLContext,
-        host: str,
-        session: ssl.SSLSession | None,
-    ) -> None:
-        self._outer = outer
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = context.wrap_bio(
-            self._incoming, self._outgoing, server_hostname=host, session=session
-        )
-        self._unsent = b""
-
-    @property
-    def session(self) -> ssl.SSLSession | None:
-        return self._tls.session
-
-    def pending(self) -> int:
-        return self._tls.pending() + self._incoming.pending + self._outer.pending()
-
-    def do_handshake(self) -> None:
-        self._run(self._tls.do_handshake)
-
-    def recv(self, size: int, /) -> bytes:
-        return self._run(lambda: self._tls.read(size))
-
-    def send(self, data: bytes, /) -> int:
-        self._flush()  # so that at most one piece waits to be sent
-        sent = self._tls.write(data)
-        with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
-            self._flush()  # what cannot be sent now goes out before the answer is read
-        return sent
-
-    def close(self) -> None:
-        self._outer.close()
-
-    def _run(self, operation: Callable[[], _T]) -> _T:
-        while True:
-            try:
-                result = operation()
-            except ssl.SSLWantReadError:  # noqa: PERF203 (each attempt may need more bytes)
-                self._flush()
-                data = self._outer.recv(_RECORD)
-                if data:
-                    self._incoming.write(data)
-                else:
-                    self._incoming.write_eof()
-            else:
-                self._flush()
-                return result
-
-    def _flush(self) -> None:
-        self._unsent += self._outgoing.read()
-        while self._unsent:
-            self._unsent = self._unsent[self._outer.send(self._unsent) :]
-
-
-async def connect(addresses: Sequence[Address], deadline: Deadline) -> socket.socket:
-    """Connect to the first address that answers; a slow one does not hold up the next.
-
-    Source: RFC 8305, "Happy Eyeballs".
-
-    Raises:
-        TimeoutError: none answered in time.
-        OSError: none can be connected to.
-    """
-    loop = asyncio.get_running_loop()
-    remaining = deque(_interleaved(addresses))
-    attempts: set[asyncio.Task[socket.socket]] = set()
-    connected: socket.socket | None = None
-    failure = OSError(0, "it has no address")
-    try:
-        while connected is None and (remaining or attempts):
-            if remaining:
-                attempts.add(loop.create_task(_connect(remaining.popleft())))
-            wait = (
-                min(_NEXT_ADDRESS_SECONDS, deadline.remaining) if remaining else deadline.remaining
-            )
-            done, _ = await asyncio.wait(
-                attempts, timeout=wait, return_when=asyncio.FIRST_COMPLETED
-            )
-            for attempt in done:
-                error = attempt.exception()
-                if error is None and connected is None:
-                    connected = attempt.result()
-                    attempts.remove(attempt)
-                elif isinstance(error, OSError):
-                    failure = error
-                    attempts.remove(attempt)
-            if connected is None and not deadline.remaining:
-                raise TimeoutError
-    finally:
-        for attempt in attempts:
-            attempt.cancel()
-            attempt.add_done_callback(_close_result)
-    if connected is None:
-        raise failure
-    return connected
-
-
-async def _connect(to: Address) -> socket.socket:
-    family, address = to
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await asyncio.get_running_loop().sock_connect(sock, address)
-    except OSError as error:  # asyncio's text holds the address and not the reason
-        sock.close()
-        raise OSError(error.errno, os.strerror(error.errno or 0)) from error
-    except BaseException:
-        sock.close()
-        raise
-    return sock
-
-
-def _interleaved(addresses: Sequence[Address]) -> list[Address]:
-    """Alternate between the families, beginning with the preferred one (RFC 8305, section 4)."""
-    preferred = [to for to in addresses if to[0] == addresses[0][0]]
-    others = [to for to in addresses if to[0] != addresses[0][0]]
-    paired = [to for pair in zip(preferred, others, strict=False) for to in pair]
-    longer = max(preferred, others, key=len)
-    return paired + longer[min(len(preferred), len(others)) :]
-
-
-def _close_result(attempt: asyncio.Task[socket.socket]) -> None:
-    if not attempt.cancelled() and attempt.exception() is None:
-        attempt.result().close()
 
 
 def _reset() -> ConnectionResetError:

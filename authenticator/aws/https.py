@@ -14,9 +14,10 @@ import ssl
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from authenticator.aws.connection import Connection, connect
+from authenticator.aws.connection import Connection
 from authenticator.aws.deadline import Deadline
 from authenticator.aws.dns import Resolver
+from authenticator.aws.happy_eyeballs import connect
 from authenticator.aws.http1 import BadAnswerError, Reader, encode_request
 from authenticator.aws.proxy import Proxies
 from authenticator.aws.tunnel import open_tunnel

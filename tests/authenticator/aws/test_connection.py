@@ -8,9 +8,10 @@ from typing import Any, TypeVar
 
 import pytest
 
-from authenticator.aws.connection import Connection, connect
+from authenticator.aws.connection import Connection
 from authenticator.aws.deadline import Deadline
 from authenticator.aws.dns import Address
+from authenticator.aws.happy_eyeballs import connect
 
 T = TypeVar("T")
 
