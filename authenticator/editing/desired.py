@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from typing import TypeAlias
 
 from authenticator.editing.documents import Document
 from authenticator.editing.edits import EditError
 from authenticator.editing.entry import MappingEntry, Value
 from authenticator.editing.located import Located
-from authenticator.editing.principals import callers, identity, in_force, principal
+from authenticator.editing.principals import callers, callers_of, identity, in_force, principal
 from authenticator.mapping.sections import SECTIONS
 
+# An entry with its `callers`.
+_Known: TypeAlias = tuple[Located, tuple[str, str]]
 # How many entries a message names.
 _NAMED = 3
 # What an entry may say beside whom it is for. Other keys are unknown to the server, and stay.
@@ -26,8 +29,8 @@ def added(document: Document, entry: MappingEntry) -> Document:
         EditError: there is an entry for the same callers already, or it cannot be added.
     """
     key = callers(entry)
-    for located in document.entries():
-        if callers(located.entry) == key:
+    for located, same in callers_of(document):
+        if same == key:
             raise EditError(
                 f"{principal(entry)} is mapped already ({located.id}); change that with"
                 f" 'mappings update'"
@@ -52,23 +55,23 @@ def applied(
     """
     _refuse_repeated(wanted)
     keys = {callers(entry) for entry in wanted}
-    entries = document.entries()
-    candidates: dict[str, list[Located]] = {}
-    for located in entries:
-        candidates.setdefault(identity(located.entry), []).append(located)
+    present = list(callers_of(document))
+    candidates: dict[str, list[_Known]] = {}
+    for known in present:
+        candidates.setdefault(known[1][0], []).append(known)
     found: set[str] = set()
     updates: list[tuple[Located, dict[str, Value | None]]] = []
     new: list[MappingEntry] = []
     for entry in wanted:
-        same = [one for one in candidates.get(identity(entry), []) if one.id not in found]
-        present = _standing_for(document, entry, same, keys, now)
-        if present is None:
+        same = [one for one in candidates.get(identity(entry), []) if one[0].id not in found]
+        located = _standing_for(document, entry, same, keys, now)
+        if located is None:
             new.append(entry)
             continue
-        found.add(present.id)
-        if fields := _changes(present, entry):
-            updates.append((present, fields))
-    gone = _unwanted(entries, wanted, keys, found) if prune else []
+        found.add(located.id)
+        if fields := _changes(located, entry):
+            updates.append((located, fields))
+    gone = _unwanted(present, wanted, keys, found) if prune else []
     if not (updates or gone or new):
         return document
     return document.edited(updates=updates, removals=gone, additions=new)
@@ -106,13 +109,13 @@ def _changes(located: Located, wanted: MappingEntry) -> dict[str, Value | None]:
 def _standing_for(
     document: Document,
     entry: MappingEntry,
-    candidates: Sequence[Located],
+    candidates: Sequence[_Known],
     wanted: AbstractSet[tuple[str, str]],
     now: float,
 ) -> Located | None:
     """The entry for the same callers; where several recreations are mapped, for the same one."""
-    same = [located for located in candidates if callers(located.entry) == callers(entry)]
-    found = same or [located for located in candidates if callers(located.entry) not in wanted]
+    same = [located for located, key in candidates if key == callers(entry)]
+    found = same or [located for located, key in candidates if key not in wanted]
     found = in_force(document, found, now) if len(found) > 1 else found
     if len(found) > 1:
         places = ", ".join(located.id for located in found)
@@ -123,7 +126,7 @@ def _standing_for(
 
 
 def _unwanted(
-    entries: Sequence[Located],
+    present: Sequence[_Known],
     wanted: Sequence[MappingEntry],
     keys: AbstractSet[tuple[str, str]],
     found: AbstractSet[str],
@@ -132,10 +135,8 @@ def _unwanted(
     sections = {entry.section for entry in wanted}
     return [
         located
-        for located in entries
-        if located.entry.section in sections
-        and located.id not in found
-        and callers(located.entry) not in keys
+        for located, key in present
+        if located.entry.section in sections and located.id not in found and key not in keys
     ]
 
 

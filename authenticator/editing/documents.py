@@ -81,9 +81,7 @@ class AwsAuth:
 
     def entries(self) -> tuple[Located, ...]:
         """The entries in order; see `Document`."""
-        return tuple(
-            entry for name in _readable(self) for entry in located_in(name, tree(self._text(name)))
-        )
+        return self._entries
 
     def edited(
         self,
@@ -97,6 +95,12 @@ class AwsAuth:
         for name, change in _changes(self, updates, removals, additions):
             texts[name] = edited(self._text(name), [change])
         return replace(self, texts=texts)
+
+    @cached_property
+    def _entries(self) -> tuple[Located, ...]:
+        return tuple(
+            entry for name in _readable(self) for entry in located_in(name, tree(self._text(name)))
+        )
 
     @cached_property
     def _sections(self) -> tuple[Section, ...]:
@@ -130,11 +134,7 @@ class MappingFile:
 
     def entries(self) -> tuple[Located, ...]:
         """The entries in order; see `Document`."""
-        names = _readable(self)
-        root = tree(self.text) if names else None
-        for name in self._under:
-            root = value_at(root, name)
-        return tuple(entry for name in names for entry in located_in(name, value_at(root, name)))
+        return self._entries
 
     def edited(
         self,
@@ -149,6 +149,14 @@ class MappingFile:
             for name, change in _changes(self, updates, removals, additions)
         ]
         return replace(self, text=edited(self.text, changes))
+
+    @cached_property
+    def _entries(self) -> tuple[Located, ...]:
+        names = _readable(self)
+        root = tree(self.text) if names else None
+        for name in self._under:
+            root = value_at(root, name)
+        return tuple(entry for name in names for entry in located_in(name, value_at(root, name)))
 
     @cached_property
     def _sections(self) -> tuple[Section, ...]:

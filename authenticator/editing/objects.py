@@ -60,9 +60,7 @@ class IdentityMappings:
 
     def entries(self) -> tuple[Located, ...]:
         """The entries by name; see `Document`."""
-        return tuple(
-            Located(name, (name, -1), 0, _entry(self._spec(name))) for name in sorted(self.objects)
-        )
+        return self._entries
 
     def edited(
         self,
@@ -88,6 +86,12 @@ class IdentityMappings:
                 name = f"{natural}.{number:05d}"
             objects[name] = {"spec": spec}
         return replace(self, objects=objects)
+
+    @cached_property
+    def _entries(self) -> tuple[Located, ...]:
+        return tuple(
+            Located(name, (name, -1), 0, _entry(self._spec(name))) for name in sorted(self.objects)
+        )
 
     @cached_property
     def _sections(self) -> tuple[Section, ...]:

@@ -15,7 +15,14 @@ import yaml
 
 _BYTE_ORDER_MARK = "\ufeff"
 _BLOCK_STYLES = frozenset({"|", ">"})
-_STARTS = (yaml.SequenceStartEvent, yaml.MappingStartEvent)
+_STARTS = frozenset({yaml.SequenceStartEvent, yaml.MappingStartEvent})
+_ENDS = frozenset({yaml.SequenceEndEvent, yaml.MappingEndEvent})
+_OUTSIDE = frozenset(
+    {
+        *(yaml.StreamStartEvent, yaml.StreamEndEvent),
+        *(yaml.DocumentStartEvent, yaml.DocumentEndEvent),
+    }
+)
 _KINDS: dict[type, Literal["text", "list", "map", "alias"]] = {
     yaml.ScalarEvent: "text",
     yaml.AliasEvent: "alias",
@@ -47,8 +54,7 @@ class Layout:
         self.text = text
         # The parser does not count a byte order mark, which stays at the text's beginning.
         self._shift = 1 if text.startswith(_BYTE_ORDER_MARK) else 0
-        self._events = _first_document(text)
-        self._partners = _partners(self._events)
+        self._events, self._partners = _first_document(text)
         self.root = Place(self, 0) if self._events else None
 
     def event(self, index: int) -> Any:
@@ -192,23 +198,23 @@ class Place:
         return found.start(1)
 
 
-def _first_document(text: str) -> list[Any]:
-    """The events of the values in the first document."""
+def _first_document(text: str) -> tuple[list[Any], list[int]]:
+    """The events of the values in the first document, and where each list or map starts or ends."""
     events: list[Any] = []
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-        if isinstance(event, (yaml.DocumentEndEvent, yaml.StreamEndEvent)):
-            break
-        events.append(event)
-    return events[2:]  # without the starts of the stream and of the document
-
-
-def _partners(events: Sequence[Any]) -> list[int]:
-    partners = list(range(len(events)))
+    partners: list[int] = []
     opened: list[int] = []
-    for index, event in enumerate(events):
-        if isinstance(event, _STARTS):
+    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        kind = type(event)
+        if kind in _OUTSIDE:
+            if kind is yaml.DocumentEndEvent:
+                break
+            continue
+        index = len(events)
+        events.append(event)
+        partners.append(index)
+        if kind in _STARTS:
             opened.append(index)
-        elif isinstance(event, yaml.CollectionEndEvent):
+        elif kind in _ENDS:
             start = opened.pop()
             partners[start], partners[index] = index, start
-    return partners
+    return events, partners

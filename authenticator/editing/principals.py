@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from authenticator.editing.documents import Document
 from authenticator.editing.edits import EditError
@@ -36,6 +36,24 @@ def callers(entry: MappingEntry) -> tuple[str, str]:
     """
     userid = entry.fields.get("userid", "")
     return identity(entry), userid if isinstance(userid, str) else ""
+
+
+def callers_of(document: Document) -> Iterator[tuple[Located, tuple[str, str]]]:
+    """The entries of a document, each with its `callers`."""
+    # The server's reader has parsed the ARNs of thousands of entries already.
+    keys = {
+        _origin(rule): rule.selector.key
+        for section in document.sections()
+        for rule in (*section.rules, *section.denials)
+        if rule.selector
+    }
+    for located in document.entries():
+        userid = located.entry.fields.get("userid", "")
+        key = keys.get(located.origin)
+        if key is None or not isinstance(userid, str):
+            yield located, callers(located.entry)
+        else:
+            yield located, (key, userid)
 
 
 def principal(entry: MappingEntry) -> str:
