@@ -125,7 +125,7 @@ class ClusterSource:
         """See `Follower.listed`."""
         self._not_found_since = None
         self._documents.listed(objects, self._context.clock())
-        self._take()
+        self._take(listed=True)
 
     def changed(self, kind: str, obj: Object) -> None:
         """See `Follower.changed`."""
@@ -159,15 +159,18 @@ class ClusterSource:
         in_force = any(section.rules for section in self._documents.sections())
         return not in_force or now - self._not_found_since >= _NOT_FOUND_SECONDS
 
-    def _take(self) -> None:
+    def _take(self, *, listed: bool = False) -> None:
         """Put in force what the documents now say, and only then keep and report it."""
         documents = self._documents
         state = SourceState(
             self.name, documents.sections(), synced=True, revision=documents.revision()
         )
         count_emptied(self._context.metrics, self._state, state)
-        self._set(state)
-        self._context.last_good.save(self.name, documents.texts())
+        # A list tells that what is kept still holds. Most events of custom resources are of
+        # statuses that this server has written, and there may be thousands of them.
+        if listed or state != self._state:
+            self._set(state)
+            self._context.last_good.save(self.name, documents.texts())
         documents.report(self._reports)
 
     def _set(self, state: SourceState) -> None:
