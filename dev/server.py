@@ -106,6 +106,12 @@ class WebhookServer:
         finally:
             self.kill()
 
+    @property
+    def pid(self) -> int:
+        """The main process."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start it and wait until it serves. Raises ServerError."""
         self.kill()

@@ -1,0 +1,230 @@
+"""Floods: what they cost, and whom. Each test has a form of minutes for `make nightly`."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import statistics
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from authenticator.aws.sts_hosts import sts_hosts
+from dev.aws_double import AwsDouble
+from dev.aws_double.faults import Hang
+from dev.aws_double.principals import user
+from dev.server import WebhookServer, write_config
+from dev.waiting import PATIENCE_SECONDS, wait_until
+from tests.e2e import callers, flooding
+from tests.e2e.callers import ALICE, MAPPED, REGION
+from tests.e2e.flooding import review
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    Start = Callable[..., WebhookServer]
+
+_HOST = f"sts.{REGION}.amazonaws.com"
+# What the manifests allow.
+_MEMORY_MIB = 384
+_VALID_KEY = "AKIAFORGED{:010d}"
+
+
+def nightly(*values: object) -> Any:
+    return pytest.param(*values, marks=pytest.mark.nightly)
+
+
+@pytest.fixture
+def aws() -> Iterator[AwsDouble]:
+    with AwsDouble(callers.PRINCIPALS) as double:
+        yield double
+        double.faults.stop_all()
+
+
+@pytest.fixture
+def start(aws: AwsDouble, tmp_path: Path) -> Iterator[Start]:
+    """Start a server with settings, and variables in addition to the double's."""
+    with ExitStack() as running:
+
+        def begin(settings: dict[str, Any], environment: dict[str, str] | None = None) -> Any:
+            configuration = callers.configuration()
+            configuration["server"] |= settings
+            config = write_config(tmp_path, configuration)
+            server = WebhookServer(config, {**aws.environment(), **(environment or {})})
+            return running.enter_context(server)
+
+        yield begin
+
+
+def log_in(server: WebhookServer, token: str, username: str) -> None:
+    wait_until(lambda: review(server, token) == username, f"{username} is not let in")
+
+
+@pytest.mark.parametrize("count", [2_500, nightly(10_000)])
+def test_slow_connections_take_little_memory_and_keep_no_known_user_out(
+    start: Start, count: int
+) -> None:
+    flooding.allow_files(count + 500)
+    server = start({})
+    token = callers.fresh_token(ALICE.principal)
+    log_in(server, token, ALICE.username)
+    context = ssl.create_default_context(cafile=server.config.parent / "state" / "cert.pem")
+    head = b"POST /authenticate HTTP/1.1\r\nHost: x\r\nContent-Length: 60000\r\n\r\n" + b"x" * 4096
+    times, most = [], 0.0
+    with ExitStack() as open_sockets:
+        slow: list[ssl.SSLSocket] = []
+
+        def connect(_: int) -> None:
+            # The server gives up those that have shown least, and these with time.
+            with suppress(OSError):
+                sock = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+                slow.append(context.wrap_socket(sock, server_hostname="localhost"))
+                open_sockets.callback(slow[-1].close)
+                slow[-1].sendall(head)
+
+        for begun in range(0, count, 100):
+            with ThreadPoolExecutor(8) as pool:
+                list(pool.map(connect, range(100)))
+            for sock in slow[begun::7]:
+                with suppress(OSError):
+                    sock.sendall(b"y")
+            began = time.monotonic()
+            assert review(server, token) == ALICE.username
+            times.append(time.monotonic() - began)
+            most = max(most, flooding.memory(server.pid))
+    assert most < _MEMORY_MIB
+    # Generous: the processors are busy with 100 handshakes each time.
+    assert statistics.median(times) < 1.0
+
+
+@pytest.mark.parametrize("count", [400, nightly(2_000)])
+def test_logins_that_wait_for_a_hanging_sts_cost_neither_threads_nor_known_users(
+    start: Start, aws: AwsDouble, count: int
+) -> None:
+    flooding.allow_files(count + 500)
+    # More calls than the flood, so that all of them may wait for STS.
+    server = start({"stsCallsPerSecond": 100_000})
+    token = callers.fresh_token(ALICE.principal)
+    log_in(server, token, ALICE.username)
+    threads, memory = flooding.threads(server.pid), flooding.memory(server.pid)
+    aws.faults.start(Hang())
+    times, seen = [], 0
+    with ThreadPoolExecutor(count) as pool, server.poster() as poster:
+        crowd = [callers.token_of_the_crowd() for _ in range(count)]
+        aws.calls.clear()
+        waiting = [pool.submit(review, server, each) for each in crowd]
+        aws.calls.wait(lambda counts: counts.total > 20)
+        while not all(each.done() for each in waiting):
+            began = time.monotonic()
+            assert poster.review(token).user
+            times.append(time.monotonic() - began)
+            seen = max(seen, flooding.threads(server.pid))
+        outcomes = {each.result() for each in waiting}
+    assert outcomes <= {"429", "504"}
+    assert seen <= threads + 8  # those of name look-ups
+    assert flooding.memory(server.pid) - memory < 20 + count * 0.06
+    # A quarter of a second on a quiet machine; here this process has `count` threads as well.
+    assert statistics.quantiles(times, n=100)[-1] < 2.0
+
+
+@pytest.mark.parametrize(
+    ("budget", "connections", "rate"),
+    [
+        (20, 60, 400),
+        nightly(20, 200, 1600),
+        nightly(100, 200, 1600),
+        nightly(500, 400, 1600),
+    ],
+)
+def test_a_revoked_key_is_out_in_time_through_its_holders_own_flood(
+    start: Start, aws: AwsDouble, budget: int, connections: int, rate: float
+) -> None:
+    """Its proof stood in for the answer that STS was never asked for: 7 minutes, 7 of 7 times."""
+    fresh = 3.0
+    server = start({"stsCallsPerSecond": budget, "verdictSeconds": fresh})
+    thief = user(callers.LISTED_ACCOUNT, "thief")
+    aws.principals.add(thief)
+    # So many that asking again about all of them exceeds what one principal may have.
+    tokens = [callers.fresh_token(thief) for _ in range(60)]
+    for token in tokens:
+        log_in(server, token, thief.arn)
+
+    def make(number: int) -> str:
+        # Half name the holder's key, half keys of nobody: the one uses up what the holder may
+        # have, the other what strangers may.
+        key = thief.access_key_id if number % 2 else _VALID_KEY.format(number)
+        return flooding.forged(key, _HOST, REGION, number)
+
+    outcomes: list[tuple[float, str]] = []
+
+    def replay(token: str) -> None:
+        asked = time.monotonic() - revoked
+        outcomes.append((asked, review(server, token)))
+
+    with flooding.flood(server, make, connections=connections, rate=rate) as answers:
+        wait_until(lambda: answers["429"] > budget, lambda: f"no flood: {answers}")
+        aws.principals.remove(thief.access_key_id)
+        revoked = time.monotonic()
+        with ThreadPoolExecutor(8) as pool:
+            while time.monotonic() < revoked + fresh * 4:
+                list(pool.map(replay, tokens))
+    assert max([at for at, outcome in outcomes if outcome == thief.arn], default=0.0) < fresh + 0.5
+    assert {outcome for _, outcome in outcomes} <= {thief.arn, "denied", "429"}
+    assert "429" in {outcome for _, outcome in outcomes}
+    # And it is denied, not only kept waiting, once there is a call for it.
+    wait_until(lambda: review(server, tokens[0]) == "denied", "it is not denied")
+
+
+@pytest.mark.parametrize(("rate", "seconds"), [(150, 12), nightly(830, 60)])
+def test_tokens_for_regions_out_of_reach_keep_nobody_out(
+    start: Start, aws: AwsDouble, rate: float, seconds: float
+) -> None:
+    """No AWS key is needed to make them; 70 % of first logins were refused, and the alert rang."""
+    hosts = [host for host in sts_hosts("aws").values() if host.region != REGION]
+    with flooding.BlackHole(aws.proxy_url, REGION) as proxy:
+        server = start({}, {"HTTPS_PROXY": proxy.url, "https_proxy": proxy.url})
+        known = [(each.principal, each.username) for each in MAPPED.values()]
+        for principal, username in known:
+            log_in(server, callers.fresh_token(principal), username)
+
+        def make(number: int) -> str:
+            host = hosts[number % len(hosts)]
+            return flooding.forged(_VALID_KEY.format(number), host.name, host.region, number)
+
+        newcomers = [user(callers.LISTED_ACCOUNT, f"new-{number}") for number in range(400)]
+        for each in newcomers:
+            aws.principals.add(each)
+        first: list[str] = []
+        lock = threading.Lock()
+
+        def first_login(number: int) -> None:
+            principal = newcomers[number]
+            token = callers.fresh_token(principal)
+            outcome = flooding.as_api_server(server, token)
+            with lock:
+                first.append("in" if outcome == principal.arn else outcome)
+
+        with (
+            flooding.flood(server, make, connections=48, rate=rate) as outcomes,
+            ThreadPoolExecutor(16) as pool,
+        ):
+            wait_until(lambda: sum(outcomes.values()) > 100, "no flood")
+            logins, until = [], time.monotonic() + seconds
+            while time.monotonic() < until and len(logins) < len(newcomers):
+                logins.append(pool.submit(first_login, len(logins)))
+                principal, username = known[len(logins) % len(known)]
+                token = callers.fresh_token(principal)
+                assert flooding.as_api_server(server, token) == username
+                time.sleep(0.05)
+            for login in logins:
+                login.result(PATIENCE_SECONDS)
+        assert proxy.swallowed > 100
+        assert first.count("in") >= 0.99 * len(first), first
+        with server.poster() as poster:
+            scraped = poster.get("/metrics").body.decode()
+        assert "aws_iam_authenticator_sts_circuits_open 0.0\n" in scraped
