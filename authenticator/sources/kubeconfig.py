@@ -71,8 +71,13 @@ class _Loader(KubeConfigLoader):
     _user: Any
     _cluster: Any
     _current_context: Any
+    _config: Any
 
     def set_active_context(self, context_name: str | None = None) -> None:
+        known = [str(found["name"]) for found in self._config["contexts"].value]
+        if context_name not in known:
+            names = ", ".join(sorted(known)) or "none"
+            raise ConfigException(f"the context {context_name!r} does not exist (known: {names})")
         super().set_active_context(context_name)  # type: ignore[no-untyped-call]  # as above
         user = self._current_context["context"].safe_get("user")
         if user and self._user is None:

@@ -154,6 +154,12 @@ def test_a_context_whose_user_is_missing_is_no_anonymous_request(tmp_path: Path)
         configuration(path, "")
 
 
+def test_an_unknown_context_is_an_error_that_names_the_known_ones(tmp_path: Path) -> None:
+    paths = kubeconfig(tmp_path / "a", "one"), kubeconfig(tmp_path / "b", "two")
+    with pytest.raises(ClusterError, match=r"'three' does not exist \(known: one, two\)"):
+        configuration(paths, "", "three")
+
+
 @pytest.mark.parametrize("content", ["", "[]", "a: b", "{", "current-context: x"])
 def test_what_is_no_kubeconfig_is_one_error(content: str, tmp_path: Path) -> None:
     path = tmp_path / "a"
