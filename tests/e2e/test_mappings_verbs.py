@@ -7,6 +7,7 @@ import io
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from functools import partial
@@ -369,7 +370,7 @@ class TestConflicts:
             plane, lambda: administrator.map("m1", arn=roles[1], username="theirs"), name="m1"
         )
         wanted = [MappingEntry("mapRoles", {"rolearn": r, "username": "after"}) for r in roles]
-        change = partial(applied, wanted=wanted, prune=False)
+        change = partial(applied, wanted=wanted, prune=False, now=time.time())
         assert edit(ObjectsStore(cluster), change, "apply", Manner(yes=True)) == 0
         assert cluster.written[:3] == ["m0", "m1", "m1"]
         history = json.loads(verbs.mappings("history", "--source=crd", "--output=json"))
