@@ -15,6 +15,7 @@ import hashlib
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -92,7 +93,7 @@ class ClusterReports:
             cluster: the API server.
             lock: the file that one process of this host locks.
             clock: Unix time.
-            pause_seconds: the time between two writes.
+            pause_seconds: the least time between the beginnings of two writes.
         """
         self._cluster = cluster
         self._lock = lock
@@ -141,9 +142,11 @@ class ClusterReports:
 
     def _run(self) -> None:
         while (job := self._next()) is not None:
+            began = time.monotonic()
             if self._do(job):
+                rest = self._pause_seconds - (time.monotonic() - began)
                 with self._changed:
-                    self._changed.wait_for(lambda: self._stopping, self._pause_seconds)
+                    self._changed.wait_for(lambda: self._stopping, max(rest, 0.0))
 
     def _next(self) -> Callable[[], None] | None:
         """The next job, once there is one; None to stop."""
