@@ -16,6 +16,8 @@ import re
 import urllib.parse
 from typing import TYPE_CHECKING
 
+from .errors import ClientError
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -43,9 +45,19 @@ def for_url(url: str, environment: Mapping[str, str] = os.environ) -> str:
 
 
 def for_botocore(url: str) -> dict[str, str]:
-    """Return the proxies for a request in the form of botocore's configuration."""
+    """Return the proxies for a request in the form of botocore's configuration.
+
+    Raises:
+        ClientError: it is a SOCKS proxy, which botocore cannot use.
+    """
     proxy = for_url(url)
-    return {urllib.parse.urlsplit(url).scheme: proxy} if proxy else {}
+    parts = urllib.parse.urlsplit(url)
+    if proxy.lower().startswith("socks"):
+        raise ClientError(
+            "HTTPS_PROXY names a SOCKS proxy, which botocore cannot use; name one with http:// or"
+            f" https://, or list {parts.hostname} in NO_PROXY if it can be reached directly"
+        )
+    return {parts.scheme: proxy} if proxy else {}
 
 
 def as_botocore_reads(proxies: Mapping[str, str], url: str) -> dict[str, str]:

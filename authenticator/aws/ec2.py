@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import botocore.session
 from botocore.config import Config
@@ -15,6 +16,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 from botocore.utils import IMDSRegionProvider
 
+from authenticator.aws.proxy import Proxies
 from authenticator.errors import NamesUnavailable
 
 # A filter takes 200 values, and * and ? in them are wildcards (EC2 API, DescribeInstances).
@@ -95,7 +97,9 @@ class Ec2:
                 if self._role_arn:
                     # As boto3's users do: no public way sets credentials that refresh.
                     session._credentials = self._assumed(session)
-                self._client = session.create_client("ec2", _region(session), config=_CONFIG)
+                client = session.create_client("ec2", _region(session), config=_CONFIG)
+                _check_proxy(client.meta.endpoint_url)
+                self._client = client
             return self._client
 
     def _assumed(self, session: Any) -> DeferredRefreshableCredentials:
@@ -125,6 +129,17 @@ class Ec2:
         if self._source_arn:
             params["headers"]["x-amz-source-arn"] = self._source_arn
             params["headers"]["x-amz-source-account"] = self._source_arn.split(":")[4]
+
+
+def _check_proxy(url: str) -> None:
+    """Refuse a SOCKS proxy: botocore would take its scheme for a host, and show its password."""
+    host = urlsplit(url).hostname or ""
+    proxy = Proxies.from_environment().for_host(host)
+    if proxy is not None and proxy.is_socks:
+        raise NamesUnavailable(
+            "EC2 cannot be asked through the SOCKS proxy in HTTPS_PROXY; use a proxy with http://"
+            f" or https://, or list {host} in NO_PROXY if it can be reached directly"
+        )
 
 
 def _region(session: Any) -> str:

@@ -69,6 +69,11 @@ class Proxy:
         userinfo = f"{quote(self.username, safe='')}{password}@" if self.username else ""
         return f"{self.scheme}://{userinfo}{host}:{self.port}"
 
+    @property
+    def is_socks(self) -> bool:
+        """Whether it is a SOCKS proxy, which not every library can use."""
+        return self.scheme.startswith("socks")
+
     @classmethod
     def parse(cls, text: str) -> Proxy:
         """Read `[SCHEME://][USER:PASSWORD@]HOST[:PORT]`; the default scheme is `http`.

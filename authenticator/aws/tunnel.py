@@ -46,7 +46,7 @@ async def open_tunnel(
         OSError: the proxy refused, or did not answer in time.
         BadAnswerError: what answered is not a proxy of its scheme.
     """
-    if proxy.scheme in ("socks5", "socks5h"):
+    if proxy.is_socks:
         await _socks(connection, proxy, host, port)
         return
     if proxy.scheme == "https":

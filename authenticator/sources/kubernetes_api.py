@@ -11,6 +11,8 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -86,7 +88,16 @@ def _environments_proxy(url: str) -> str | None:
         proxy = Proxies.from_environment().for_host(parts.hostname, parts.port or 443)
     except (ConfigError, ValueError) as error:
         raise ClusterError(0, str(error)) from error
-    return proxy.url if proxy else None
+    if proxy is None or not proxy.is_socks:
+        return proxy.url if proxy else None
+    if find_spec("socks") is None:
+        raise ClusterError(
+            0,
+            "the SOCKS proxy in HTTPS_PROXY needs a package: pip install PySocks; or list"
+            f" {parts.hostname} in NO_PROXY if it can be reached directly",
+        )
+    # With `socks5` the package would resolve the name here.
+    return replace(proxy, scheme="socks5h").url
 
 
 def _point_at(made: Configuration, master: str) -> None:

@@ -116,7 +116,7 @@ class TestAssumedRole:
 
         assert sts.asked == []
 
-    @pytest.mark.parametrize("scheme", ["http", "socks5"])
+    @pytest.mark.parametrize("scheme", ["http", "https"])
     def test_a_network_that_fails_is_named(
         self, scheme: str, run: Run, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -456,6 +456,16 @@ def test_the_login_command_can_be_pasted(
 
 
 class TestProxies:
+    def test_a_socks_proxy_is_refused_without_its_password(
+        self, run: Run, keys: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HTTPS_PROXY", "socks5://me:hidden@proxy:1080")
+        monkeypatch.delenv("https_proxy", raising=False)
+        outcome = run(f"-i c --no-cache -r {ROLE}")
+        assert outcome.code == 1
+        assert "list sts.us-east-1.amazonaws.com in NO_PROXY" in outcome.err
+        assert "hidden" not in outcome.err
+
     @pytest.mark.parametrize(
         ("no_proxy", "proxied"),
         [

@@ -106,6 +106,18 @@ def test_without_a_region_it_is_said_what_to_do(monkeypatch: pytest.MonkeyPatch)
         Ec2(role_arn="", source_arn="", called=lambda: None).describe([ABSENT])
 
 
+def test_a_socks_proxy_is_refused_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """botocore took the scheme for a host, and showed the password."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    for name, value in (("HTTPS_PROXY", "socks5://me:hidden@proxy:1080"), ("NO_PROXY", "")):
+        monkeypatch.setenv(name, value)
+        monkeypatch.setenv(name.lower(), value)
+    wanted = r"list ec2\.eu-central-1\.amazonaws\.com in NO_PROXY"
+    with pytest.raises(NamesUnavailable, match=wanted) as caught:
+        Ec2(role_arn="", source_arn="", called=lambda: None).describe([ABSENT])
+    assert "hidden" not in str(caught.value)
+
+
 def test_without_credentials_it_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")

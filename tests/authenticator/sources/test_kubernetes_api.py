@@ -15,6 +15,7 @@ import pytest
 from kubernetes.client.configuration import Configuration
 from kubernetes.config.incluster_config import InClusterConfigLoader
 
+from authenticator.sources import kubernetes_api
 from authenticator.sources.cluster import ClusterError
 from authenticator.sources.kubernetes_api import KubernetesApi, configuration, warnings_in
 from dev.waiting import PATIENCE_SECONDS
@@ -295,6 +296,18 @@ def test_the_api_server_is_reached_through_the_proxy_that_go_programs_use(
     assert made.proxy == ("http://proxy:3128" if proxied else None)
     assert not made.no_proxy
     assert configuration(naming(tmp_path, "https://other"), server).proxy == made.proxy
+
+
+def test_a_socks_proxy_resolves_the_api_servers_name_and_needs_a_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://me:secret@proxy:1080")
+    file = naming(tmp_path, "https://api.example:6443")
+    assert configuration(file, "").proxy == "socks5h://me:secret@proxy:1080"
+    monkeypatch.setattr(kubernetes_api, "find_spec", lambda _: None)
+    with pytest.raises(ClusterError, match=r"pip install PySocks; or list api\.example") as caught:
+        configuration(file, "")
+    assert "secret" not in str(caught.value)
 
 
 def test_the_proxy_of_a_kubeconfig_counts_whatever_the_environment_says(
