@@ -156,7 +156,14 @@ class MappingFile:
         root = tree(self.text) if names else None
         for name in self._under:
             root = value_at(root, name)
-        return tuple(entry for name in names for entry in located_in(name, value_at(root, name)))
+        as_server = replace(reader(self.name), loose=bool(self._under))
+        found = ((name, value_at(root, name)) for name in names)
+        return tuple(
+            entry
+            for name, node in found
+            if node is not None
+            for entry in located_in(name, as_server.as_list(name, node))
+        )
 
     @cached_property
     def _sections(self) -> tuple[Section, ...]:

@@ -33,14 +33,14 @@ def sift(
     """
     found, notes = applying(entries)
     withheld = _Withheld()
-    kept: list[Usable] = []
+    kept: set[int] = set()
     for usable in asked(found):
         if reason := refusal(usable) or withheld.uncovers(usable):
             withheld.add(usable)
             notes.append(Note(subject(usable.entry), reason, left_out=True))
         else:
-            kept.append(usable)
-    return [usable for usable in found if usable in kept], notes
+            kept.add(id(usable))
+    return [usable for usable in found if id(usable) in kept], notes
 
 
 def asked(usables: Iterable[Usable]) -> list[Usable]:

@@ -149,6 +149,18 @@ def test_however_often_a_text_is_asked_it_is_parsed_once_and_laid_out_once(
     assert set(after.texts.values()) <= set(texts)
 
 
+def test_single_values_in_a_config_file_are_entries_that_are_not_edited() -> None:
+    text = 'server:\n  mapAccounts: "111122223333,012345678901"\n  mapRoles: {rolearn: x}\n'
+    document = MappingFile("config.yaml", text)
+    assert [located.id for located in document.entries()] == [
+        "mapRoles[0]",
+        "mapAccounts[0]",
+        "mapAccounts[1]",
+    ]
+    with pytest.raises(EditError, match="something other than a list"):
+        document.edited(additions=[ACCOUNT])
+
+
 class TestObjects:
     def test_a_name_that_is_taken_gets_a_number(self) -> None:
         document = IdentityMappings({}).edited(additions=[ROLE])
