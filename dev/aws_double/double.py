@@ -26,6 +26,7 @@ from dev.aws_double.sts import Sts
 from dev.aws_double.trust import Role
 from dev.aws_double.tunnel import Backend
 from dev.aws_double.wire import MAX_HEAD
+from dev.waiting import PATIENCE_SECONDS
 
 _BACKLOG = 1024
 _NO_PROXY = "localhost,127.0.0.1,::1"
@@ -95,7 +96,7 @@ class AwsDouble:
         thread = Thread(target=asyncio.run, args=(self._serve(authority),), name="aws-double")
         thread.start()
         self._cleanup.callback(thread.join)
-        self._running.result(timeout=30)
+        self._running.result(timeout=PATIENCE_SECONDS)
         return self
 
     def __exit__(self, *_: object) -> None:

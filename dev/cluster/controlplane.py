@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from dev.cluster.apiserver import Options
     from dev.cluster.binaries import Binaries
 
-_KUBECTL_SECONDS = 60
+_KUBECTL_SECONDS = 120
 
 
 class KubectlError(Exception):

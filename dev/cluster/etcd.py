@@ -7,6 +7,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from dev.cluster.process import HeldPort, Process
+from dev.waiting import PATIENCE_SECONDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -57,7 +58,7 @@ class Etcd:
 
     def _is_healthy(self) -> bool:
         try:
-            return self._request("GET", "/health")[0] == http.HTTPStatus.OK
+            return self._request("GET", "/health", seconds=10)[0] == http.HTTPStatus.OK
         except OSError:
             return False
 
@@ -67,8 +68,15 @@ class Etcd:
             raise RuntimeError(f"etcd answered {path} with {status}: {answer.decode()}")
         return json.loads(answer)
 
-    def _request(self, method: str, path: str, body: str | None = None) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection(self._address, self._port.number, timeout=10)
+    def _request(
+        self,
+        method: str,
+        path: str,
+        body: str | None = None,
+        *,
+        seconds: float = PATIENCE_SECONDS,
+    ) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection(self._address, self._port.number, timeout=seconds)
         try:
             connection.request(method, path, body)
             response = connection.getresponse()

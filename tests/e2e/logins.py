@@ -11,6 +11,8 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
+from dev.waiting import PATIENCE_SECONDS
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -87,4 +89,4 @@ class Stream:
         """Wait for that many more logins."""
         with self._counted:
             enough = self.outcomes.total() + number
-            assert self._counted.wait_for(lambda: self.outcomes.total() >= enough, timeout=60)
+            assert self._counted.wait_for(lambda: self.outcomes.total() >= enough, PATIENCE_SECONDS)

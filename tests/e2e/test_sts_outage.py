@@ -33,7 +33,6 @@ BUDGET = 40
 CONNECTIONS = 8
 # More than the calls of the half second that strangers are patient for.
 FLOOD = 32
-# Far more than it takes, and a reason to give up.
 
 
 @pytest.fixture(scope="module")
