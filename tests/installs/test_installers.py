@@ -30,6 +30,12 @@ def command(request: pytest.FixtureRequest) -> Path:
 
 
 @pytest.fixture
+def one() -> Path:
+    """The command as the current pip leaves it, where the installer makes no difference."""
+    return installs.install() / COMMAND
+
+
+@pytest.fixture
 def shadows(tmp_path: Path) -> Path:
     """A folder with modules named like ours and like those that the command imports."""
     folder = tmp_path / "shadows"
@@ -74,16 +80,16 @@ def test_folders_of_pythonpath_shadow_nothing(command: Path, shadows: Path, tmp_
 
 @pytest.mark.parametrize("entry", ["", ".", ":/nonexistent"])
 def test_folders_of_the_working_directory_shadow_nothing(
-    command: Path, shadows: Path, entry: str
+    one: Path, shadows: Path, entry: str
 ) -> None:
-    check(command, shadows, PYTHONPATH=entry)
+    check(one, shadows, PYTHONPATH=entry)
 
 
 def test_an_own_entry_of_pythonpath_after_a_shadow(
-    command: Path, shadows: Path, tmp_path: Path
+    one: Path, shadows: Path, tmp_path: Path
 ) -> None:
-    (own,) = command.parents[1].glob("lib/python3*/site-packages")
-    check(command, tmp_path, PYTHONPATH=f"{shadows}:{own}")
+    (own,) = one.parents[1].glob("lib/python3*/site-packages")
+    check(one, tmp_path, PYTHONPATH=f"{shadows}:{own}")
 
 
 def test_credentials_that_need_botocore(command: Path, shadows: Path, tmp_path: Path) -> None:
@@ -100,24 +106,24 @@ def test_credentials_that_need_botocore(command: Path, shadows: Path, tmp_path: 
     assert printed.startswith("k8s-aws-v1.")
 
 
-def test_python_runs_the_package(command: Path, tmp_path: Path) -> None:
-    check([str(command.with_name("python")), "-m", "authenticator"], tmp_path)
+def test_python_runs_the_package(one: Path, tmp_path: Path) -> None:
+    check([str(one.with_name("python")), "-m", "authenticator"], tmp_path)
 
 
 @pytest.mark.parametrize("flags", [[], ["-I"], ["-P"], ["-S"], ["-E", "-s"]], ids=" ".join)
 def test_flags_of_the_interpreter(
-    command: Path, shadows: Path, tmp_path: Path, flags: list[str]
+    one: Path, shadows: Path, tmp_path: Path, flags: list[str]
 ) -> None:
     if flags == ["-P"] and sys.version_info < (3, 11):
         flags = ["-E"]
-    start = [str(command.with_name("python")), *flags, str(command)]
+    start = [str(one.with_name("python")), *flags, str(one)]
     check(start, tmp_path, PYTHONPATH=str(shadows))
 
 
-def test_a_working_directory_that_is_gone(command: Path, tmp_path: Path) -> None:
+def test_a_working_directory_that_is_gone(one: Path, tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     gone.mkdir()
-    start = ["/bin/sh", "-c", f'rmdir "{gone}" && exec "{command}" "$@"', "sh"]
+    start = ["/bin/sh", "-c", f'rmdir "{gone}" && exec "{one}" "$@"', "sh"]
     environment = {**KEYS, "PATH": os.environ["PATH"], "PYTHONPATH": "/nonexistent"}
     done = subprocess.run(
         [*start, *TOKEN], cwd=gone, env=environment, capture_output=True, text=True, check=False
@@ -125,8 +131,8 @@ def test_a_working_directory_that_is_gone(command: Path, tmp_path: Path) -> None
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_a_link_to_it_from_another_folder(command: Path, shadows: Path, tmp_path: Path) -> None:
+def test_a_link_to_it_from_another_folder(one: Path, shadows: Path, tmp_path: Path) -> None:
     """As pipx and `uv tool` make it."""
     link = shadows / COMMAND
-    link.symlink_to(command)
+    link.symlink_to(one)
     check(link, tmp_path, PYTHONPATH=str(shadows))
