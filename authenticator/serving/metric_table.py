@@ -169,7 +169,7 @@ METRICS = (
         "http_requests_refused_total",
         "counter",
         "Requests that reached no endpoint",
-        (("code", "the HTTP status: 400, 404, 405, 411, 413, 414, 417, 431, 500 or 503"),),
+        (("code", "the HTTP status: 400, 404, 405, 411, 413, 414, 417, 429 or 431"),),
     ),
     Metric("audit_dropped_total", "counter", "Audit lines that could not be kept"),
 )

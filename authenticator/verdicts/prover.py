@@ -316,6 +316,8 @@ class Prover:
 
     async def _another_workers(self, key: bytes, until: float) -> CallerIdentity | None:
         """Wait for a worker that is asking about the same request, if there is one."""
+        if not self._memory.is_claimed(key):
+            return None
         pause = _LOOK_SECONDS
         while self._memory.is_claimed(key) and self._timer() < until:
             await self._sleep(pause)

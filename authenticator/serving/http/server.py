@@ -268,7 +268,8 @@ class HttpServer:
         if endpoint is None or connection.large is not None:
             return
         if sum(other.large is endpoint for other in self._connections) >= endpoint.large:
-            raise RefusedRequestError(HTTPStatus.SERVICE_UNAVAILABLE)
+            # An API server asks again after this, and not after 503.
+            raise RefusedRequestError(HTTPStatus.TOO_MANY_REQUESTS)
         connection.large = endpoint
 
     def _begin(self, connection: Connection, request: ReceivedRequest) -> None:

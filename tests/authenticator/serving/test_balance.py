@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
 from authenticator.serving.http.balance import Balance
 
 
@@ -34,3 +36,21 @@ def test_the_counts_are_shared_with_processes_that_are_forked() -> None:
         os._exit(0)
     os.waitpid(pid, 0)
     assert not balance.of(1).is_lowest()
+
+
+@pytest.mark.parametrize(
+    ("connections", "excess"),
+    [([1, 0], 0), ([2, 0], 1), ([2, 1], 0), ([3, 1], 1), ([8, 0], 3), ([6, 4], 0), ([400, 0], 150)],
+    ids=str,
+)
+def test_what_a_worker_has_above_its_share(connections: list[int], excess: int) -> None:
+    balance = Balance()
+    for age, count in enumerate(connections):
+        balance.of(age).set(count)
+    assert [balance.of(age).excess() for age in range(2)] == [excess, 0]
+
+
+def test_a_worker_alone_has_nothing_above_its_share() -> None:
+    balance = Balance()
+    balance.of(1).set(500)
+    assert balance.of(1).excess() == 0

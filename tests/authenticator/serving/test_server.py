@@ -488,6 +488,52 @@ def test_an_object_of_several_mebibytes_can_be_validated(shared: Server) -> None
     client.close()
 
 
+def test_a_token_longer_than_any_of_ours_is_a_denial(shared: Server) -> None:
+    """An API server takes headers of 1 MiB; after 413 it logged an outage of the webhook."""
+    client = shared.client()
+    for size in (SMALL_BODY_BYTES, 2**20):
+        client.request("POST", "/authenticate", body=REVIEW % ("x" * size))
+        answer = client.getresponse()
+        assert answer.status == 200
+        assert json.loads(answer.read())["status"] == {"authenticated": False}
+    client.close()
+
+
+def test_what_reaches_no_endpoint_is_counted(own: Server) -> None:
+    """405, 411 and 413 counted in no metric."""
+    exchange(own, b"GET /authenticate HTTP/1.0\r\n\r\n")
+    exchange(own, posted(b" " * (2 * 2**20), CLOSE))
+    exchange(own, HEAD[:-2].replace(b"Content-Length: 100", CHUNKED) + b"\r\n\r\n")
+
+    def counted() -> bool:
+        client = own.client()
+        client.request("GET", "/metrics")
+        text = client.getresponse().read().decode()
+        client.close()
+        name = "aws_iam_authenticator_http_requests_refused_total"
+        return all(f'{name}{{code="{code}"}} 1.0\n' in text for code in (405, 411, 413))
+
+    until(counted)
+
+
+def test_a_worker_with_all_connections_gives_some_up_after_their_answers(own: Server) -> None:
+    """After a restart one worker kept all eight connections for hours."""
+    held = sorted(own.workers())
+    os.kill(held[0], signal.SIGSTOP)
+    clients = [own.client() for _ in range(8)]
+    for client in clients:
+        review(client)  # the other worker takes all of them
+    os.kill(held[0], signal.SIGCONT)
+    users: set[str] = set()
+
+    def shared_again() -> bool:
+        nonlocal users
+        users = {review(client) for client in clients}
+        return len(users) == 2
+
+    until(shared_again)
+
+
 def test_few_large_objects_are_in_memory_at_once(shared: Server) -> None:
     """Two workers hold two each; logins go on beside them, and so do those who come later."""
     with ExitStack() as stack:
@@ -500,7 +546,7 @@ def test_few_large_objects_are_in_memory_at_once(shared: Server) -> None:
             for sock in ready:
                 socks.remove(sock)
                 # Those that are held come to their deadline on a machine that is slow.
-                refused += sock.recv(4096).startswith(b"HTTP/1.1 503 ")
+                refused += sock.recv(4096).startswith(b"HTTP/1.1 429 ")
         client = shared.client()
         client.request("POST", "/authenticate", body=REVIEW % "fast")
         assert client.getresponse().status == 200

@@ -2,6 +2,7 @@
 
 import base64
 import re
+from urllib.parse import quote, unquote
 
 import pytest
 from hypothesis import given
@@ -125,3 +126,19 @@ def test_a_valid_url_with_something_else_in_it(at: int, cut: int, put: str) -> N
     # What passed is another well-formed request, and says what was read, no more and no less.
     sent = f"https://{request.host.name}{request.target}"
     assert sorted(re.split("[?&]", sent.lower())) == sorted(re.split("[?&]", url.lower()))
+
+
+# All that a parameter may hold, by the shapes of `presigned._PARAMETERS`.
+VALUES = st.text("AZaz09+/=_-;.~", max_size=40)
+
+
+@given(VALUES)
+def test_a_value_is_escaped_as_signers_escape_it(value: str) -> None:
+    assert presigned._escaped(value) == quote(value, safe="-._~")
+
+
+@given(st.lists(st.sampled_from([*"AZ09._~-", *(f"%{code:02x}" for code in range(32, 128))])))
+def test_each_escape_is_read_once(parts: list[str]) -> None:
+    """`%252F` stands for `%2F`, and not for a slash."""
+    value = "".join(part.upper() if index % 2 else part for index, part in enumerate(parts))
+    assert presigned._unescaped("X", value) == unquote(value)
