@@ -74,12 +74,15 @@ class Entrants:
         idle: the entries that have expired, or come after another for the same principal.
         refused: why other entries are not in force.
         behind: by account id, the sources that the mapping of the account comes before.
+        barriers: the entries that refuse their callers, since they cannot be used, each with the
+            number of principals that come before it.
     """
 
     principals: tuple[Principal, ...]
     idle: tuple[Origin, ...] = ()
     refused: tuple[Problem, ...] = ()
     behind: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    barriers: tuple[tuple[int, Rule], ...] = ()
 
     def of(self, arn: PrincipalArn) -> tuple[Principal, ...]:
         """The mappings that may apply to a caller, the likeliest first.
@@ -89,8 +92,10 @@ class Entrants:
         """
         found: list[Principal] = []
         pinned: Principal | None = None
+        key = arn.canonical.lower()
+        refusing = (place for place, rule in self.barriers if _names_arn(rule, key))
         behind = self.behind.get(arn.account_id, ())
-        for principal in self.principals:
+        for principal in self.principals[: next(refusing, None)]:
             if not principal.includes(arn) or principal.origin.source in behind:
                 continue
             if pinned and not (principal.user_id and principal.arn == pinned.arn):
@@ -111,8 +116,15 @@ def entrants(sections: Sequence[Section], now: float) -> Entrants:
         now: Unix time.
     """
     rules = [rule for section in sections for rule in section.rules]
-    asked = [rule for rule in in_order(rules) if not rule.has_expired(now)]
-    in_force = [rule for rule, winner in zip(asked, hiding(asked), strict=True) if not winner]
+    every = [rule for section in sections for rule in (*section.rules, *section.denials)]
+    asked = [rule for rule in in_order(every) if not rule.has_expired(now)]
+    in_force: list[Rule] = []
+    barriers: list[tuple[int, Rule]] = []
+    for rule, winner in zip(asked, hiding(asked), strict=True):
+        if rule.denied:
+            barriers.append((len(in_force), rule))
+        elif winner is None:
+            in_force.append(rule)
     kept = {rule.match.origin for rule in in_force}
     idle = tuple(rule.match.origin for rule in rules if rule.match.origin not in kept)
     refused = tuple(
@@ -121,7 +133,11 @@ def entrants(sections: Sequence[Section], now: float) -> Entrants:
     accounts = of_accounts(found for section in sections for found in section.accounts)
     whole = (_of_account(account_id, match) for account_id, match in accounts.items())
     principals = (*map(_of_rule, in_force), *whole)
-    return Entrants(principals, idle, refused, behind_accounts(sections))
+    return Entrants(principals, idle, refused, behind_accounts(sections), tuple(barriers))
+
+
+def _names_arn(rule: Rule, key: str) -> bool:
+    return rule.selector is not None and rule.selector.covers(key)
 
 
 def _of_rule(rule: Rule) -> Principal:

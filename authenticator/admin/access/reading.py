@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +121,14 @@ def of_files(names: Sequence[str]) -> tuple[list[Object], list[Section]]:
         obj for path, content in contents for obj in _objects(path, _documents(path, content))
     ]
     parts = [part for path, content in contents for part in _held(path, content).parts]
-    return objects, _sections(parts, "")
+    return objects, _sections(map(_as_of_server, parts), "")
+
+
+def _as_of_server(part: Part) -> Part:
+    """A part as an API server would give it: lines of what kubectl printed mean nothing."""
+    if isinstance(part, Identity):
+        return replace(part, spec=replace(part.spec, line=0))
+    return part
 
 
 def _files(name: str) -> list[str]:
@@ -216,7 +223,7 @@ def _held(name: str, content: bytes) -> Held:
     return found
 
 
-def _sections(parts: Sequence[Part], name: str) -> list[Section]:
+def _sections(parts: Iterable[Part], name: str) -> list[Section]:
     """What parts of files say; a section that cannot be read is an error, not an empty one."""
     sections: list[Section] = []
     for part in parts:

@@ -13,6 +13,7 @@ from authenticator.admin.stores.history import History
 from authenticator.atomic import alone_in, write_atomically
 from authenticator.editing.documents import Document, MappingFile
 from authenticator.editing.editor import Editor
+from authenticator.editing.manifests import document_of_file
 
 
 class FileStore:
@@ -45,7 +46,7 @@ class FileStore:
             raise StoreError(f"{self.title} cannot be read: {error}") from error
         if self._path.suffix == ".json" and not text.strip():
             text = "{}\n"
-        return Snapshot(MappingFile(self._path.name, text), content)
+        return Snapshot(document_of_file(self._path.name, text), content)
 
     def cautions(self, snapshot: Snapshot, document: Document, *, moving: bool) -> Cautions:  # noqa: ARG002 (a port)
         """See `Store.cautions`: a file is written as it is, and read by our server only."""

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from authenticator.aws.arns import PrincipalArn, PrincipalKind
 from authenticator.editing.entry import MappingEntry
 from authenticator.editing.formats import eks_types
-from authenticator.editing.formats.checking import checked
 from authenticator.editing.formats.conversion import Conversion, Note, Options, entry_for
 from authenticator.editing.formats.eks_policies import Policy, granted
 from authenticator.editing.formats.texts import as_fields, as_items, as_text, as_texts
+from authenticator.editing.formats.withholding import checked
 from authenticator.mapping.nodes import DocumentError, Fields, Items, Node, Text
 from authenticator.mapping.sections import MAP_ROLES, MAP_USERS
 

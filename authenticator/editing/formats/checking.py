@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from authenticator.editing.entry import SSO_KEYS, MappingEntry, Value
-from authenticator.editing.formats.conversion import ACCOUNT_KEY, Conversion, Note, subject
+from authenticator.editing.formats.conversion import ACCOUNT_KEY, Note, subject
 from authenticator.mapping.guards import Guard
 from authenticator.mapping.nodes import from_value
 from authenticator.mapping.rules import Match, Rule
@@ -45,6 +45,11 @@ class Usable:
     entry: MappingEntry
     rule: Rule | None
     account: tuple[str, Match] | None
+
+    @property
+    def is_denied(self) -> bool:
+        """Whether the entry cannot be used, and refuses the callers that it names."""
+        return self.rule is not None and bool(self.rule.denied)
 
     @property
     def selector(self) -> Selector | None:
@@ -83,6 +88,14 @@ def check(
     Returns:
         The others, and what the server would say of any of them.
     """
+    found, notes = check_all(entries, place)
+    return [usable for usable in found if not usable.is_denied], notes
+
+
+def check_all(
+    entries: Iterable[MappingEntry], place: str = "entries"
+) -> tuple[list[Usable], list[Note]]:
+    """Do what `check` does, and keep the entries that only refuse their callers."""
     found: list[Usable] = []
     notes: list[Note] = []
     for index, entry in enumerate(entries):
@@ -91,8 +104,9 @@ def check(
             Note(subject(entry), problem.reason, left_out=not problem.in_force)
             for problem in section.problems
         ]
-        if section.rules or section.accounts:
-            rule = _at(section.rules[0], place, index) if section.rules else None
+        rules = (*section.rules, *section.denials)
+        if rules or section.accounts:
+            rule = _at(rules[0], place, index) if rules else None
             account = section.accounts[0] if section.accounts else None
             found.append(Usable(_normal(entry), rule, account))
     return found, notes
@@ -102,12 +116,6 @@ def _at(rule: Rule, place: str, index: int) -> Rule:
     """The rule with its place among all entries, which are read one by one."""
     origin = replace(rule.match.origin, source=place, index=index)
     return replace(rule, match=replace(rule.match, origin=origin))
-
-
-def checked(entries: Iterable[MappingEntry], *before: Note) -> Conversion:
-    """The conversion of a document into `entries`, less those that the server would leave out."""
-    found, notes = check(entries)
-    return Conversion(tuple(usable.entry for usable in found), (*before, *notes))
 
 
 def _section(entry: MappingEntry) -> Section:

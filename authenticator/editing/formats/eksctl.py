@@ -11,7 +11,7 @@ from dataclasses import replace
 from authenticator.aws.arns import PrincipalKind
 from authenticator.editing.entry import MappingEntry
 from authenticator.editing.formats.aws_auth import quoted
-from authenticator.editing.formats.checking import Usable, checked
+from authenticator.editing.formats.checking import Usable
 from authenticator.editing.formats.conversion import (
     Conversion,
     Export,
@@ -21,7 +21,7 @@ from authenticator.editing.formats.conversion import (
 )
 from authenticator.editing.formats.plain import plain_refusal, remarks
 from authenticator.editing.formats.texts import as_fields, as_items, as_text, as_texts
-from authenticator.editing.formats.withholding import sift
+from authenticator.editing.formats.withholding import checked, sift
 from authenticator.mapping.nodes import DocumentError, Fields, Items, Node, value_of
 from authenticator.mapping.sections import MAP_ACCOUNTS, MAP_ROLES, MAP_USERS
 from authenticator.mapping.selectors import by_arn

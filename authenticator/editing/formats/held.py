@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 
 from authenticator.editing.entry import MappingEntry
 from authenticator.editing.formats.aws_auth import entry_of
-from authenticator.editing.formats.checking import check
 from authenticator.editing.formats.conversion import Conversion, Note, Options
+from authenticator.editing.formats.withholding import checked
 from authenticator.mapping.files import Identity, Part, Witness, held_in
 from authenticator.mapping.guards import Guard
 from authenticator.mapping.nodes import DocumentError, Fields, Items, Node, Text
@@ -43,10 +44,8 @@ def read(nodes: tuple[Node, ...], _: Options) -> Conversion:
     if not (entries or notes or named):
         raise DocumentError(f"it has none of the keys {', '.join(SECTIONS)}", nodes[0].line)
     entries.sort(key=lambda entry: SECTIONS.index(entry.section))
-    found, more = check(entries)
     empty = named.difference(entry.section for entry in entries)
-    usable = tuple(one.entry for one in found)
-    return Conversion(usable, (*notes, *more), frozenset(empty))
+    return replace(checked(entries, *notes), empty=frozenset(empty))
 
 
 def _lists(part: Part, notes: list[Note], named: set[str]) -> Iterator[MappingEntry]:

@@ -17,11 +17,11 @@ from typing import NoReturn
 from authenticator.editing.entry import MappingEntry
 from authenticator.editing.formats import hcl
 from authenticator.editing.formats.aws_auth import entry_of
-from authenticator.editing.formats.checking import Usable, checked
+from authenticator.editing.formats.checking import Usable
 from authenticator.editing.formats.conversion import Conversion, Export, Options
 from authenticator.editing.formats.plain import plain_refusal, remarks
 from authenticator.editing.formats.texts import as_fields, as_items
-from authenticator.editing.formats.withholding import sift
+from authenticator.editing.formats.withholding import checked, sift
 from authenticator.mapping.nodes import DocumentError, Fields, Node
 from authenticator.mapping.sections import MAP_ACCOUNTS, MAP_ROLES, MAP_USERS
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from authenticator.editing.entry import MappingEntry
-from authenticator.editing.formats.checking import Usable, check
-from authenticator.editing.formats.conversion import Note, subject
+from authenticator.editing.formats.checking import Usable, check_all
+from authenticator.editing.formats.conversion import Conversion, Note, subject
 from authenticator.mapping.precedence import hidden, in_order, meet
 from authenticator.mapping.sections import SECTIONS
 from authenticator.mapping.selectors import Selector
@@ -43,6 +43,33 @@ def sift(
     return [usable for usable in found if id(usable) in kept], notes
 
 
+def checked(entries: Iterable[MappingEntry], *before: Note) -> Conversion:
+    """The conversion of a document into `entries`, less those that the server would leave out.
+
+    What would apply to the callers of an entry that cannot be used is left out with it.
+    """
+    found, notes = check_all(entries)
+    kept, uncovered = _without_uncovered(found)
+    return Conversion(tuple(usable.entry for usable in kept), (*before, *notes, *uncovered))
+
+
+def _without_uncovered(found: Sequence[Usable]) -> tuple[list[Usable], list[Note]]:
+    """The entries that can be used and come behind none that cannot."""
+    if not any(usable.is_denied for usable in found):
+        return list(found), []
+    withheld = _Withheld()
+    notes: list[Note] = []
+    gone: set[int] = set()
+    for usable in asked(found):
+        reason = "" if usable.is_denied else withheld.uncovers(usable)
+        if usable.is_denied or reason:
+            withheld.add(usable)
+            gone.add(id(usable))
+        if reason:
+            notes.append(Note(subject(usable.entry), reason, left_out=True))
+    return [usable for usable in found if id(usable) not in gone], notes
+
+
 def asked(usables: Iterable[Usable]) -> list[Usable]:
     """Entries in the order in which a login asks them, accounts last."""
     places: dict[str, int] = {}
@@ -62,7 +89,9 @@ def asked(usables: Iterable[Usable]) -> list[Usable]:
 
 def applying(entries: Iterable[MappingEntry]) -> tuple[list[Usable], list[Note]]:
     """Sort out what never applies; as `check`."""
-    found, notes = check(entries)
+    every, notes = check_all(entries)
+    found, uncovered = _without_uncovered(every)
+    notes += uncovered
     rules = [usable.rule for usable in asked(found) if usable.rule]
     gone = {id(rule) for rule, _ in hidden(rules)}
     accounts: set[str] = set()

@@ -187,6 +187,15 @@ def test_entries_that_let_nobody_in_are_told_and_grant_nothing() -> None:
     assert [problem.origin.index for problem in found.refused] == [3]
 
 
+def test_an_entry_that_cannot_be_used_hides_wider_ones_from_its_callers() -> None:
+    """The server refuses them, and the report gave them what the pattern grants."""
+    mappings = sections([mapped("De*", "wide"), mapped("Dev", "{{Nonsense}}")])
+    made = report([], mappings)
+    assert made.of(PrincipalArn.parse(DEV + "x")) == ()
+    other = PrincipalArn.parse((DEV + "x").replace("/Dev/", "/Deb/"))
+    assert [principal.username.text for principal, _ in made.of(other)] == ["wide"]
+
+
 def risks(*objects: Object, group: str = "g") -> dict[str, str]:
     """The risks of a member of one group."""
     made = report(objects, sections([mapped("Dev", "dev", group)]))
