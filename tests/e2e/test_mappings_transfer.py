@@ -16,7 +16,7 @@ from authenticator.admin.mappings.command import mappings
 from authenticator.aws.arns import CallerIdentity
 from authenticator.sources.mappings import SourceOptions
 from dev.cluster import ControlPlane, Options
-from tests.authenticator.mapping.callers import ACCOUNT, ROLE_ID, role, user
+from tests.authenticator.mapping.callers import ACCOUNT, role, user
 from tests.e2e.administrator import Administrator
 from tests.e2e.test_mappings_live import LoggingIn, Worker
 
@@ -34,7 +34,7 @@ ENTRIES = [
     {"rolearn": f"{ROLES}Node", "username": NODE, "groups": NODES},
     {"rolearn": f"{ROLES}Admin", "username": "Admin", "groups": ["system:masters"]},
     {"rolearn": f"{ROLES}Team_1", "username": "old", "userid": "AROAGONE"},
-    {"rolearn": f"{ROLES}team/Team_1", "userid": ROLE_ID},
+    {"rolearn": f"{ROLES}team/Team_1"},
     {"rolearn": f"{ROLES}z*", "username": "z"},
     {"rolearn": f"{ROLES}*9", "username": "nine"},
 ]
