@@ -1,8 +1,7 @@
 """Changes of lists of entries as splices, which leave every other byte as it is.
 
-Comments go with what they belong to: those behind a
-value, those that are indented deeper than it, and for an item of a list those directly above it,
-unless it is the first.
+Comments go with what they belong to: those behind a value, those that are indented deeper than it,
+and for an item of a list those directly above it, unless it is the first.
 """
 
 from __future__ import annotations
@@ -91,8 +90,10 @@ def _items(
 
 def _before(removed: Mapping[int, Span], count: int, end: int) -> int:
     """Where to add at the end: in front of what is removed there."""
-    while (count := count - 1) in removed:
-        end = removed[count][0]
+    for number in reversed(range(count)):
+        if number not in removed:
+            break
+        end = removed[number][0]
     return end
 
 
@@ -126,8 +127,8 @@ def _first_items(
 
 
 def _below(layout: Layout, place: Place, end: int) -> int:
-    """Where the line is over in which nothing, or an empty list, stands."""
-    # Where nothing stands is before whatever comes next, which may be another document.
+    """Where to add lines below an empty value or an empty list."""
+    # An empty value is placed in front of what comes next, which may be another document.
     nothing = place.start == place.end and layout.column(place.start) == 0
     return place.start if nothing else layout.line_end(end)
 

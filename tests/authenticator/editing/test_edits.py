@@ -154,7 +154,7 @@ def test_changes_made_at_once_leave_all_other_entries_as_they_are(
     at = 0
     for entry, fate in zip(document.entries, fates, strict=True):
         if fate == "stay":
-            lines = broken(entry.lines, line_break)
+            lines = broken(entry.text, line_break)
             assert lines in result[at:]
             at = result.index(lines, at) + len(lines)
     assert result.count("\n") == result.count(line_break)
