@@ -1,7 +1,7 @@
-"""What no edit of mappings may take away, unless it is forced: the way back in.
+"""The access that no edit of mappings may remove, unless it is forced: the way back in.
 
     own-access          the editor's own rights
-    last-administrator  the last mapping that makes anybody system:masters
+    last-administrator  the last mapping that grants system:masters
     node-roles          the last mapping that makes nodes
 
 The mappings before and after are asked as a login would ask them (`RuleSet.find`), so that
@@ -23,17 +23,17 @@ from authenticator.mapping.ruleset import RuleSet
 from authenticator.mapping.sections import Section
 from authenticator.mapping.templates import Template
 
-# Mappings of one kind are tried until one of them lets somebody in. Thousands that shadow one
-# another would each cost a look at all the others; nobody's only way in is hidden behind so many.
+# Mappings of one kind are tried until one of them grants access. Thousands that shadow one another
+# would each cost a look at all the others; no administrator's only way in is hidden behind so many.
 _TRIED = 100
-# In seconds, a week: what ends before is as good as gone to whoever does not look in time.
+# In seconds, a week: a mapping that ends before is lost to an administrator who notices too late.
 _SOON = 7 * 24 * 3600.0
 # A session as EC2 names it, so that whatever asks for a session or an instance gets one.
 _SESSION = "i-0123456789abcdef0"
 _INSTANCE_NAME = "ip-192-0-2-1.ec2.internal"
-# What a wildcard is filled with: allowed in names, and rare. Another mapping may name one of them.
+# These replace wildcards: allowed in names, and rare. Another mapping may name one of them.
 _FILLINGS = tuple(str.maketrans("*?", letter * 2) for letter in "=,")
-_SOMEBODY = "arn:aws:iam::000000000000:role/="
+_ANY_ROLE = "arn:aws:iam::000000000000:role/="
 _SSO_DIGITS = "0" * 16
 
 # A username and groups.
@@ -57,7 +57,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """What grants access beside the source that is edited.
+    """The mappings in force in addition to the source that is edited.
 
     Attributes:
         administrators: the rules of `bootstrapAdministrators`, which come before everything.
@@ -82,7 +82,7 @@ def refusals(
     now: float,
     elsewhere: Elsewhere = NOWHERE,
 ) -> tuple[Refusal, ...]:
-    """What an edit would take away that it must not; empty if it may go ahead.
+    """Return the reasons to refuse an edit; empty if it may go ahead.
 
     Args:
         before: the sections of the edited source in force now.
@@ -90,7 +90,7 @@ def refusals(
             broken leaves the one before in force, as it does in the server.
         editor: whose edit it is.
         now: Unix time.
-        elsewhere: what is in force beside the edited source.
+        elsewhere: the mappings in force in addition to the edited source.
     """
     kept = {section.name: section for section in before}
     lasting = [kept.get(found.name, found) if found.broken else found for found in after]
@@ -110,7 +110,7 @@ class _InForce:
         self._rule_set = RuleSet.of(elsewhere.administrators, chain, elsewhere.break_glass)
 
     def granted(self, identity: CallerIdentity, now: float) -> _Granted | None:
-        """Whom `identity` would become if they logged in; None if they could not."""
+        """Return the username and groups of `identity` at a login; None if it would be denied."""
         match = self._rule_set.find(identity, now)
         try:
             return match.render(identity, _INSTANCE_NAME) if match else None
@@ -120,7 +120,7 @@ class _InForce:
 
 @dataclass(frozen=True, slots=True)
 class _Path:
-    """A way in that somebody must have.
+    """A way in that must stay open.
 
     Attributes:
         group: the group that it leads to.
@@ -154,7 +154,7 @@ _PATHS = (
         "",
         Refusal(
             "last-administrator",
-            "no mapping would lead to system:masters any more, or none that lasts",
+            "this would remove the last permanent administrator (system:masters) mapping",
             "map another administrator to system:masters first",
         ),
     ),
@@ -163,31 +163,31 @@ _PATHS = (
         "system:node:",
         Refusal(
             "node-roles",
-            "no mapping would let nodes in any more, or none that lasts",
+            "this would remove the last permanent mapping for nodes (system:nodes)",
             "map the new node role to system:node:{{EC2PrivateDNSName}} and system:nodes first",
         ),
     ),
 )
 
-_LET_SOMEBODY_ELSE = "have somebody make this edit who keeps their access"
+_ASK_ANOTHER = "ask an administrator who keeps access to make this edit"
 _NO_ENTRY = Refusal(
     "own-access",
-    "you would not be let in any more: no mapping would apply to you",
-    _LET_SOMEBODY_ELSE,
+    "you would lose access: no mapping would apply to you",
+    _ASK_ANOTHER,
 )
 _NO_MASTERS = Refusal(
-    "own-access", "you would no longer be in system:masters, as you are now", _LET_SOMEBODY_ELSE
+    "own-access", "you would no longer be in system:masters, as you are now", _ASK_ANOTHER
 )
 _OTHER_NAMES = Refusal(
     "own-access",
     "you would lose the username or a group that you have now, and with it maybe the right to"
     " edit this",
-    _LET_SOMEBODY_ELSE,
+    _ASK_ANOTHER,
 )
 
 
 def _own_access(editor: Editor, old: _InForce, new: _InForce, now: float) -> Refusal | None:
-    """What the editor would lose, if these mappings are where they have it from.
+    """Return the access that the editor would lose, if these mappings grant it.
 
     Which group lets them edit is up to RBAC, which is not asked here: without system:masters, it
     may be each.
@@ -210,10 +210,10 @@ def _own_access(editor: Editor, old: _InForce, new: _InForce, now: float) -> Ref
 
 
 def _examples(rule: Rule) -> Iterator[CallerIdentity]:
-    """Callers whom the rule is meant for, if no other applies to them."""
+    """Yield callers that the rule is meant for, if no other applies to them."""
     selector = rule.selector
     if selector is None:
-        yield _example(_SOMEBODY, rule)
+        yield _example(_ANY_ROLE, rule)
     elif selector.permission_set:
         yield _example(selector.head + _SSO_DIGITS, rule)
     elif selector.is_pattern:
