@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 UNAUTHORIZED = "error: You must be logged in to the server (Unauthorized)"
 
+_CREATED = 201
 _REVIEW = json.dumps({"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"})
 
 
@@ -35,6 +36,11 @@ def whoami(
 
 def log_in(plane: ControlPlane, token: str) -> int:
     """Log in without kubectl, which would take ten times as long; return the HTTP status."""
+    return user_info(plane, token)[0]
+
+
+def user_info(plane: ControlPlane, token: str) -> tuple[int, dict[str, Any]]:
+    """Log in as `log_in` does; return the HTTP status, and the user if the login was granted."""
     context = ssl.create_default_context(cafile=plane.ca)
     address = plane.server.removeprefix("https://")
     connection = http.client.HTTPSConnection(address, timeout=60, context=context)
@@ -42,7 +48,9 @@ def log_in(plane: ControlPlane, token: str) -> int:
     with contextlib.closing(connection):
         path = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
         connection.request("POST", path, _REVIEW, headers)
-        return connection.getresponse().status
+        response = connection.getresponse()
+        body = json.loads(response.read())
+        return response.status, body["status"]["userInfo"] if response.status == _CREATED else {}
 
 
 @contextlib.contextmanager
