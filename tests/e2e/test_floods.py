@@ -175,7 +175,8 @@ def test_a_revoked_key_is_out_in_time_through_its_holders_own_flood(
                 list(pool.map(replay, tokens))
     assert max([at for at, outcome in outcomes if outcome == thief.arn], default=0.0) < fresh + 0.5
     assert {outcome for _, outcome in outcomes} <= {thief.arn, "denied", "429"}
-    assert "429" in {outcome for _, outcome in outcomes}
+    # A large budget has a call for each of them at once.
+    assert budget > 100 or "429" in {outcome for _, outcome in outcomes}
     # And it is denied, not only kept waiting, once there is a call for it.
     wait_until(lambda: review(server, tokens[0]) == "denied", "it is not denied")
 
