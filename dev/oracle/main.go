@@ -44,6 +44,8 @@ type Caller struct {
 	Account     string `json:"account"`
 	UserID      string `json:"userId"`
 	AccessKeyID string `json:"accessKeyId"`
+	// Token is what the caller sends; "" for a token as clients make it.
+	Token string `json:"token"`
 }
 
 // Answer holds, for each caller, every answer that the reference may give: more than one where it

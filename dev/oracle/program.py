@@ -29,11 +29,13 @@ class Caller:
         arn: the ARN in STS's answer to GetCallerIdentity.
         user_id: its UserId.
         access_key_id: the access key that signed.
+        token: what is sent; "" for a token as clients make it. STS accepts every signature.
     """
 
     arn: str
     user_id: str
     access_key_id: str
+    token: str = ""
 
     @property
     def account(self) -> str:
@@ -47,6 +49,7 @@ class Caller:
             "account": self.account,
             "userId": self.user_id,
             "accessKeyId": self.access_key_id,
+            "token": self.token,
         }
 
 

@@ -144,7 +144,11 @@ func (r *reference) outcomes(sources *sources, caller Caller) ([]Outcome, error)
 // review asks the reference's handler about a token of the caller.
 func (r *reference) review(caller Caller) (Outcome, error) {
 	r.sts.caller = caller
-	body, err := json.Marshal(map[string]any{"spec": map[string]string{"token": tokenOf(caller)}})
+	token := caller.Token
+	if token == "" {
+		token = tokenOf(caller)
+	}
+	body, err := json.Marshal(map[string]any{"spec": map[string]string{"token": token}})
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -239,7 +243,7 @@ func tokenOf(caller Caller) string {
 type fakeSTS struct{ caller Caller }
 
 func (s *fakeSTS) RoundTrip(request *http.Request) (*http.Response, error) {
-	if !strings.HasPrefix(request.URL.Host, "sts.") {
+	if !strings.HasPrefix(request.URL.Host, "sts") {
 		return nil, errors.New("only STS is simulated here")
 	}
 	result := map[string]string{
