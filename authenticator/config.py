@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from authenticator.errors import ConfigError
-from authenticator.mapping.nodes import MAX_BYTES, DocumentError, Fields, Items, Node, Text, read
+from authenticator.mapping.nodes import MAX_BYTES, DocumentError, Fields, Node, Text, plain, read
 from authenticator.settings import MAPPING_KEYS, Place, Settings, places, variable
 
 _MAPPING_KEYS = frozenset(key.lower() for key in MAPPING_KEYS)
@@ -105,15 +105,6 @@ def _read(file: Path) -> Fields:
     return root
 
 
-def _plain(node: Node) -> Any:
-    """Give a node's texts, lists and dicts. pydantic makes numbers of texts where it should."""
-    if isinstance(node, Text):
-        return node.value
-    if isinstance(node, Items):
-        return [_plain(item) for item in node.values]
-    return {key: _plain(value) for key, value in node.values.items()}
-
-
 def _server(document: Fields, file: Path, problems: list[str]) -> Fields:
     """Take the map `server` out of `document`."""
     named = [key for key in document.values if key.lower() == "server"]
@@ -149,7 +140,7 @@ def _from_file(file: Path, problems: list[str], warnings: list[str]) -> dict[str
                     warnings.append(_unknown(f"{file}: {under}{key}", key, known.values()))
             elif name in found or key in section.repeated:
                 problems.append(f"{file}: line {node.line}: {place.path} is given twice")
-            elif (value := _plain(node)) is not None:
+            elif (value := plain(node)) is not None:
                 found[name] = (f"{file}: {place.path}", value)
     return found
 

@@ -16,7 +16,6 @@ from authenticator.mapping.selectors import Selector
 from authenticator.mapping.templates import Placeholder, Template
 
 _CHOSEN = frozenset({Placeholder.SESSION_NAME, Placeholder.SESSION_NAME_RAW})
-_SESSIONS = frozenset({PrincipalKind.ROLE, PrincipalKind.ASSUMED_ROLE})
 
 
 class Part(NamedTuple):
@@ -85,7 +84,7 @@ def parts_of_arn(arn: PrincipalArn) -> Parts:
 
 
 def _no_session(kind: PrincipalKind) -> dict[Placeholder, Part]:
-    if kind in _SESSIONS or kind is PrincipalKind.FEDERATED_USER:
+    if kind.is_role or kind is PrincipalKind.FEDERATED_USER:
         return {}
     return dict.fromkeys(_CHOSEN, _literal(""))
 

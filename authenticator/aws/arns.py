@@ -47,6 +47,11 @@ class PrincipalKind(str, Enum):
     ASSUMED_ROLE = "assumed-role"
     FEDERATED_USER = "federated-user"
 
+    @property
+    def is_role(self) -> bool:
+        """Whether it is a role, or a session of one."""
+        return self in (PrincipalKind.ROLE, PrincipalKind.ASSUMED_ROLE)
+
 
 @dataclass(frozen=True, slots=True)
 class PrincipalArn:

@@ -11,7 +11,7 @@ from authenticator.editing.documents import Document
 from authenticator.editing.edits import EditError
 from authenticator.editing.entry import MappingEntry, Value
 from authenticator.editing.located import Located
-from authenticator.editing.principals import callers, callers_of, identity, in_force, principal
+from authenticator.editing.principals import callers, callers_of, identity, in_force
 from authenticator.mapping.sections import SECTIONS
 
 # An entry with its `callers`.
@@ -32,7 +32,7 @@ def added(document: Document, entry: MappingEntry) -> Document:
     for located, same in callers_of(document):
         if same == key:
             raise EditError(
-                f"{principal(entry)} is mapped already ({located.id}); change that with"
+                f"{entry.principal} is mapped already ({located.id}); change that with"
                 f" 'mappings update'"
             )
     return document.edited(additions=[entry])
@@ -88,7 +88,7 @@ def unpruned(document: Document, empty: AbstractSet[str]) -> list[str]:
             continue
         present = [one for one in document.entries() if one.entry.section == section]
         if present:
-            named = ", ".join(principal(one.entry) for one in present[:_NAMED])
+            named = ", ".join(one.entry.principal for one in present[:_NAMED])
             more = f" and {len(present) - _NAMED} more" if len(present) > _NAMED else ""
             lines.append(
                 f"{section} is empty in the file, so nothing in it was pruned: {named}{more};"
@@ -120,7 +120,7 @@ def _standing_for(
     if len(found) > 1:
         places = ", ".join(located.id for located in found)
         raise EditError(
-            f"several entries name {principal(entry)} ({places}); remove all but one of them first"
+            f"several entries name {entry.principal} ({places}); remove all but one of them first"
         )
     return found[0] if found else None
 
@@ -144,4 +144,4 @@ def _refuse_repeated(wanted: Sequence[MappingEntry]) -> None:
     counts = Counter(map(callers, wanted))
     for entry in wanted:
         if counts[callers(entry)] > 1:
-            raise EditError(f"{principal(entry)} is wanted twice; say it once")
+            raise EditError(f"{entry.principal} is wanted twice; say it once")

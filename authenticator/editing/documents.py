@@ -13,13 +13,13 @@ from typing import Protocol, TypeAlias
 
 from authenticator.editing.changes import Change
 from authenticator.editing.edits import EditError, edited
-from authenticator.editing.entry import MappingEntry, Value
-from authenticator.editing.located import ACCOUNT, Located, located_in, reader, value_at
+from authenticator.editing.entry import ACCOUNT, MappingEntry, Value
+from authenticator.editing.located import Located, located_in, reader
 from authenticator.editing.parsed import parse, tree
 from authenticator.editing.writing import Item
 from authenticator.mapping.documents import read_data, read_file
 from authenticator.mapping.files import BINARY
-from authenticator.mapping.nodes import DocumentError, Fields
+from authenticator.mapping.nodes import DocumentError, Fields, value_of
 from authenticator.mapping.sections import MAP_ACCOUNTS, SECTIONS, Section
 
 _SERVER = "server"
@@ -155,9 +155,9 @@ class MappingFile:
         names = _readable(self)
         root = tree(self.text) if names else None
         for name in self._under:
-            root = value_at(root, name)
+            root = value_of(root, name)
         as_server = replace(reader(self.name), loose=bool(self._under))
-        found = ((name, value_at(root, name)) for name in names)
+        found = ((name, value_of(root, name)) for name in names)
         return tuple(
             entry
             for name, node in found
@@ -176,7 +176,7 @@ class MappingFile:
             root = tree(self.text)
         except DocumentError:
             return ()
-        return (_SERVER,) if isinstance(value_at(root, _SERVER), Fields) else ()
+        return (_SERVER,) if isinstance(value_of(root, _SERVER), Fields) else ()
 
 
 def _readable(document: AwsAuth | MappingFile) -> list[str]:

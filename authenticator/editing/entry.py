@@ -8,6 +8,8 @@ from dataclasses import dataclass
 # A value of an entry: a text, a list of texts (`groups`), or a map of texts (`sso`).
 Value = str | list[str] | dict[str, str]
 
+# The key of an entry of `mapAccounts`, which is a text in documents.
+ACCOUNT = "account"
 # The keys of `sso` in lower case, with how they are written.
 SSO_KEYS = {key.lower(): key for key in ("permissionSetName", "accountID", "partition")}
 
@@ -25,3 +27,17 @@ class MappingEntry:
 
     section: str
     fields: Mapping[str, Value]
+
+    @property
+    def principal(self) -> str:
+        """Whom it names, as it is written; "" if it names no one."""
+        fields = {key.lower(): value for key, value in self.fields.items()}
+        for key in ("rolearn", "userarn", ACCOUNT):
+            if found := fields.get(key):
+                return found if isinstance(found, str) else ""
+        sso = fields.get("sso")
+        if not isinstance(sso, Mapping):
+            return ""
+        parts = {key.lower(): value for key, value in sso.items()}
+        name, account = parts.get("permissionsetname", "?"), parts.get("accountid", "?")
+        return f"permission set {name} in {account}"

@@ -9,7 +9,6 @@ from typing import Any
 from authenticator.editing.documents import Document
 from authenticator.editing.entry import MappingEntry
 from authenticator.editing.located import Located
-from authenticator.editing.principals import principal
 from authenticator.mapping.overlaps import overlaps
 from authenticator.mapping.problems import Problem
 from authenticator.mapping.rules import Match, Rule
@@ -98,7 +97,7 @@ def _row(
     return Row(
         id=located.id,
         section=entry.section,
-        principal=principal(entry),
+        principal=entry.principal,
         username=username,
         groups=groups,
         userid=_text(entry, "userid"),

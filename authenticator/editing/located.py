@@ -6,14 +6,13 @@ import sys
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
-from authenticator.editing.entry import SSO_KEYS, MappingEntry, Value
+from authenticator.editing.entry import ACCOUNT, SSO_KEYS, MappingEntry, Value
 from authenticator.mapping.guards import Guard
-from authenticator.mapping.nodes import Fields, Items, Node, Text
+from authenticator.mapping.nodes import Items, Node, Text
 from authenticator.mapping.reading import Note
 from authenticator.mapping.rules import Rule
 from authenticator.mapping.sections import SectionReader
 
-ACCOUNT = "account"
 _GUARD = Guard()
 # What the entries of the documents before and after an edit say; see `SectionReader.known`.
 _KNOWN: dict[Hashable, tuple[Rule, tuple[Note, ...]]] = {}
@@ -42,12 +41,6 @@ def reader(source: str) -> SectionReader:
     if len(_KNOWN) > _MOST_KNOWN:
         _KNOWN.clear()
     return SectionReader(source, _GUARD, most_problems=sys.maxsize, known=_KNOWN)
-
-
-def value_at(node: Node | None, name: str) -> Node | None:
-    """The value of a key of a map, in any case; None if there is none."""
-    values = node.values if isinstance(node, Fields) else {}
-    return next((value for key, value in values.items() if key.lower() == name.lower()), None)
 
 
 def located_in(section: str, node: Node | None) -> Iterator[Located]:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from authenticator.editing.documents import Document
 from authenticator.editing.edits import EditError
-from authenticator.editing.entry import MappingEntry
-from authenticator.editing.located import ACCOUNT, Located
+from authenticator.editing.entry import ACCOUNT, MappingEntry
+from authenticator.editing.located import Located
 from authenticator.mapping.precedence import in_order
 from authenticator.mapping.rules import Rule
 from authenticator.mapping.selectors import by_arn, by_permission_set
@@ -54,16 +54,6 @@ def callers_of(document: Document) -> Iterator[tuple[Located, tuple[str, str]]]:
             yield located, callers(located.entry)
         else:
             yield located, (key, userid)
-
-
-def principal(entry: MappingEntry) -> str:
-    """Whom an entry names, as it is written."""
-    fields = entry.fields
-    sso = fields.get("sso")
-    if isinstance(sso, Mapping) and "rolearn" not in fields:
-        return f"sso {sso.get('permissionSetName', '?')} in {sso.get('accountID', '?')}"
-    value = fields.get("rolearn") or fields.get("userarn") or fields.get(ACCOUNT) or ""
-    return value if isinstance(value, str) else ""
 
 
 def matching(entries: Sequence[Located], wanted: str) -> list[Located]:

@@ -14,10 +14,6 @@ from authenticator.mapping.templates import Placeholder, Template
 _NODE = "system:node:"
 _NODES = "system:nodes"
 _SESSION_NAMES = frozenset({Placeholder.SESSION_NAME, Placeholder.SESSION_NAME_RAW})
-# The session, or the name, is the caller's choice: sts:AssumeRole and sts:GetFederationToken.
-_CHOOSERS = frozenset(
-    {PrincipalKind.ROLE, PrincipalKind.ASSUMED_ROLE, PrincipalKind.FEDERATED_USER}
-)
 # What the API server itself puts a request into (Kubernetes: "Authenticating", "RBAC").
 _BUILT_IN = {
     "system:authenticated": "everyone who logs in has it anyway: leave it out",
@@ -77,7 +73,9 @@ def system_username(rule: Rule) -> Iterator[Found]:
 def caller_chosen(rule: Rule) -> Iterator[Found]:
     """Whoever assumes a role chooses the session name, which has neither `:` nor `/`."""
     selector = rule.selector
-    if selector and (selector.kind not in _CHOOSERS or is_permission_set(selector)):
+    # The session, or the name, is the caller's choice: sts:AssumeRole and sts:GetFederationToken.
+    chooses = selector is None or selector.is_role or selector.kind is PrincipalKind.FEDERATED_USER
+    if not chooses or (selector and is_permission_set(selector)):
         return
     username = rule.match.username
     chosen = _SESSION_NAMES.intersection(username.parts)

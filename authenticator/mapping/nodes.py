@@ -147,6 +147,15 @@ def value_of(node: Node | None, key: str) -> Node | None:
     return next((value for name, value in values.items() if name.lower() == key.lower()), None)
 
 
+def plain(node: Node) -> Any:
+    """The texts, lists and dicts of a tree; None for null."""
+    if isinstance(node, Text):
+        return node.value
+    if isinstance(node, Items):
+        return [plain(item) for item in node.values]
+    return {key: plain(value) for key, value in node.values.items()}
+
+
 class First(NamedTuple):
     """The first document of a text.
 

@@ -27,7 +27,6 @@ from authenticator.mapping.selectors import Selector
 from authenticator.mapping.templates import Placeholder
 from authenticator.mapping.unrendered import unrendered
 
-_ROLES = frozenset({PrincipalKind.ROLE, PrincipalKind.ASSUMED_ROLE})
 # The keys that say whom an entry names.
 _NAMES = ("rolearn", "userarn", "arn", "sso")
 _SESSION_NAMES = (Placeholder.SESSION_NAME, Placeholder.SESSION_NAME_RAW)
@@ -189,7 +188,7 @@ class EntryReader:
         """Note what is allowed but hardly meant."""
         if selector is None:
             return
-        is_role = selector.kind in _ROLES
+        is_role = selector.is_role
         if (self.shape is RoleEntry and not is_role) or (self.shape is UserEntry and is_role):
             self._note(
                 Code.WRONG_SECTION,

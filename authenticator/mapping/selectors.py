@@ -19,7 +19,6 @@ _ACCOUNT = re.compile(r"[0-9]{12}", re.ASCII)
 _PERMISSION_SET = re.compile(r"[\w+=,.@-]{1,32}", re.ASCII)
 _SSO_SUFFIX = re.compile(r"[0-9a-f]{16}", re.ASCII)
 PERMISSION_SET_ROLE = "awsreservedsso_"
-_ROLES = frozenset({PrincipalKind.ROLE, PrincipalKind.ASSUMED_ROLE})
 _PATTERN_KINDS = frozenset({PrincipalKind.ROLE, PrincipalKind.USER, PrincipalKind.FEDERATED_USER})
 
 
@@ -67,7 +66,7 @@ class Selector:
     @property
     def is_role(self) -> bool:
         """Whether it names a role, or a session of one."""
-        return self.kind in _ROLES
+        return self.kind.is_role
 
     @property
     def tail(self) -> str:

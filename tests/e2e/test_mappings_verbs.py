@@ -247,7 +247,7 @@ class TestAwsAuth:
             pytest.param(["role", f"--rolearn={DEV}"], DEV, id="a role"),
             pytest.param(
                 ["role", "--sso=permissionSetName=Dev,accountID=111122223333"],
-                "sso Dev in 111122223333",
+                "permission set Dev in 111122223333",
                 id="a permission set",
             ),
             pytest.param(["user", f"--userarn={ADMIN}"], ADMIN, id="a user"),

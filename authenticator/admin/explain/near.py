@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from heapq import nsmallest
 
-from authenticator.aws.arns import CallerIdentity
+from authenticator.aws.arns import CallerIdentity, PrincipalArn, PrincipalKind
 from authenticator.mapping.problems import Origin
 from authenticator.mapping.rules import Rule
 from authenticator.mapping.ruleset import RuleSet
@@ -25,7 +25,12 @@ _ALIKE = 0.65
 _ALIKE_DIGITS = 0.9
 _SSO = re.compile(r"awsreservedsso_(?P<name>.+)_[0-9a-f*]+", re.ASCII)
 _WILDCARD = re.compile(r"[*?]")
-_KINDS = {"role": "a role", "user": "a user", "federated-user": "a federated user", "root": "root"}
+_KINDS = {
+    PrincipalKind.ROLE: "a role",
+    PrincipalKind.USER: "a user",
+    PrincipalKind.FEDERATED_USER: "a federated user",
+    PrincipalKind.ROOT: "root",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +55,25 @@ class _Parts:
     """A canonical ARN, or a pattern, in lower case."""
 
     partition: str
-    service: str
     account: str
-    kind: str
+    kind: PrincipalKind
     path: str
     name: str
 
     @classmethod
-    def of(cls, key: str) -> _Parts:
-        _, partition, service, _, account, resource = key.split(":", 5)
-        kind, _, rest = resource.partition("/")
-        path, _, name = rest.rpartition("/")
-        return cls(partition, service, account, kind, path, name)
+    def of_caller(cls, identity: CallerIdentity) -> _Parts:
+        arn = PrincipalArn.parse(identity.canonical_arn)
+        return cls(arn.partition, arn.account_id, arn.kind, arn.path.lower(), arn.name.lower())
+
+    @classmethod
+    def of(cls, selector: Selector) -> _Parts:
+        kind = PrincipalKind.ROLE if selector.is_role else selector.kind
+        name = selector.name if kind is not PrincipalKind.ROOT else ""
+        return cls(selector.partition, selector.account_id, kind, selector.user_path, name)
 
     def key(self, name: str) -> str:
         """The ARN with another name."""
-        resource = "/".join(part for part in (self.kind, self.path, name) if part)
-        return f"arn:{self.partition}:{self.service}::{self.account}:{resource}"
+        return str(PrincipalArn(self.partition, self.account, self.kind, self.path, name))
 
 
 def nearest(identity: CallerIdentity, rules: RuleSet, now: float) -> tuple[NearMiss, ...]:
@@ -93,7 +100,7 @@ def _near(identity: CallerIdentity, key: str, rule: Rule, now: float) -> NearMis
         return None
     if selector.covers(key):
         return NearMiss(rule.match.origin, selector.key, rule.refusal(identity, now), 0)
-    differences = list(_differences(_Parts.of(key), _Parts.of(selector.key), selector))
+    differences = list(_differences(_Parts.of_caller(identity), _Parts.of(selector), selector))
     if not differences:
         return None
     reason = " and ".join(text for _, text in differences)
@@ -118,7 +125,7 @@ def _differences(caller: _Parts, mapped: _Parts, selector: Selector) -> Iterator
 
 
 def _path(parts: _Parts) -> str:
-    return f"/{parts.path}/" if parts.path else "/"
+    return f"/{parts.path}"
 
 
 def _name_difference(

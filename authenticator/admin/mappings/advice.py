@@ -8,9 +8,7 @@ from itertools import takewhile
 from operator import eq
 
 from authenticator.editing.documents import Document
-from authenticator.editing.entry import MappingEntry
-from authenticator.editing.located import ACCOUNT
-from authenticator.editing.principals import principal
+from authenticator.editing.entry import ACCOUNT, MappingEntry
 from authenticator.lint import Context, Severity, lint_data
 from authenticator.mapping.sections import MAP_ACCOUNTS, SECTIONS
 
@@ -49,7 +47,7 @@ def _lines(entries: Sequence[MappingEntry], told: Collection[str], now: float) -
         if finding.severity is not Severity.WARNING or place.index < 0 or finding.message in told:
             continue
         entry = sections[place.section][place.index]
-        yield f"{principal(entry)}: {finding.message} [{finding.rule.id}]"
+        yield f"{entry.principal}: {finding.message} [{finding.rule.id}]"
 
 
 def _value(entry: MappingEntry) -> object:

@@ -24,16 +24,16 @@ from authenticator.admin.stores.base import Store
 from authenticator.editing.desired import added
 from authenticator.editing.documents import Document
 from authenticator.editing.edits import EditError
-from authenticator.editing.entry import MappingEntry, Value
-from authenticator.editing.located import ACCOUNT, Located
-from authenticator.editing.principals import Chosen, principal
+from authenticator.editing.entry import ACCOUNT, MappingEntry, Value
+from authenticator.editing.located import Located
+from authenticator.editing.principals import Chosen
 from authenticator.errors import ConfigError
 from authenticator.mapping.sections import MAP_ACCOUNTS
 
 
 def add_entry(store: Store, entry: MappingEntry, manner: Manner) -> int:
     """Add an entry and return the exit code; `edit` says what it raises."""
-    return edit(store, lambda document: added(document, entry), f"add {principal(entry)}", manner)
+    return edit(store, lambda document: added(document, entry), f"add {entry.principal}", manner)
 
 
 _add = click.Group("add", help="Add an entry. It is an error if there is one for the same.")

@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 
-from authenticator.editing.entry import MappingEntry, Value
+from authenticator.editing.entry import ACCOUNT, MappingEntry, Value
 from authenticator.editing.formats.checking import check
 from authenticator.editing.formats.conversion import (
-    ACCOUNT_KEY,
     Export,
     Options,
 )
@@ -46,7 +45,7 @@ def write(entries: Iterable[MappingEntry], _: Options) -> Export:
 def entry_lines(entry: MappingEntry) -> Iterator[str]:
     """An entry as an item of a YAML list."""
     if entry.section == MAP_ACCOUNTS:
-        yield f"- {quoted(entry.fields[ACCOUNT_KEY])}"
+        yield f"- {quoted(entry.fields[ACCOUNT])}"
         return
     for place, (key, value) in enumerate(entry.fields.items()):
         yield f"{'  ' if place else '- '}{key}: {quoted(value)}"
@@ -64,7 +63,7 @@ def entry_of(section: str, node: Node) -> MappingEntry:
         DocumentError: it is no map, or, in `mapAccounts`, no single value.
     """
     if section == MAP_ACCOUNTS:
-        return MappingEntry(section, {ACCOUNT_KEY: as_text(node, f"an item of {section}")})
+        return MappingEntry(section, {ACCOUNT: as_text(node, f"an item of {section}")})
     found = as_fields(node, f"an item of {section}")
     fields = {key: _value(key, value) for key, value in found.values.items()}
     return MappingEntry(section, {key: value for key, value in fields.items() if value is not None})

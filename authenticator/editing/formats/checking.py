@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from authenticator.editing.entry import SSO_KEYS, MappingEntry, Value
-from authenticator.editing.formats.conversion import ACCOUNT_KEY, Note, subject
+from authenticator.editing.entry import ACCOUNT, SSO_KEYS, MappingEntry, Value
+from authenticator.editing.formats.conversion import Note, subject
 from authenticator.mapping.guards import Guard
 from authenticator.mapping.nodes import from_value
 from authenticator.mapping.rules import Match, Rule
@@ -27,7 +27,7 @@ _COMMON = ("username", "groups", "userid", "expires")
 _KEYS = {
     MAP_ROLES: ("rolearn", "sso", *_COMMON),
     MAP_USERS: ("userarn", *_COMMON),
-    MAP_ACCOUNTS: (ACCOUNT_KEY,),
+    MAP_ACCOUNTS: (ACCOUNT,),
 }
 _READER = SectionReader("entries", Guard(), literal_arns=True)
 
@@ -120,7 +120,7 @@ def _at(rule: Rule, place: str, index: int) -> Rule:
 
 def _section(entry: MappingEntry) -> Section:
     account = entry.section == MAP_ACCOUNTS
-    value = entry.fields.get(ACCOUNT_KEY) if account else dict(entry.fields)
+    value = entry.fields.get(ACCOUNT) if account else dict(entry.fields)
     return _READER.section(entry.section, from_value([value]))
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from authenticator.editing.entry import MappingEntry, Value
-
-ACCOUNT_KEY = "account"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,17 +72,8 @@ class Options:
 
 
 def subject(entry: MappingEntry) -> str:
-    """What names an entry to people: its ARN, permission set or account."""
-    fields = {key.lower(): value for key, value in entry.fields.items()}
-    for key in ("rolearn", "userarn", ACCOUNT_KEY):
-        if isinstance(found := fields.get(key), str):
-            return found
-    sso = fields.get("sso")
-    if isinstance(sso, Mapping):
-        parts = {key.lower(): value for key, value in sso.items()}
-        name, account = parts.get("permissionsetname", "?"), parts.get("accountid", "?")
-        return f"permission set {name} in {account}"
-    return f"an entry of {entry.section} that names nobody"
+    """What names an entry to people: its principal, or that it has none."""
+    return entry.principal or f"an entry of {entry.section} that names nobody"
 
 
 def entry_for(section: str, **fields: Value) -> MappingEntry:

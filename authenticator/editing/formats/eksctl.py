@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from authenticator.aws.arns import PrincipalKind
 from authenticator.editing.entry import MappingEntry
 from authenticator.editing.formats.aws_auth import quoted
 from authenticator.editing.formats.checking import Usable
@@ -27,7 +26,6 @@ from authenticator.mapping.sections import MAP_ACCOUNTS, MAP_ROLES, MAP_USERS
 from authenticator.mapping.selectors import by_arn
 
 _API_VERSION, _KIND, _KEY = "eksctl.io/v1alpha5", "ClusterConfig", "iamIdentityMappings"
-_ROLES = frozenset({PrincipalKind.ROLE, PrincipalKind.ASSUMED_ROLE})
 _ARN_KEYS = ("arn", "rolearn", "userarn")
 # `noDuplicateARNs` tells eksctl what to refuse, and grants nothing.
 _KNOWN = frozenset({*_ARN_KEYS, "username", "groups", "account", "noduplicatearns"})
@@ -131,7 +129,7 @@ def _entry(fields: Fields) -> MappingEntry:
         return entry_for(MAP_ACCOUNTS, account=account)
     username = as_text(fields.values.get("username"), "username")
     groups = as_texts(fields.values.get("groups"), "groups")
-    if by_arn(arns[0]).kind in _ROLES:
+    if by_arn(arns[0]).is_role:
         return entry_for(MAP_ROLES, rolearn=arns[0], username=username, groups=groups)
     return entry_for(MAP_USERS, userarn=arns[0], username=username, groups=groups)
 

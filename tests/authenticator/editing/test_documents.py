@@ -14,7 +14,7 @@ from authenticator.editing.edits import EditError
 from authenticator.editing.entry import MappingEntry
 from authenticator.editing.objects import IdentityMappings
 from authenticator.editing.parsed import _parsed
-from authenticator.editing.principals import Chosen, identity, matching, one, principal
+from authenticator.editing.principals import Chosen, identity, matching, one
 
 DEV = "arn:aws:iam::111122223333:role/team/Dev"
 BOB = "arn:aws:iam::111122223333:user/bob"
@@ -220,10 +220,10 @@ class TestPrincipals:
             chosen.find(document.edited(removals=document.entries()[:1]))
 
     def test_a_name_for_people(self) -> None:
-        assert [principal(e) for e in (ROLE, USER, ACCOUNT, SSO)] == [
+        assert [e.principal for e in (ROLE, USER, ACCOUNT, SSO)] == [
             DEV,
             BOB,
             "012345678901",
-            "sso Ops in 111122223333",
+            "permission set Ops in 111122223333",
         ]
         assert identity(SSO) == "arn:aws:iam::111122223333:role/awsreservedsso_ops_*"
