@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import platform
 
@@ -9,6 +10,8 @@ from . import command
 from .errors import ClientError
 from .verbs import Parser
 
+# The flags of all verbs of the reference, which `version` does not use.
+_GLOBAL_FLAGS = ("cluster-id", "config", "feature-gates", "log-format", "log-verbosity")
 # What a build without a version says, as in the reference.
 UNVERSIONED = "unversioned"
 
@@ -24,7 +27,11 @@ def main(arguments: list[str], number: str = UNVERSIONED) -> int:
 
 
 def _run(arguments: list[str], number: str) -> str:
-    flags, _ = _parser().parse_known_args(arguments)
+    parser = _parser()
+    flags, rest = parser.parse_known_args(arguments)
+    # The reference ignores words that are not flags, and refuses flags that it does not know.
+    if unknown := [word for word in rest if word.startswith("-")]:
+        parser.error(f"unknown flag: {unknown[0]}")
     version = number if number == UNVERSIONED else f"v{number}"
     if flags.short:
         return version
@@ -38,6 +45,10 @@ def _run(arguments: list[str], number: str) -> str:
 
 def _parser() -> Parser:
     made = Parser(prog=f"{command.COMMAND} version", description="Show the version.")
+    for name, short, value, _ in command.FLAGS:
+        if name in _GLOBAL_FLAGS:
+            spellings = [f"--{name}", *([f"-{short}"] if short else [])]
+            made.add_argument(*spellings, metavar=value, help=argparse.SUPPRESS)
     # pflag also takes -o=json and --short=false.
     made.add_argument(
         *("-o", "--output"), type=_output, default="json", metavar="json|yaml", help="output format"

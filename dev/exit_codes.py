@@ -55,7 +55,7 @@ EXIT_CODES: dict[str, dict[int, str]] = {
         2: "the question makes no sense",
         **_COMMON,
     },
-    "version": _COMMAND,
+    "version": _CLIENT,
 }
 
 

@@ -52,6 +52,19 @@ def test_yaml() -> None:
     assert lines[:3] == [f"version: v{authenticator.__version__}", 'commit: ""', 'date: ""']
 
 
+def test_global_flags_and_further_words_are_ignored_as_by_the_reference() -> None:
+    flags = ("-c", "file", "-l", "json", "-v", "debug", "--feature-gates", "AllBeta=true")
+    assert run(*flags, "-s", "-i", "c") == run("word", "--short") == run("-s")
+
+
+def test_an_unknown_flag_is_refused() -> None:
+    done = subprocess.run(
+        [COMMAND, "version", "--no-such-flag"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "unknown flag: --no-such-flag" in done.stderr
+
+
 def test_an_unknown_format_is_refused() -> None:
     done = subprocess.run(
         [COMMAND, "version", "-o", "xml"], capture_output=True, text=True, check=False

@@ -27,8 +27,9 @@ import client
 from client import ClientError
 from client.roles import Role
 from tests.client.sts import at, response
+from tests.examples import examples
 
-BATCHES = 10
+BATCHES = examples(2)
 HOMES = 25
 STEPS = 4
 ROLES = [f"arn:aws:iam::111122223333:role/{name}" for name in ("a", "team/b", "c")]
