@@ -66,8 +66,14 @@ lint: install ## Check style, types, imports, wording and the dependencies
 	@$(BIN)/python -m dev.licences
 	@$(BIN)/python -m dev.audit
 
+# `make bench startup` measures one scenario: the words after bench are no targets of their own.
+ifeq ($(firstword $(MAKECMDGOALS)),bench)
+SCENARIOS := $(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS))
+$(SCENARIOS): bench
+	@:
+endif
 bench: install ## Measure against the Go reference, side by side (docs/benchmarks.md)
-	@$(BIN)/python -m dev.bench
+	@$(BIN)/python -m dev.bench $(SCENARIOS)
 
 dist: install ## Make wheel, sdist, single-file plugin, SBOM and checksums of the last commit
 	@$(BIN)/python -m dev.release

@@ -15,8 +15,9 @@ Figures against the Go reference (kubernetes-sigs/aws-iam-authenticator, the ver
 `dev/bench/go.mod` pins), both on one machine and in turns: reference, ours, reference, ours.
 Ratios are the median of the pairs, with the lowest and the highest pair where they are shown.
 
-`make bench` runs the routine scenarios, `python -m dev.bench NAME ...` those named
-(`--list` names them all), `--runs`, `--duration` and `--connections` change their size.
+`make bench` runs the routine scenarios, `make bench NAME ...` those named. With
+`python -m dev.bench NAME ...` (`--list` names them all), `--runs`, `--duration` and
+`--connections` change their size.
 A section is replaced when its scenario is run again and kept otherwise; each says when and
 where it was taken.
 
