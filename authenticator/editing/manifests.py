@@ -9,7 +9,8 @@ from authenticator.editing.documents import Document, MappingFile, Updates
 from authenticator.editing.edits import EditError
 from authenticator.editing.entry import MappingEntry
 from authenticator.editing.located import Located, located_in, reader
-from authenticator.mapping.files import Held, Identity, Lists, Part, Witness, held
+from authenticator.editing.parsed import parse
+from authenticator.mapping.files import Held, Identity, Lists, Part, Witness, held, held_in
 from authenticator.mapping.nodes import DocumentError, Items
 from authenticator.mapping.sections import MAP_ROLES, MAP_USERS, SECTIONS, Section
 from authenticator.mapping.selectors import by_arn
@@ -18,7 +19,8 @@ from authenticator.mapping.selectors import by_arn
 def document_of_file(name: str, text: str) -> Document:
     """What a file is to the verbs: a mapping or config file, or a manifest."""
     try:
-        found = held(text)
+        first = parse(text)  # which the document asks for again
+        found = held(text) if first.rest else held_in([] if first.node is None else [first.node])
     except DocumentError:
         return MappingFile(name, text)
     own = all(isinstance(part, Lists) and part.inside is None for part in found.parts)
