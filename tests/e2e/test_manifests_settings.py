@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 USER = 10000
 
+# kubectl renders the manifests.
+pytestmark = pytest.mark.cluster
+
 every_pod = pytest.mark.parametrize("kind", ["DaemonSet", "Deployment", "static pod"])
 every_pod_of_a_host = pytest.mark.parametrize("kind", ["DaemonSet", "static pod"])
 
