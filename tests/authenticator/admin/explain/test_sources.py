@@ -9,6 +9,7 @@ import pytest
 
 from authenticator.admin.explain.sources import of_cluster, of_server
 from authenticator.config import load
+from authenticator.errors import ConfigError
 from authenticator.sources.cluster import ClusterError
 from authenticator.sources.mappings import Mappings, SourceOptions
 from authenticator.sources.options import source_options
@@ -77,3 +78,15 @@ def test_a_cluster_is_read_without_the_servers_files(options: SourceOptions) -> 
     found = of_cluster(options, FakeCluster())
     assert [state.name for state in found.status.sources] == ["EKSConfigMap", "CRD"]
     assert found.rules.find(role("Dev"), 0) is None
+
+
+def test_a_source_that_cannot_be_read_is_an_error_and_no_verdict(options: SourceOptions) -> None:
+    """With only `get` on aws-auth, a source was NOT READ, and the caller DENIED all the same."""
+    forbidden = FakeCluster()
+    forbidden.refuse = ClusterError(403, "you may not list it")
+    with pytest.raises(ConfigError, match="EKSConfigMap .*you may not list it"):
+        of_cluster(options, forbidden)
+    broken = FakeCluster()
+    broken.put("aws-auth", data={"mapRoles": "{}"})
+    with pytest.raises(ConfigError, match="mapRoles.*it must be a list"):
+        of_server(options, broken)
