@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from authenticator.admission.review import AdmissionRequest, Object
-from authenticator.lint import RULES, Context, Finding, Place, lint_data, lint_identity
-from authenticator.mapping.files import NAME, NAMESPACE
+from authenticator.lint import Context, Finding, documents_of_object, lint, lint_identity
+from authenticator.mapping.files import CONFIG_MAP, NAME, NAMESPACE
 from authenticator.mapping.guards import Guard
-from authenticator.mapping.sections import SECTIONS, Section, SectionReader
+from authenticator.mapping.sections import Section, SectionReader
 from authenticator.modes import CRD, EKS_CONFIG_MAP
 from authenticator.sources.config_map import AwsAuth
 from authenticator.sources.crd_schema import API_VERSION, KIND
@@ -63,14 +63,7 @@ def _of_config_map(obj: Object, guard: Guard) -> tuple[Section, ...]:
 
 
 def _lint_config_map(obj: Object, context: Context) -> tuple[Finding, ...]:
-    data = {key: text for key, text in (obj.get("data") or {}).items() if isinstance(text, str)}
-    binary = frozenset(obj.get("binaryData") or {})
-    unreadable = tuple(
-        Finding(RULES[UNREADABLE], "it stands under binaryData, not under data", Place(NAME, name))
-        for name in SECTIONS
-        if name in binary
-    )
-    return (*unreadable, *lint_data(data, NAME, context))
+    return lint(documents_of_object({**obj, "kind": CONFIG_MAP}, context), context)
 
 
 def _of_identity(obj: Object, guard: Guard) -> tuple[Section, ...]:

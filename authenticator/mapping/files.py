@@ -231,6 +231,8 @@ class _Manifest:
         elif not _KEYS.isdisjoint(key.lower() for key in (*nodes, *binary)):
             place = f"{namespace or 'default'}/{name}"
             self._miss(root, f"the server reads {NAMESPACE}/{NAME} only, and this is {place}")
+        if name == NAME:
+            return
         for key, node in nodes.items():
             if isinstance(node, Text) and key.lower() not in _KEYS:
                 self._config_file(key, node)

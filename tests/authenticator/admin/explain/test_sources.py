@@ -84,9 +84,9 @@ def test_a_source_that_cannot_be_read_is_an_error_and_no_verdict(options: Source
     """With only `get` on aws-auth, a source was NOT READ, and the caller DENIED all the same."""
     forbidden = FakeCluster()
     forbidden.refuse = ClusterError(403, "you may not list it")
-    with pytest.raises(ConfigError, match="EKSConfigMap .*you may not list it"):
+    with pytest.raises(ConfigError, match=r"EKSConfigMap .*you may not list it"):
         of_cluster(options, forbidden)
     broken = FakeCluster()
     broken.put("aws-auth", data={"mapRoles": "{}"})
-    with pytest.raises(ConfigError, match="mapRoles.*it must be a list"):
+    with pytest.raises(ConfigError, match=r"mapRoles.*it must be a list"):
         of_server(options, broken)
