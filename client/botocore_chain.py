@@ -123,7 +123,7 @@ def _ask_for_code(prompt: str) -> str:
     """Ask a person for an MFA code.
 
     Raises:
-        ClientError: nobody can answer; a prompt would wait for ever.
+        ClientError: no person can answer; a prompt would wait for ever.
     """
     if exec_credential.is_interactive(os.environ.get("KUBERNETES_EXEC_INFO")) and _has_terminal():
         return getpass.getpass(prompt)

@@ -70,8 +70,8 @@ class BotocoreSession:
 
         Args:
             region: whose endpoints to ask.
-            region_named: whether somebody chose the Region. Where nobody did, an instance's
-                credentials come with the Region that its metadata names.
+            region_named: whether the Region was chosen. If not, an instance's credentials come
+                with the Region that its metadata names.
 
         Raises:
             ClientError: there are none, or the place they come from refused or failed.

@@ -72,7 +72,7 @@ class Role:
 
 
 def _check(arn: str, session_name: str | None) -> None:
-    """Refuse what STS would, before anybody is asked for a code."""
+    """Refuse what STS would, before a person is asked for a code."""
     owner, _, name = arn.partition(":role/")
     prefix, _, account = owner.partition(":iam::")
     if not (

@@ -42,7 +42,7 @@ class Sessions:
         explicit: whether the caller named the profile.
         settings: what the profile says.
         region: the region whose endpoints to ask.
-        region_named: whether somebody chose the region.
+        region_named: whether the region was chosen.
         caching: whether to use the cache of sessions and add to it.
         sharing: the cluster whose entry of the reference's cache to use as well.
         warn: is told of faults without consequence.

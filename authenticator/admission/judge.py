@@ -7,7 +7,7 @@
     another object says otherwise        refused
     a break-glass annotation says why    stored all the same, with warnings
 
-Whoever can connect may ask, so that no answer says more of the mappings than the request itself,
+Any process that can connect may ask, so that no answer says more of the mappings than the request itself,
 but for whether a custom resource contradicts another one.
 """
 

@@ -84,7 +84,7 @@ class Batcher(Generic[Value]):
             Exception: whatever `fetch` raised.
         """
         answer = asyncio.wrap_future(self.ask(key))
-        # Seen, should it come too late: an error that nobody looks at is logged.
+        # Seen, should it come too late: an error that is not looked at is logged.
         answer.add_done_callback(lambda done: done.cancelled() or done.exception())
         # Not wait_for(), which cancels what others wait for as well.
         await asyncio.wait((answer,), timeout=timeout)

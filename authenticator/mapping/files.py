@@ -4,7 +4,7 @@
     a manifest                  the ConfigMap aws-auth, IAMIdentityMapping objects, lists of them,
                                 and config files in other ConfigMaps; other objects are passed over
 
-What looks like mappings and is not read is named: nobody may take a verdict from half a file.
+Text that looks like mappings and is not read is named: half a file must not give a verdict.
 """
 
 from __future__ import annotations

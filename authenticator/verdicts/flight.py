@@ -56,7 +56,7 @@ class SingleFlight(Generic[T]):
             outcome = await call()
         except BaseException as error:
             flight.set_exception(error)
-            flight.exception()  # it counts as seen, should nobody have joined
+            flight.exception()  # it counts as seen if no other review has joined
             raise
         else:
             flight.set_result(outcome)

@@ -164,7 +164,7 @@ def double(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def session(**options: object) -> Any:
         made = make(**options)
-        # Reading botocore's models anew for each session would take most of the time.
+        # Reading botocore's models again for each session would take most of the time.
         made.register_component("data_loader", loader)
         made.register("before-send.sts.AssumeRole", assume)
         return made
