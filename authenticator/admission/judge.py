@@ -7,8 +7,8 @@
     another object says otherwise        refused
     a break-glass annotation says why    stored all the same, with warnings
 
-Any process that can connect may ask, so that no answer says more of the mappings than the request itself,
-but for whether a custom resource contradicts another one.
+Any process that can connect may ask, so that no answer says more of the mappings than the request
+itself, but for whether a custom resource contradicts another one.
 """
 
 from __future__ import annotations
