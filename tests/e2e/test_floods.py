@@ -17,15 +17,18 @@ from authenticator.aws.sts_hosts import sts_hosts
 from dev.aws_double import AwsDouble
 from dev.aws_double.faults import Hang
 from dev.aws_double.principals import user
+from dev.cluster import Options, Webhook
 from dev.server import WebhookServer, write_config
 from dev.waiting import PATIENCE_SECONDS, wait_until
-from tests.e2e import callers, flooding
+from tests.e2e import callers, flooding, logins
 from tests.e2e.callers import ALICE, MAPPED, REGION
 from tests.e2e.flooding import review
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from tests.e2e.conftest import StartControlPlane
 
     Start = Callable[..., WebhookServer]
 
@@ -181,6 +184,43 @@ def test_a_revoked_key_is_out_in_time_through_its_holders_own_flood(
     wait_until(lambda: review(server, tokens[0]) == "denied", "it is not denied")
 
 
+def test_a_revoked_key_is_out_in_time_for_a_real_api_server(
+    start: Start, aws: AwsDouble, start_control_plane: StartControlPlane
+) -> None:
+    """Its cache adds to that of the verdict, and its retries meet the flood: 24 of 24 times."""
+    # In addition to the webhook's cache (its flag), an API server keeps every token that was
+    # granted for 10 s (k8s.io/kubernetes, BuiltInAuthenticationOptions, TokenSuccessCacheTTL).
+    fresh, cached = 2.0, 1.0
+    server = start({"stsCallsPerSecond": 20, "verdictSeconds": fresh})
+    plane = start_control_plane(Options(Webhook(server.kubeconfig, "v1", f"{cached:g}s")))
+    thief = user(callers.LISTED_ACCOUNT, "thief")
+    aws.principals.add(thief)
+    tokens = [callers.fresh_token(thief) for _ in range(40)]
+    for token in tokens:
+        log_in(server, token, thief.arn)
+
+    def make(number: int) -> str:
+        key = thief.access_key_id if number % 2 else _VALID_KEY.format(number)
+        return flooding.forged(key, _HOST, REGION, number)
+
+    granted: list[float] = []
+
+    def replay(token: str) -> None:
+        asked = time.monotonic() - revoked
+        if logins.log_in(plane, token) == 201:
+            granted.append(asked)
+
+    with flooding.flood(server, make, connections=40, rate=300) as answers:
+        wait_until(lambda: answers["429"] > 20, lambda: f"no flood: {answers}")
+        log_in(server, tokens[0], thief.arn)
+        aws.principals.remove(thief.access_key_id)
+        revoked = time.monotonic()
+        with ThreadPoolExecutor(16) as pool:
+            while time.monotonic() < revoked + fresh + cached + 10 + 4:
+                list(pool.map(replay, tokens))
+    assert max(granted, default=0.0) < fresh + cached + 10 + 0.5
+
+
 @pytest.mark.parametrize(("rate", "seconds"), [(150, 12), nightly(830, 60)])
 def test_tokens_for_regions_out_of_reach_keep_nobody_out(
     start: Start, aws: AwsDouble, rate: float, seconds: float
@@ -215,14 +255,14 @@ def test_tokens_for_regions_out_of_reach_keep_nobody_out(
             ThreadPoolExecutor(16) as pool,
         ):
             wait_until(lambda: sum(outcomes.values()) > 100, "no flood")
-            logins, until = [], time.monotonic() + seconds
-            while time.monotonic() < until and len(logins) < len(newcomers):
-                logins.append(pool.submit(first_login, len(logins)))
-                principal, username = known[len(logins) % len(known)]
+            asking, until = [], time.monotonic() + seconds
+            while time.monotonic() < until and len(asking) < len(newcomers):
+                asking.append(pool.submit(first_login, len(asking)))
+                principal, username = known[len(asking) % len(known)]
                 token = callers.fresh_token(principal)
                 assert flooding.as_api_server(server, token) == username
                 time.sleep(0.05)
-            for login in logins:
+            for login in asking:
                 login.result(PATIENCE_SECONDS)
         assert proxy.swallowed > 100
         assert first.count("in") >= 0.99 * len(first), first
