@@ -545,8 +545,10 @@ def test_few_large_objects_are_in_memory_at_once(shared: Server) -> None:
             ready, _, _ = select.select(socks, [], [])
             for sock in ready:
                 socks.remove(sock)
-                # Those that are held come to their deadline on a machine that is slow.
-                refused += sock.recv(4096).startswith(b"HTTP/1.1 429 ")
+                # Those that are held come to their deadline on a machine that is slow. Python 3.13
+                # reports their reset, which older versions take for the end of the stream.
+                with suppress(ConnectionResetError):
+                    refused += sock.recv(4096).startswith(b"HTTP/1.1 429 ")
         client = shared.client()
         client.request("POST", "/authenticate", body=REVIEW % "fast")
         assert client.getresponse().status == 200
