@@ -97,7 +97,8 @@ def test_the_last_good_addresses_are_used_when_a_look_up_hangs(
         late = loop.time()
         for _ in range(100):
             assert await ask(resolver) == FIRST
-        assert loop.time() - late < dns._PATIENCE_SECONDS
+        # If each were patient, they would take 100 times as long.
+        assert loop.time() - late < 10 * dns._PATIENCE_SECONDS
         names.answering.set()
         while await ask(resolver) != SECOND:  # noqa: ASYNC110 (a thread gives no signal)
             await asyncio.sleep(0.001)
