@@ -21,6 +21,14 @@ ALICE = user(ACCOUNT, "alice")
 DEV = Role(f"arn:aws:iam::{ACCOUNT}:role/team/dev", frozenset({ALICE.arn}))
 OPS = Role(f"arn:aws:iam::{ACCOUNT}:role/ops", frozenset({f"arn:aws:iam::{ACCOUNT}:role/dev"}))
 OURS = "ours"
+# The warning is for a person: without a terminal nothing is written to stderr on success.
+AT_TERMINAL = """
+import sys
+from client import command
+command._at_terminal = lambda: True
+from client.__main__ import run
+sys.exit(run())
+"""
 REFERENCE = "reference"
 
 
@@ -130,7 +138,7 @@ def test_a_file_that_cannot_be_trusted_is_left_alone(
     file.write_text(text)
     file.chmod(mode)
 
-    warnings = token(commands[OURS], environ)
+    warnings = token([sys.executable, "-c", AT_TERMINAL], environ)
 
     assert f"ignoring {file}: {reason}" in warnings
     assert file.read_text() == text
