@@ -15,7 +15,7 @@ from dev.aws_double import AwsDouble
 from dev.aws_double.faults import Fail, Hang, Reset, Rubbish, Throttle
 from dev.server import WebhookServer, write_config
 from dev.waiting import PATIENCE_SECONDS, wait_until
-from tests.e2e import callers
+from tests.e2e import callers, flooding
 from tests.e2e.callers import ALICE, MAPPED
 
 if TYPE_CHECKING:
@@ -143,7 +143,8 @@ def test_a_flood_of_forged_tokens_keeps_no_known_user_out(
         for _ in range(3 * BUDGET):  # until nothing is left for strangers
             began.acquire(timeout=PATIENCE_SECONDS)
         for caller in known * 5:
-            assert review(server, callers.fresh_token(caller.principal)) == caller.username
+            token = callers.fresh_token(caller.principal)
+            assert flooding.as_api_server(server, token) == caller.username
     for each in floods:
         each.result()
     assert set(outcomes) == {"denied", "429"}
