@@ -144,9 +144,12 @@ class IdentityMappings:
 def _canonical(selector: Selector, spec: Object) -> str:
     """The canonical ARN as the reference writes it: it matches callers by this field.
 
-    Without the role's path, which it keeps, its servers would let in whom they do not now.
+    It keeps the role's path and blanks around the ARN, so that neither matches. Without them, its
+    servers would let in callers that they refuse now.
     """
-    return str(spec.get("arn")).strip().lower() if selector.has_role_path else selector.key
+    written = str(spec.get("arn")).lower()
+    as_written = selector.has_role_path or written != written.strip()
+    return written if as_written else selector.key
 
 
 def _status(mapping: _Mapping) -> Object:
