@@ -230,6 +230,9 @@ class WebhookServer:
                 return poster.get("/healthz").status == http.HTTPStatus.OK
         except OSError:  # not listening yet, or its kubeconfig not written yet
             return False
+        # The reference writes its kubeconfig in place: a reader may find it empty or half.
+        except (TypeError, KeyError, ValueError, yaml.YAMLError):
+            return False
 
     def _listens(self) -> bool:
         with socket.socket() as probe:
