@@ -10,7 +10,7 @@ import pytest
 
 import setup
 from dev import zipapp
-from tests.client.running import PREFIX, Outcome
+from tests.client.running import PREFIX, Outcome, python
 from tests.client.test_imports import ALLOWED
 
 
@@ -136,3 +136,11 @@ def test_the_same_sources_make_the_same_file(single_file: Path, tmp_path: Path) 
 
 def test_the_first_line_fits_old_kernels(single_file: Path) -> None:
     assert single_file.read_bytes().index(b"\n") < 127
+
+
+def test_the_help_lists_its_own_verbs() -> None:
+    outcome = python("-m", "client", "--help")
+
+    assert (outcome.code, outcome.err) == (0, "")
+    for verb in ("token", "kubeconfig", "whoami", "doctor", "completion", "version"):
+        assert f"\n  {verb} " in outcome.out

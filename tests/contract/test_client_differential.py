@@ -29,7 +29,7 @@ from client.roles import Role
 from tests.client.sts import at, response
 from tests.examples import examples
 
-BATCHES = examples(2)
+BATCHES = examples(5)
 HOMES = 25
 STEPS = 4
 ROLES = [f"arn:aws:iam::111122223333:role/{name}" for name in ("a", "team/b", "c")]
