@@ -11,10 +11,11 @@ import click
 from authenticator.aws.proxy import Proxies
 from authenticator.config import Loaded
 from authenticator.options import command
-from authenticator.serving import logs, rotation, webhook_kubeconfig
-from authenticator.serving.certificates import LIFETIME, Wanted
+from authenticator.serving import logs
+from authenticator.serving.certificates import rotation, webhook_kubeconfig
+from authenticator.serving.certificates.pair import LIFETIME, Wanted
+from authenticator.serving.certificates.renewal import Renewal
 from authenticator.serving.http.worker import Service
-from authenticator.serving.renewal import Renewal
 from authenticator.serving.server import ServeOptions, serve
 from authenticator.settings import Settings, places
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from authenticator.serving.certificates import ServerCertificate
+from authenticator.serving.certificates.pair import ServerCertificate
 from authenticator.sources.base import SourceState
 from authenticator.sources.chain import StoreStatus
 from authenticator.timestamps import rfc3339

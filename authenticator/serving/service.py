@@ -18,14 +18,14 @@ from authenticator.serving import endpoints
 from authenticator.serving.admissions import Admissions, judge_of
 from authenticator.serving.app import build_app
 from authenticator.serving.audit import as_json, as_text
-from authenticator.serving.certificates import ServerCertificate
+from authenticator.serving.certificates.pair import ServerCertificate
+from authenticator.serving.certificates.renewal import Renewal
 from authenticator.serving.endpoints import HEALTHZ, METRICS, READYZ, VALIDATE, Handlers
 from authenticator.serving.lines import LineWriter
 from authenticator.serving.logs import LogHandler
 from authenticator.serving.metrics import CONTENT_TYPE, Metrics
 from authenticator.serving.node_names import NodeNames
 from authenticator.serving.readiness import Readiness, readiness
-from authenticator.serving.renewal import Renewal
 from authenticator.serving.reviews import Reviews
 from authenticator.serving.tracing import tracing
 from authenticator.settings import Settings

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from authenticator.background import BackgroundThread
 from authenticator.errors import ConfigError
-from authenticator.serving.certificates import ServerCertificate, load
+from authenticator.serving.certificates.pair import ServerCertificate, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable

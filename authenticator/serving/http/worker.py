@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
     from typing import Any
 
-    from authenticator.serving.certificates import ServerCertificate
+    from authenticator.serving.certificates.pair import ServerCertificate
     from authenticator.serving.endpoints import Handlers
     from authenticator.serving.http.connection import Connection
     from authenticator.serving.reviews import AnswersReviews, PendingReview

@@ -23,8 +23,8 @@ from pathlib import Path
 import pytest
 
 from authenticator.errors import ConfigError
-from authenticator.serving import rotation
-from authenticator.serving.certificates import Wanted, load_or_create
+from authenticator.serving.certificates import rotation
+from authenticator.serving.certificates.pair import Wanted, load_or_create
 from authenticator.serving.endpoints import SMALL_BODY_BYTES
 from authenticator.serving.server import ServeOptions, serve
 from dev.ports import free_port

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from authenticator.config import load
-from authenticator.serving import rotation
-from authenticator.serving.certificates import Wanted
+from authenticator.serving.certificates import rotation
+from authenticator.serving.certificates.pair import Wanted
+from authenticator.serving.certificates.renewal import Renewal
 from authenticator.serving.logs import LogHandler
-from authenticator.serving.renewal import Renewal
 from authenticator.serving.service import ReviewService
 from authenticator.serving.tls import LiveContext
 

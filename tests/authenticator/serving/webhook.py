@@ -24,7 +24,7 @@ from authenticator.review import Decision
 from authenticator.serving import endpoints
 from authenticator.serving.app import build_app
 from authenticator.serving.audit import as_json
-from authenticator.serving.certificates import ServerCertificate, Wanted, load_or_create
+from authenticator.serving.certificates.pair import ServerCertificate, Wanted, load_or_create
 from authenticator.serving.lines import LineWriter
 from authenticator.serving.metrics import CONTENT_TYPE, Metrics
 from authenticator.serving.readiness import Readiness

@@ -1,6 +1,6 @@
 """The server's certificate: made on first start, loaded and checked ever after.
 
-How it is replaced is in `authenticator.serving.rotation`.
+How it is replaced is in `authenticator.serving.certificates.rotation`.
 
 The certificate signs itself, and the webhook kubeconfig carries it as the only root that the API
 server trusts for us. Go accepts a leaf that is itself a root (crypto/x509, `Certificate.Verify`),

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from authenticator.errors import ConfigError
-from authenticator.serving import rotation
-from authenticator.serving.certificates import ServerCertificate, Wanted
-from authenticator.serving.renewal import Renewal, Schedule
+from authenticator.serving.certificates import rotation
+from authenticator.serving.certificates.pair import ServerCertificate, Wanted
+from authenticator.serving.certificates.renewal import Renewal, Schedule
 
 NOW = datetime.now(timezone.utc)
 WANTED = Wanted(hostname="localhost", address="127.0.0.1", lifetime=timedelta(days=90))

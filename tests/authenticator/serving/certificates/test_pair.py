@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from authenticator.errors import ConfigError
-from authenticator.serving.certificates import ServerCertificate, Wanted, load_or_create
+from authenticator.serving.certificates.pair import ServerCertificate, Wanted, load_or_create
 
 NOW = datetime.now(timezone.utc)
 

@@ -10,7 +10,7 @@ import yaml
 from kubernetes import config
 
 from authenticator.errors import ConfigError
-from authenticator.serving.webhook_kubeconfig import render, write
+from authenticator.serving.certificates.webhook_kubeconfig import render, write
 
 PEM = b"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"
 

@@ -1,4 +1,4 @@
-"""Has the certificate replaced before it ends (`authenticator.serving.rotation` tells how).
+"""Replaces the certificate before it ends, in the steps of `rotation`.
 
 The next one is made, and trusted by the webhook kubeconfig, while a third of the lifetime is left
 (at most a year), so that the restarts that API servers have anyway make them trust it. It is
@@ -17,8 +17,8 @@ from pathlib import Path
 from authenticator.atomic import alone_with
 from authenticator.background import BackgroundThread
 from authenticator.errors import ConfigError
-from authenticator.serving import rotation
-from authenticator.serving.certificates import ServerCertificate, Wanted
+from authenticator.serving.certificates import rotation
+from authenticator.serving.certificates.pair import ServerCertificate, Wanted
 
 _LOG = logging.getLogger(__name__)
 _LOOK_SECONDS = 600.0

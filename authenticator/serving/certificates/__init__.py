@@ -1,0 +1,1 @@
+"""The server's certificate: made, renewed, switched, and trusted by API servers."""
