@@ -1,4 +1,4 @@
-"""ARNs of IAM principals, and who STS proved the caller to be.
+"""ARNs of IAM principals, and who a token has proven the caller to be.
 
 Source: AWS IAM User Guide, "IAM identifiers" and "IAM and AWS STS quotas, name requirements".
 """
@@ -103,12 +103,12 @@ class PrincipalArn:
 
     @property
     def canonical(self) -> str:
-        """The ARN that mappings name: an assumed role's is its role, without session and path.
+        """The ARN that mappings name: a role's without its path, also for a session of the role.
 
         STS leaves the path out of an assumed role's ARN, so a role's path can never take part in
         matching. A user's path is kept, as STS keeps it.
         """
-        if self.kind is PrincipalKind.ASSUMED_ROLE:
+        if self.kind.is_role:
             return f"arn:{self.partition}:iam::{self.account_id}:role/{self.name}"
         return str(self)
 
@@ -126,21 +126,64 @@ class PrincipalArn:
 _STS_KINDS = frozenset({PrincipalKind.ASSUMED_ROLE, PrincipalKind.FEDERATED_USER})
 
 
-@dataclass(frozen=True, slots=True)
-class CallerIdentity:
-    """Who STS proved the signer of a token to be.
+class ProofKind(str, Enum):
+    """The kinds of token that prove a caller, as `proof` in a mapping entry names them."""
 
-    Made in one place only (`authenticator.aws.sts`), from an answer of STS's.
+    PRESIGNED = "presigned"
+    JWT = "jwt"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedClaims:
+    """What AWS states about a caller in a JWT, next to the ARN. An absent claim is empty.
+
+    None of it is chosen by the caller, except that a session tag overrides the principal's own.
 
     Attributes:
-        arn: the caller's ARN as STS gave it, parsed.
-        user_id: STS's UserId: `AIDA...` for a user, `AROA...:SESSION` for an assumed role.
-        access_key_id: the access key that signed; public, and part of the token.
+        token_id: the token's `jti`.
+        organization: the account's organization, `o-...`.
+        organizational_units: the ids (`ou-...`) of every unit that the account is in.
+        principal_tags: key and value of the principal's tags, in the order of the token.
+        identity_store_user_id: the user of IAM Identity Center.
+        source_identity: the source identity of the session.
+        instance_id: the EC2 instance of the caller's account that the credentials come from.
+    """
+
+    token_id: str = ""
+    organization: str = ""
+    organizational_units: frozenset[str] = frozenset()
+    principal_tags: tuple[tuple[str, str], ...] = ()
+    identity_store_user_id: str = ""
+    source_identity: str = ""
+    instance_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CallerIdentity:
+    """Who a token has proven its holder to be.
+
+    Made in two places only: from an answer of STS (`authenticator.aws.sts`), and from a JWT whose
+    signature has been verified (`authenticator.tokens.jwt`).
+
+    Attributes:
+        arn: the caller's ARN, parsed: of the session as STS gives it, or of the role with its path
+            or the user as a JWT gives it.
+        user_id: STS's UserId: `AIDA...` for a user, `AROA...:SESSION` for an assumed role; "" for a
+            JWT, which carries none.
+        access_key_id: the access key that signed, which is public and part of the token; "" for a
+            JWT.
+        claims: what a JWT states in addition; None for a presigned request.
     """
 
     arn: PrincipalArn
     user_id: str
     access_key_id: str
+    claims: SignedClaims | None = None
+
+    @property
+    def proof(self) -> ProofKind:
+        """The kind of token that proved the caller."""
+        return ProofKind.PRESIGNED if self.claims is None else ProofKind.JWT
 
     @property
     def canonical_arn(self) -> str:
@@ -152,7 +195,8 @@ class CallerIdentity:
         """The unique id of the principal, without session: what a `userid` pin is compared with.
 
         A role or user that is deleted and recreated has another one. STS gives a federated user
-        `ACCOUNT:NAME` and root `ACCOUNT`: cut at the colon, a federated user would be root.
+        `ACCOUNT:NAME` and root `ACCOUNT`: cut at the colon, a federated user would be root. A JWT
+        has none, which is no pin's value.
         """
         if self.arn.kind is PrincipalKind.FEDERATED_USER:
             return self.user_id

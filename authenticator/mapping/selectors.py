@@ -98,7 +98,7 @@ def by_arn(text: str) -> Selector:
     arn = PrincipalArn.parse(text)
     kind = arn.kind
     is_role = kind is PrincipalKind.ROLE
-    key = _without_path(arn) if is_role else arn.canonical
+    key = arn.canonical
     return Selector(
         key,
         kind,
@@ -151,10 +151,6 @@ def account(text: str) -> str:
             " a leading zero may have been lost; write all 12 in quotes"
         )
     raise ValueError("an account id is 12 digits in quotes, not a number in another notation")
-
-
-def _without_path(arn: PrincipalArn) -> str:
-    return f"arn:{arn.partition}:iam::{arn.account_id}:role/{arn.name}"
 
 
 def _by_pattern(text: str) -> Selector:

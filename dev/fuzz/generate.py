@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 
 from dev.fuzz.targets import NOW, RAW, WRAPPED
-from tests.corpus import forge
+from tests.corpus import forge, jwts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,8 +31,8 @@ _STS_ARNS = {
 
 def seeds(target: str) -> Iterator[bytes]:
     """Inputs to begin with."""
-    if target == "sts":
-        yield from _sts_answers()
+    if target in _SEEDS:
+        yield from _SEEDS[target]()
         return
     for case in forge.cases("tokens"):
         text = forge.token(case, now=NOW)
@@ -57,6 +57,24 @@ def _sts_answers() -> Iterator[bytes]:
         yield (403).to_bytes(2, "big") + json.dumps(error).encode()
 
 
+def _jwts() -> Iterator[bytes]:
+    for case in forge.cases("jwts"):
+        yield RAW + jwts.token(case, now=NOW).encode("utf-8", "replace")
+    yield WRAPPED + json.dumps(jwts.claims(now=NOW)).encode()
+
+
+def _key_sets() -> Iterator[bytes]:
+    document = jwts.own_keys().jwks()
+    keys = document["keys"]
+    for chosen in ([], keys, [*keys, *keys], keys[:1], keys[1:], [{"kty": "oct", "k": "AAAA"}]):
+        yield json.dumps({"keys": chosen}).encode()
+
+
+_SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
+    "sts": _sts_answers,
+    "web_identity": _jwts,
+    "key_set": _key_sets,
+}
 _ODD = (
     *("", "x", "%", "%00", "%0d%0a", "%2541", "60%gh", "+60", "6_0", ";", "&", "=", "#", "?", "@"),
     *("//", "/%2e", "\x00", "\n", "\uff16", "\u0430", "\ud800", "AKIA", "sts", "901", "-1"),

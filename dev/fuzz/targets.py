@@ -19,14 +19,15 @@ from authenticator.login import Login
 from authenticator.mapping.ruleset import RuleSet
 from authenticator.serving.audit import AuditRecord
 from authenticator.serving.reviews import Reviews
-from authenticator.tokens import presigned
+from authenticator.tokens import jwks, jwt, presigned
+from authenticator.tokens.jwt import Issuer, JwtPolicy
 from authenticator.tokens.presigned import PresignedRequest
 from authenticator.verdicts.budget import Budget
 from authenticator.verdicts.limits import Limits
 from authenticator.verdicts.memory import Remembering
 from authenticator.verdicts.prover import Prover
 from authenticator.verdicts.verdict import Proven, decode, encode
-from tests.corpus import forge
+from tests.corpus import forge, jwts
 
 NOW = 1_790_000_000.0
 HOSTS = sts_hosts("aws")
@@ -36,6 +37,14 @@ RAW, WRAPPED = b"\x00", b"\x01"
 _PREFIX = "k8s-aws-v1."
 _ENDLESS = 1e12
 _REQUEST = presigned.check(forge.token({}, now=NOW), now=NOW, hosts=HOSTS)
+_POLICY = JwtPolicy(
+    issuers={jwts.ISSUER: Issuer(jwts.ISSUER, jwts.ACCOUNT)},
+    audiences=frozenset({jwts.AUDIENCE}),
+    algorithms=frozenset(jwks.Algorithm),
+    max_age_seconds=900,
+    partition="aws",
+)
+_KEYS = jwks.parse(json.dumps(jwts.own_keys().jwks()).encode())
 
 
 class Finding(Exception):
@@ -103,7 +112,41 @@ def sts(data: bytes) -> None:
         raise Finding("a verdict that is remembered as another")
 
 
-TARGETS: Mapping[str, Callable[[bytes], None]] = {"token": token, "review": review, "sts": sts}
+def web_identity(data: bytes) -> None:
+    """Verify a JWT: the rest as it stands (`RAW`), or as well signed claims (`WRAPPED`)."""
+    text = data[1:].decode("utf-8", "surrogateescape")
+    if data[:1] == WRAPPED:
+        text = jwts.sign(data[1:])
+    try:
+        checked = jwt.check(text, now=NOW, policy=_POLICY)
+        identity = checked.verify(_KEYS[checked.key_id]) if checked.key_id in _KEYS else None
+    except TokenRefused as error:
+        if error.check not in jwt.CHECKS:
+            raise Finding(f"an unknown check: {error.check}") from error
+        return
+    if not checked.valid_from <= NOW < checked.valid_until <= NOW + jwt.MAX_LIFETIME_SECONDS:
+        raise Finding("a token that does not count now")
+    if identity is not None and identity.arn.account_id != jwts.ACCOUNT:
+        raise Finding("a caller of another account than the issuer's")
+
+
+def key_set(data: bytes) -> None:
+    """Read the keys of an issuer."""
+    try:
+        keys = jwks.parse(data)
+    except jwks.KeySetRefused:
+        return
+    if not 0 < len(keys) <= jwks.MAX_KEYS:
+        raise Finding("a number of keys that is out of bounds")
+
+
+TARGETS: Mapping[str, Callable[[bytes], None]] = {
+    "token": token,
+    "review": review,
+    "sts": sts,
+    "web_identity": web_identity,
+    "key_set": key_set,
+}
 
 
 class _Silent:
