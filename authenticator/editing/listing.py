@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from authenticator.editing.documents import Document
@@ -32,6 +32,7 @@ class Row:
         line: where it stands in the text of its section or file; 0 if that has no lines.
         inForce: whether it lets anybody in now.
         problems: what is to be put right.
+        sso: the permission set that it names, by key; none for an ARN or an account.
     """
 
     id: str
@@ -44,10 +45,14 @@ class Row:
     line: int
     inForce: bool  # noqa: N815 (as it is written for machines)
     problems: tuple[str, ...]
+    sso: Mapping[str, str] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
         """The row for machines; its keys are documented and stay."""
-        return {**asdict(self), "groups": list(self.groups), "problems": list(self.problems)}
+        values = {**asdict(self), "groups": list(self.groups), "problems": list(self.problems)}
+        if not self.sso:
+            del values["sso"]
+        return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +110,13 @@ def _row(
         line=located.line,
         inForce=match is not None and not refused and not expired,
         problems=tuple(problems),
+        sso=_sso(entry),
     )
+
+
+def _sso(entry: MappingEntry) -> Mapping[str, str]:
+    value = entry.fields.get("sso")
+    return value if isinstance(value, Mapping) else {}
 
 
 def _granted(entry: MappingEntry, match: Match | None) -> tuple[str, tuple[str, ...]]:

@@ -1,14 +1,15 @@
-"""RFC 3339, in both directions."""
+"""RFC 3339 in both directions, and durations."""
 
 from __future__ import annotations
 
+import contextlib
 from datetime import datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from authenticator.timestamps import parse_rfc3339, rfc3339
+from authenticator.timestamps import duration, elapsed, ending, parse_rfc3339, rfc3339
 
 
 @pytest.mark.parametrize(
@@ -64,3 +65,68 @@ def test_no_text_raises_another_error(text: str) -> None:
         parse_rfc3339(text)
     except ValueError:
         return
+
+
+NOW = 1_900_000_000.0
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("8h", 28_800), ("7d", 604_800), ("90m", 5_400), ("1h30m", 5_400), ("1d1s", 86_401)],
+)
+def test_a_duration_is_read(text: str, seconds: int) -> None:
+    assert duration(text) == seconds
+    assert ending(text, NOW) == NOW + seconds
+
+
+@pytest.mark.parametrize(
+    "text", ["", "8", "h", "0h", "-8h", "8 h", "8H", "1.5h", "30m1h", "1_0h", "٨h", "99999d"]
+)
+def test_any_other_duration_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="it must be a duration"):
+        duration(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("2031-01-31", "2031-01-31T23:59:59Z"),
+        ("2031-01-31T18:00:00Z", "2031-01-31T18:00:00Z"),
+        ("2031-01-31t18:00:00+01:00", "2031-01-31T17:00:00Z"),
+    ],
+)
+def test_a_day_ends_with_its_last_second_in_utc(text: str, end: str) -> None:
+    assert rfc3339(ending(text, NOW)) == end
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("2020-01-31", "2020-01-31T23:59:59Z is in the past"),
+        ("2020-01-31T00:00:00Z", "in the past"),
+        ("tomorrow", "it must be a duration"),
+        ("8", "it must be a duration"),
+        ("2031-02-30", "day is out of range"),
+        ("2031-01-31T18:00", "with a zone"),
+    ],
+)
+def test_an_end_that_is_none_or_over_is_refused(text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=reason):
+        ending(text, NOW)
+
+
+@given(st.text(max_size=20))
+def test_any_text_is_an_end_or_refused(text: str) -> None:
+    with contextlib.suppress(ValueError):
+        assert ending(text, NOW) > NOW
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        *((0, "0s"), (59, "59s"), (61, "1m1s"), (3_600, "1h"), (9_000, "2h30m"), (40_000, "11h")),
+        *((100_000, "1d3h"), (86_700, "1d"), (5_600_000, "64d"), (-5, "0s")),
+    ],
+)
+def test_a_duration_is_written_in_one_or_two_units(seconds: float, text: str) -> None:
+    assert elapsed(seconds) == text

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 
 import click
@@ -16,6 +16,7 @@ from authenticator.access.resources import GROUPS, is_cluster_wide
 from authenticator.access.rules import ALL, Request
 from authenticator.admin.access import text
 from authenticator.admin.access.where import Where, read_report, reading_options
+from authenticator.admin.tables import JSON, NAME, TABLE, WIDE, YAML, output_option, show_values
 from authenticator.aws.arns import PrincipalArn, PrincipalKind
 from authenticator.display import printable
 from authenticator.errors import ConfigError
@@ -40,8 +41,8 @@ def _access() -> None: ...
 @click.option(
     "-o",
     "--output",
-    type=click.Choice(["table", "json", "html"]),
-    default="table",
+    type=click.Choice([TABLE, WIDE, NAME, JSON, YAML, "html"]),
+    default=TABLE,
     show_default=True,
     help="html is one file to open in a browser.",
 )
@@ -49,22 +50,26 @@ def _access() -> None: ...
 def _report(where: Where, *, output: str, title: str | None) -> int:
     now = time.time()
     report = read_report(where, now)
-    if output == "table":
-        text.console().print(text.report_table(report))
+    if output in (TABLE, WIDE):
+        text.show_report(report, wide=output == WIDE)
+        return 0
+    if output == NAME:
+        _show_names(principal for principal, _ in report.principals)
         return 0
     whole = document(report, cluster=title or where.name, now=now)
-    click.echo(page(whole) if output == "html" else json.dumps(whole, indent=2))
+    if output == "html":
+        click.echo(page(whole))
+    else:
+        show_values(whole, output)
     return 0
 
 
-_output = click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="The form of the output.",
-)
+def _show_names(principals: Iterable[Principal]) -> None:
+    names = dict.fromkeys(printable(principal.arn) for principal in principals)
+    click.echo("".join(f"{name}\n" for name in names), nl=False)
+
+
+_output = output_option(WIDE, NAME, JSON, YAML)
 
 
 @_access.command(
@@ -93,10 +98,12 @@ def _who_can(
         raise click.UsageError(f"{resource} is in no namespace; leave --namespace away")
     report = read_report(where, time.time())
     answers = tuple(report.who_can(request, namespace))
-    if output == "json":
-        click.echo(json.dumps({"principals": text.who_values(answers)}, indent=2))
+    if output in (JSON, YAML):
+        show_values({"principals": text.who_values(answers)}, output)
+    elif output == NAME:
+        _show_names(principal for principal, _ in answers)
     elif answers:
-        text.console().print(text.who_table(answers))
+        text.show_who(answers, wide=output == WIDE)
     else:
         click.echo("No principal of the mappings may do that.")
     return 0
@@ -118,12 +125,16 @@ def _what(where: Where, *, output: str, principal: str) -> int:
         raise ConfigError(
             (f"no mapping lets {printable(principal)} in; {COMMAND} access report lists all",)
         )
-    if output == "json":
-        click.echo(json.dumps({"principals": text.what_values(report.rbac, found)}, indent=2))
+    if output in (JSON, YAML):
+        show_values({"principals": text.what_values(report.rbac, found)}, output)
         return 0
-    console = text.console()
-    for one, standing in found:
-        console.print(text.what_table(report.rbac, one, standing))
+    if output == NAME:
+        _show_names(one for one, _ in found)
+        return 0
+    for number, (one, standing) in enumerate(found):
+        if number:
+            click.echo()
+        text.show_what(report.rbac, one, standing)
     return 0
 
 

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from functools import partial
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+import click
 
 from authenticator.access.document import rules_of, values_of
 from authenticator.access.join import How, Link
@@ -17,96 +14,86 @@ from authenticator.access.rbac import Binding, Rbac
 from authenticator.access.report import Grant, Report, Standing
 from authenticator.access.risk_table import BY_ID, Severity
 from authenticator.access.risks import headlines
+from authenticator.admin.tables import listed, show_table
 from authenticator.display import printable
 
 EVERYWHERE = "everywhere"
-_STYLES = {
-    Severity.CRITICAL: "bold red",
+_COLOURS = {
+    Severity.CRITICAL: "red",
     Severity.HIGH: "red",
     Severity.MEDIUM: "yellow",
     Severity.LOW: "cyan",
 }
-# What a table is wide where nobody looks at it: a file or a pipe.
-_WIDTH = 200
 Answers = Sequence[tuple[Principal, tuple[Grant, ...]]]
 
 
-def console() -> Console:
-    """Standard output: in colour on a terminal (not with NO_COLOR), and never cut in a pipe."""
-    made = partial(Console, highlight=False, markup=False, emoji=False)
-    terminal = made()
-    return terminal if terminal.is_terminal else made(width=_WIDTH)
+def show_report(report: Report, *, wide: bool) -> None:
+    """Print all principals, those with the severest risks first.
 
-
-def _table(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
-
-
-def _row(table: Table, *cells: str | Text | Sequence[str]) -> None:
-    """Add a row; a cell may have several lines."""
-    table.add_row(*(cell if isinstance(cell, Text) else Text(_lines(cell)) for cell in cells))
-
-
-def _lines(cell: str | Sequence[str]) -> str:
-    return "\n".join(printable(line) for line in ([cell] if isinstance(cell, str) else cell))
-
-
-def report_table(report: Report) -> Table:
-    """All principals, those with the severest risks first."""
-    table = _table("", "RISK", "PRINCIPAL", "USERNAME", "GROUPS", "WHAT IT CAN DO")
+    Args:
+        report: the report.
+        wide: whether to name all risks of a principal, its mapping and its kind.
+    """
+    further = ("KIND", "MAPPING") if wide else ()
+    header = ("RISK", "PRINCIPAL", "USERNAME", "GROUPS", *further, "CAN")
+    rows: list[Sequence[str]] = []
+    colours: list[str | None] = []
     for principal, standing in report.principals:
         titles = [BY_ID[name].title for name in headlines(standing.risks)]
-        _row(
-            table,
-            _severity(standing),
+        named = titles if wide else titles[:1]
+        more = [f"{len(titles) - 1} more"] if len(titles) > len(named) else []
+        nothing = "nothing risky" if standing.links else "nothing"
+        cells = (
+            max(standing.risks.values()).word if standing.risks else "none",
             principal.arn,
             principal.username.text,
-            [group.text for group in principal.groups] or "-",
-            titles or ("nothing risky" if standing.links else "nothing"),
+            listed(group.text for group in principal.groups),
         )
-    return table
+        meant = (principal.kind, str(principal.origin)) if wide else ()
+        rows.append((*cells, *meant, "; ".join((*named, *more)) or nothing))
+        colours.append(_COLOURS[max(standing.risks.values())] if standing.risks else None)
+    show_table(header, rows, colours, "RISK")
 
 
-def _severity(standing: Standing) -> Text:
-    if not standing.risks:
-        return Text("none")
-    worst = max(standing.risks.values())
-    return Text(worst.word, style=_STYLES[worst])
+def show_who(answers: Answers, *, wide: bool) -> None:
+    """Print who may do what was asked, where, and by which way.
+
+    Args:
+        answers: the principals with their grants.
+        wide: whether to name the mapping as well.
+    """
+    further = ("MAPPING",) if wide else ()
+    header = ("PRINCIPAL", "USERNAME", *further, "WHERE", "THROUGH")
+    rows = [
+        (
+            principal.arn,
+            principal.username.text,
+            *((str(principal.origin),) if wide else ()),
+            _place(grant.binding),
+            _way(grant.link, grant.binding),
+        )
+        for principal, grants in answers
+        for grant in grants
+    ]
+    show_table(header, rows)
 
 
-def who_table(answers: Answers) -> Table:
-    """Who may do what was asked, where, and by which way."""
-    table = _table("", "PRINCIPAL", "USERNAME", "WHERE", "THROUGH")
-    for principal, grants in answers:
-        for number, grant in enumerate(grants):
-            _row(
-                table,
-                "" if number else principal.arn,
-                "" if number else principal.username.text,
-                _place(grant.binding),
-                _way(grant.link, grant.binding),
-            )
-    return table
-
-
-def what_table(rbac: Rbac, principal: Principal, standing: Standing) -> Table:
-    """All rights of one principal."""
-    title = printable(f"{principal.arn} as {principal.username.text} ({principal.origin})")
-    table = _table(title, "VERBS", "RESOURCES", "WHERE", "THROUGH")
-    for link in standing.links:
-        for binding in rbac.by_subject.get(link.subject, ()):
-            for rule in rules_of(rbac.roles.get(binding.role, ())):
-                _row(
-                    table,
-                    ", ".join(rule.get("verbs", ())),
-                    _resources(rule),
-                    _place(binding),
-                    _way(link, binding),
-                )
-    return table
+def show_what(rbac: Rbac, principal: Principal, standing: Standing) -> None:
+    """Print all rights of one principal."""
+    title = f"{principal.arn} as {principal.username.text} ({principal.origin})"
+    click.echo(printable(title))
+    rows = [
+        (
+            ",".join(rule.get("verbs", ())),
+            _resources(rule),
+            _place(binding),
+            _way(link, binding),
+        )
+        for link in standing.links
+        for binding in rbac.by_subject.get(link.subject, ())
+        for rule in rules_of(rbac.roles.get(binding.role, ()))
+    ]
+    show_table(("VERBS", "RESOURCES", "WHERE", "THROUGH"), rows)
 
 
 def _resources(rule: dict[str, list[str]]) -> str:
@@ -135,7 +122,7 @@ def _way(link: Link, binding: Binding | None) -> str:
 
 
 def who_values(answers: Answers) -> list[dict[str, Any]]:
-    """What `who_table` shows, for programs."""
+    """What `show_who` prints, for programs."""
     return [
         values_of(principal) | {"grants": [_grant(grant.link, grant.binding) for grant in grants]}
         for principal, grants in answers
@@ -153,7 +140,7 @@ def _grant(link: Link, binding: Binding | None) -> dict[str, str]:
 
 
 def what_values(rbac: Rbac, found: Iterable[tuple[Principal, Standing]]) -> list[dict[str, Any]]:
-    """What `what_table` shows, for programs."""
+    """What `show_what` prints, for programs."""
     return [
         values_of(principal)
         | {

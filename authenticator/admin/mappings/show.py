@@ -2,44 +2,55 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 import click
-import yaml
 
-from authenticator.admin.columns import columns
 from authenticator.admin.stores.history import Version
+from authenticator.admin.tables import (
+    JSON,
+    NAME,
+    NONE,
+    WIDE,
+    YAML,
+    listed,
+    moment,
+    show_table,
+    show_values,
+)
 from authenticator.display import printable
 from authenticator.editing.listing import Listing, Row
 from authenticator.options import colour
+from authenticator.timestamps import parse_rfc3339
 
-output_option = click.option(
-    "-o",
-    "--output",
-    type=click.Choice(["table", "json", "yaml"]),
-    default="table",
-    show_default=True,
-    help="The form of the output.",
-)
+# What names an entry, in the columns of a table.
+_HEADER = ("ENTRY", "PRINCIPAL", "USERNAME", "GROUPS", "EXPIRES", "IN FORCE")
+_WIDE = ("ENTRY", "PRINCIPAL", "USERNAME", "GROUPS", "USERID", "LINE", "EXPIRES", "IN FORCE")
 
 
-def show_listing(title: str, found: Listing, output: str) -> None:
-    """Print entries, and what is wrong with them."""
-    if output != "table":
+def show_listing(title: str, found: Listing, output: str, now: float) -> None:
+    """Print entries, and what is wrong with them.
+
+    Args:
+        title: where they are.
+        found: the entries.
+        output: the form of the output.
+        now: Unix time.
+    """
+    if output in (JSON, YAML):
         entries = [row.plain() for row in found.rows]
-        _write({"source": title, "entries": entries, "problems": list(found.problems)}, output)
+        show_values({"source": title, "entries": entries, "problems": list(found.problems)}, output)
+        return
+    if output == NAME:
+        click.echo("".join(f"{printable(row.id)}\n" for row in found.rows), nl=False)
         return
     if found.rows:
-        cells = [
-            (row.id, row.principal, row.username, ", ".join(row.groups), _state(row))
-            for row in found.rows
-        ]
-        colours = [_colour(row) for row in found.rows]
-        _print_table(("ENTRY", "PRINCIPAL", "USERNAME", "GROUPS", "IN FORCE"), cells, colours)
+        show_table(
+            _WIDE if output == WIDE else _HEADER,
+            [_cells(row, now, wide=output == WIDE) for row in found.rows],
+            [_colour(row) for row in found.rows],
+        )
     else:
         click.echo(f"{title} has no entries.")
     lines = [click.style(f"! {printable(problem)}", fg="red") for problem in found.problems]
@@ -52,56 +63,82 @@ def show_listing(title: str, found: Listing, output: str) -> None:
         click.echo("\n".join(("", *lines)), color=colour())
 
 
-def show_rows(rows: Sequence[Row], output: str) -> None:
-    """Print all there is to some entries."""
-    if output != "table":
-        _write([row.plain() for row in rows], output)
+def _cells(row: Row, now: float, *, wide: bool) -> tuple[str, ...]:
+    return (
+        *(row.id, row.principal, row.username or NONE, listed(row.groups)),
+        *((row.userid or NONE, str(row.line or NONE)) if wide else ()),
+        expiry(row.expires, now),
+        "yes" if row.inForce else "no",
+    )
+
+
+def expiry(text: str, now: float) -> str:
+    """Show when an entry ends, as it is written and from now (Unix time)."""
+    try:
+        return moment(parse_rfc3339(text), now) if text else NONE
+    except ValueError:
+        return text
+
+
+def show_rows(rows: Sequence[Row], output: str, now: float) -> None:
+    """Print all there is to some entries at a Unix time."""
+    if output in (JSON, YAML):
+        show_values([row.plain() for row in rows], output)
+        return
+    if output in (NAME, WIDE):
+        show_listing("", Listing(tuple(rows), ()), output, now)
         return
     for number, row in enumerate(rows):
         if number:
             click.echo()
-        for name, value in row.plain().items():
-            if value not in ("", [], 0):
+        for name, value in {
+            **row.plain(),
+            "expires": row.expires and expiry(row.expires, now),
+        }.items():
+            if name != "sso" and value not in ("", [], 0):
                 text = ", ".join(value) if isinstance(value, list) else _word(value)
                 click.echo(f"{_NAMES.get(name, name):<10} {printable(text)}")
 
 
-def show_history(versions: Sequence[Version], output: str) -> None:
-    """Print the versions, newest first."""
+def show_history(versions: Sequence[Version], output: str, now: float) -> None:
+    """Print the versions, newest first; `now` is Unix time."""
     newest_first = list(reversed(versions))
-    if output != "table":
-        _write(
-            [
-                {"version": v.number, "time": v.time, "user": v.user, "edit": v.edit}
-                | {"texts": dict(v.texts)}
-                for v in newest_first
-            ],
-            output,
-        )
+    if output in (JSON, YAML):
+        show_values([version_values(version) for version in newest_first], output)
+        return
+    if output == NAME:
+        click.echo("".join(f"{version.number}\n" for version in newest_first), nl=False)
         return
     if not versions:
         click.echo("No edits are remembered.")
         return
-    cells = [(str(v.number), v.time, v.user, v.edit) for v in newest_first]
-    _print_table(("VERSION", "UNTIL", "EDITED BY", "EDIT THAT ENDED IT"), cells)
+    header = ("EDIT", "WHEN", "WHO", "WHAT", "UNDO")
+    show_table(
+        header,
+        [
+            (str(v.number), when(v, now), v.user, v.edit, f"rollback {v.number}")
+            for v in newest_first
+        ],
+    )
+
+
+def when(version: Version, now: float) -> str:
+    """Show when an edit was made."""
+    return expiry(version.time, now)
+
+
+def version_values(version: Version) -> dict[str, Any]:
+    """Give a version for programs; its keys are documented and stay."""
+    return {
+        "version": version.number,
+        "time": version.time,
+        "user": version.user,
+        "edit": version.edit,
+        "texts": dict(version.texts),
+    }
 
 
 _NAMES = {"inForce": "in force"}
-
-
-def _print_table(
-    header: Sequence[str], rows: Sequence[Sequence[str]], colours: Sequence[str] = ()
-) -> None:
-    """Print a table, folded to the width of a terminal; in a pipe or file, lines stay whole."""
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    cells = [tuple(map(printable, row)) for row in rows]
-    click.echo(columns(header, cells, colours, width), color=colour())
-
-
-def _state(row: Row) -> str:
-    if not row.inForce:
-        return "no"
-    return f"yes until {row.expires}" if row.expires else "yes"
 
 
 def _colour(row: Row) -> str:
@@ -112,23 +149,3 @@ def _colour(row: Row) -> str:
 
 def _word(value: object) -> str:
     return ("no", "yes")[value] if isinstance(value, bool) else str(value)
-
-
-def _write(value: Any, output: str) -> None:
-    if output == "json":
-        click.echo(json.dumps(value, indent=2))
-    else:
-        text = yaml.dump(value, Dumper=_Dumper, sort_keys=False, width=200)
-        click.echo(text, nl=False)
-
-
-class _Dumper(yaml.CSafeDumper):
-    """Quotes what begins with a digit: 012345678901 is a number to some readers of YAML."""
-
-
-def _represent(dumper: _Dumper, text: str) -> yaml.ScalarNode:
-    style = '"' if text[:1].isdigit() else None
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
-
-
-_Dumper.add_representer(str, _represent)

@@ -256,7 +256,7 @@ class TestWhatIsShown:
     def test_a_table(self, run: Run) -> None:
         _, said = run("list")
         assert [line.split() for line in said.splitlines() if ADMIN in line] == [
-            ["mapRoles[0]", ADMIN, "admin", "system:masters", "yes"]
+            ["mapRoles[0]", ADMIN, "admin", "system:masters", "<none>", "yes"]
         ]
 
     def test_machines_get_every_key(self, run: Run, file: Path) -> None:
