@@ -133,7 +133,8 @@ def _binding(binding: Binding, risks: Risks) -> dict[str, Any]:
 def values_of(principal: Principal) -> dict[str, Any]:
     """Who a principal is, and on what conditions."""
     shown: dict[str, Any] = {
-        "arn": principal.arn,
+        "arn": principal.arn_as_written,
+        "principal": principal.written,
         "kind": principal.kind,
         "username": principal.username.text,
         "groups": [group.text for group in principal.groups],

@@ -76,7 +76,7 @@
   }
   const principals = data.principals.map((principal) => {
     const standing = data.standings[principal.standing];
-    const words = [principal.arn, principal.kind, principal.username, ...principal.groups, standing.words];
+    const words = [principal.arn, principal.principal, principal.kind, principal.username, ...principal.groups, standing.words];
     return { ...principal, standing, text: words.join("\n").toLowerCase(), open: false };
   });
 
@@ -122,7 +122,7 @@
   // --- the rows -------------------------------------------------------------------------------
   function split(principal) {
     const arn = /^arn:([^:]*):[^:]*:[^:]*:([^:]*):([^/]*)\/?(.*)$/.exec(principal.arn);
-    if (!arn) return { title: principal.arn, under: principal.kind };
+    if (!arn || !principal.principal.startsWith("arn:")) return { title: principal.principal, under: principal.kind };
     const [, partition, account, , rest] = arn;
     const elsewhere = partition === "aws" ? "" : ` (${partition})`;
     return { title: rest || principal.kind, under: `${principal.kind} in ${account}${elsewhere}` };

@@ -37,6 +37,7 @@ class Principal:
         user_id: the unique id that it must have; "" for any.
         expires: the Unix time from which it is let in no more; None for never.
         selector: the callers by ARN; None if there is none.
+        written: the principal as the mapping has it, for people.
     """
 
     arn: str
@@ -47,11 +48,18 @@ class Principal:
     user_id: str = ""
     expires: float | None = None
     selector: Selector | None = None
+    written: str = ""
 
     @property
     def origin(self) -> Origin:
         """Where the mapping stands."""
         return self.match.origin
+
+    @property
+    def arn_as_written(self) -> str:
+        """The ARN in the case that the mapping has it in; of a permission set, its roles' pattern."""
+        by_name = self.selector is None or self.selector.permission_set
+        return self.arn if by_name else self.written
 
     def includes(self, arn: PrincipalArn) -> bool:
         """Whether a caller with this ARN may be one of those meant."""
@@ -152,6 +160,7 @@ def _of_rule(rule: Rule) -> Principal:
         user_id=rule.user_id,
         expires=rule.expires,
         selector=selector,
+        written=selector.written if selector else f"userid {rule.user_id}",
     )
 
 
@@ -165,7 +174,7 @@ def _kind(selector: Selector | None) -> str:
 
 def _of_account(account_id: str, match: Match) -> Principal:
     username, groups = _names(match, parts_of_account(account_id))
-    return Principal(account_id, ACCOUNT, match, username, groups)
+    return Principal(account_id, ACCOUNT, match, username, groups, written=account_id)
 
 
 def _names(match: Match, parts: Parts) -> tuple[Names, tuple[Names, ...]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from authenticator.mapping.selectors import permission_set
+
 # A value of an entry: a text, a list of texts (`groups`), or a map of texts (`sso`).
 Value = str | list[str] | dict[str, str]
 
@@ -40,4 +42,4 @@ class MappingEntry:
             return ""
         parts = {key.lower(): value for key, value in sso.items()}
         name, account = parts.get("permissionsetname", "?"), parts.get("accountid", "?")
-        return f"permission set {name} in {account}"
+        return permission_set(name, account)

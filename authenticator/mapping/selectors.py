@@ -7,7 +7,7 @@ path takes no part: STS leaves it out of an assumed role's ARN.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from authenticator.aws.arns import PARTITIONS, PrincipalArn, PrincipalKind
 from authenticator.mapping.globs import fits
@@ -39,6 +39,7 @@ class Selector:
         literal: how many characters of the pattern are not wildcards.
         permission_set: whether the `*` at the pattern's end stands for the random digits of IAM
             Identity Center only.
+        written: the principal as the mapping has it, for people.
     """
 
     key: str
@@ -52,6 +53,7 @@ class Selector:
     chunks: tuple[str, ...] = ()
     literal: int = 0
     permission_set: bool = False
+    written: str = field(default="", compare=False)
 
     @property
     def is_pattern(self) -> bool:
@@ -88,13 +90,13 @@ def by_arn(text: str) -> Selector:
     Raises:
         ValueError: it is no ARN of a principal, or its wildcards stand where they may not.
     """
-    text = text.strip()
+    written = text = text.strip()
     # Checked before lower(), which makes ASCII letters of some that are not (U+212A: k).
     if not text.isascii():
         raise ValueError("it has characters that no ARN has (look for invisible ones)")
     text = text.lower()
     if not _WILDCARDS.isdisjoint(text):
-        return _by_pattern(text)
+        return _by_pattern(text, written)
     arn = PrincipalArn.parse(text)
     kind = arn.kind
     is_role = kind is PrincipalKind.ROLE
@@ -108,6 +110,7 @@ def by_arn(text: str) -> Selector:
         user_path="" if is_role else arn.path,
         has_role_path=is_role and bool(arn.path),
         head=key,
+        written=written,
     )
 
 
@@ -134,7 +137,13 @@ def by_permission_set(name: str, account_id: str, partition: str) -> Selector:
         chunks=(head, ""),
         literal=len(head),
         permission_set=True,
+        written=permission_set(name, account_id),
     )
+
+
+def permission_set(name: str, account_id: str) -> str:
+    """Return how people are shown a permission set; `mappings get` and its like accept it."""
+    return f"permission set {name} in {account_id}"
 
 
 def account(text: str) -> str:
@@ -153,7 +162,7 @@ def account(text: str) -> str:
     raise ValueError("an account id is 12 digits in quotes, not a number in another notation")
 
 
-def _by_pattern(text: str) -> Selector:
+def _by_pattern(text: str, written: str) -> Selector:
     resource = text.split(":", 5)[-1]
     place = len(text) - len(resource)
     if not _WILDCARDS.isdisjoint(text[:place]):
@@ -180,4 +189,5 @@ def _by_pattern(text: str) -> Selector:
         head=head,
         chunks=tuple(re.split(r"\*+", text)),
         literal=sum(character not in _WILDCARDS for character in text),
+        written=written,
     )

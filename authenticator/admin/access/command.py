@@ -65,7 +65,7 @@ def _report(where: Where, *, output: str, title: str | None) -> int:
 
 
 def _show_names(principals: Iterable[Principal]) -> None:
-    names = dict.fromkeys(printable(principal.arn) for principal in principals)
+    names = dict.fromkeys(printable(principal.written) for principal in principals)
     click.echo("".join(f"{name}\n" for name in names), nl=False)
 
 
@@ -145,7 +145,7 @@ def _find(report: Report, wanted: str) -> tuple[tuple[Principal, Standing], ...]
         return tuple(
             pair
             for pair in report.principals
-            if pair[0].arn == wanted.lower() or pair[0].username.text == wanted
+            if wanted in (pair[0].written, pair[0].username.text) or pair[0].arn == wanted.lower()
         )
     # IAM shows a role with its path, which STS leaves out.
     return report.of(replace(arn, path="") if arn.kind is PrincipalKind.ROLE else arn)

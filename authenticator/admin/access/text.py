@@ -45,7 +45,7 @@ def show_report(report: Report, *, wide: bool) -> None:
         nothing = "nothing risky" if standing.links else "nothing"
         cells = (
             max(standing.risks.values()).word if standing.risks else "none",
-            principal.arn,
+            principal.written,
             principal.username.text,
             listed(group.text for group in principal.groups),
         )
@@ -66,7 +66,7 @@ def show_who(answers: Answers, *, wide: bool) -> None:
     header = ("PRINCIPAL", "USERNAME", *further, "WHERE", "THROUGH")
     rows = [
         (
-            principal.arn,
+            principal.written,
             principal.username.text,
             *((str(principal.origin),) if wide else ()),
             _place(grant.binding),
@@ -80,7 +80,7 @@ def show_who(answers: Answers, *, wide: bool) -> None:
 
 def show_what(rbac: Rbac, principal: Principal, standing: Standing) -> None:
     """Print all rights of one principal."""
-    title = f"{principal.arn} as {principal.username.text} ({principal.origin})"
+    title = f"{principal.written} as {principal.username.text} ({principal.origin})"
     click.echo(printable(title))
     rows = [
         (

@@ -39,7 +39,7 @@ class NearMiss:
 
     Attributes:
         origin: where it stands.
-        names: the ARN or pattern that it names.
+        names: the principal as the mapping has it.
         reason: why it does not apply.
         distance: how far off it is; 0 for one that names the caller.
     """
@@ -99,12 +99,12 @@ def _near(identity: CallerIdentity, key: str, rule: Rule, now: float) -> NearMis
     if selector is None:
         return None
     if selector.covers(key):
-        return NearMiss(rule.match.origin, selector.key, rule.refusal(identity, now), 0)
+        return NearMiss(rule.match.origin, selector.written, rule.refusal(identity, now), 0)
     differences = list(_differences(_Parts.of_caller(identity), _Parts.of(selector), selector))
     if not differences:
         return None
     reason = " and ".join(text for _, text in differences)
-    return NearMiss(rule.match.origin, selector.key, reason, sum(far for far, _ in differences))
+    return NearMiss(rule.match.origin, selector.written, reason, sum(far for far, _ in differences))
 
 
 def _differences(caller: _Parts, mapped: _Parts, selector: Selector) -> Iterator[tuple[float, str]]:

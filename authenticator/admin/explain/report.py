@@ -145,4 +145,4 @@ def _sources(in_force: InForce) -> list[dict[str, Any]]:
 
 def named(rule: Rule) -> str:
     """Whom a rule names."""
-    return rule.selector.key if rule.selector else f"userid {rule.user_id}"
+    return rule.selector.written if rule.selector else f"userid {rule.user_id}"

@@ -63,10 +63,10 @@ def values(capsys: pytest.CaptureFixture[str]) -> Any:
 def test_a_report_is_a_table(dump: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert access(["report", "-f", dump]) == 0
     lines = capsys.readouterr().out.splitlines()
-    (reader,) = (line for line in lines if "role/reader" in line)
+    (reader,) = (line for line in lines if "role/Reader" in line)
     assert [word in reader for word in ("high", "readers", "Read secrets")] == [True] * 3
     assert not any(r"\n" in line for line in lines)
-    assert next(n for n, line in enumerate(lines) if "role/reader" in line) < next(
+    assert next(n for n, line in enumerate(lines) if "role/Reader" in line) < next(
         n for n, line in enumerate(lines) if "user/auditor" in line
     )
 
@@ -309,3 +309,14 @@ def test_without_the_definition_there_are_no_custom_resources() -> None:
 def test_what_may_not_be_read_is_named() -> None:
     with pytest.raises(ConfigError, match=r"rolebindings cannot be read: 403.*right to list"):
         reading.of_cluster(Pages({"/rolebindings": 403}), silent, mappings=False)
+
+
+@pytest.mark.parametrize("arguments", [["report"], ["who-can", "get", "pods"]])
+def test_arns_were_shown_in_lower_case(
+    dump: str, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    arn = "arn:aws:iam::111122223333:role/Reader"
+    assert access([*arguments, "-f", dump, "-o", "name"]) == 0
+    assert arn in capsys.readouterr().out.splitlines()
+    assert access([*arguments, "-f", dump, "-o", "json"]) == 0
+    assert arn in [found["principal"] for found in values(capsys)["principals"]]

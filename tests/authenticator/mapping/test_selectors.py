@@ -190,3 +190,16 @@ def test_no_pattern_is_compiled_at_a_lookup(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(re, "compile", refuse)
     found = [selector.covers(f"{ARN}role/a-1-xy".lower()) for selector in selectors]
     assert found == [False, True, False, False]
+
+
+@pytest.mark.parametrize(
+    "text", ["arn:aws:iam::111122223333:role/Team/Dev", "arn:aws:iam::111122223333:role/Dev-*"]
+)
+def test_the_text_of_the_mapping_is_kept_and_takes_no_part_in_comparisons(text: str) -> None:
+    assert by_arn(f" {text}\n").written == text
+    assert by_arn(text) == by_arn(text.lower())
+
+
+def test_a_permission_set_is_shown_by_its_name() -> None:
+    selector = by_permission_set("Dev", "111122223333", "aws")
+    assert selector.written == "permission set Dev in 111122223333"
