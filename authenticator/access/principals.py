@@ -57,7 +57,7 @@ class Principal:
 
     @property
     def arn_as_written(self) -> str:
-        """The ARN in the case that the mapping has it in; of a permission set, its roles' pattern."""
+        """The ARN as the mapping has it; of a permission set, the pattern of its roles."""
         by_name = self.selector is None or self.selector.permission_set
         return self.arn if by_name else self.written
 

@@ -97,16 +97,25 @@ def _reference_options(function: Callable[..., int]) -> Callable[..., int]:
 @role_options
 @_reference_options
 @complaining
-def _role(where: Where, manner: Manner, given: Any, rolearn: str | None, sso: str | None) -> int:
-    return add_entry(where.store(), role_entry(rolearn, sso, given), manner)
+def _role(
+    where: Where,
+    *,
+    manner: Manner,
+    given: Any,
+    arn: str | None,
+    rolearn: str | None,
+    sso: str | None,
+) -> int:
+    return add_entry(where.store(), role_entry(arn, rolearn, sso, given), manner)
 
 
 @_group.command("user", help="Add an IAM user or a federated user.")
-@click.option("--userarn", metavar="ARN", required=True, help="The user.")
+@click.argument("arn", metavar="[ARN]", required=False)
+@click.option("--userarn", metavar="ARN", help="The same as ARN: the user.")
 @_reference_options
 @complaining
-def _user(where: Where, manner: Manner, given: Any, userarn: str) -> int:
-    return add_entry(where.store(), user_entry(userarn, given), manner)
+def _user(where: Where, *, manner: Manner, given: Any, arn: str | None, userarn: str | None) -> int:
+    return add_entry(where.store(), user_entry(arn, userarn, given), manner)
 
 
 for _verb in _group.commands.values():

@@ -43,8 +43,19 @@ def connection_options(function: F) -> F:
     return function
 
 
-def connect(kubeconfig: str | None, context: str | None, master_url: str | None) -> Cluster:
+def connect(
+    kubeconfig: str | None,
+    context: str | None,
+    master_url: str | None,
+    told: list[str] | None = None,
+) -> Cluster:
     """Prepare to talk to the API server; it is asked at the first request.
+
+    Args:
+        kubeconfig: the file, as the flag says.
+        context: the context in it.
+        master_url: the API server, in place of the context's.
+        told: each warning of the API server is shown once, and added here.
 
     Raises:
         ConfigError: there is neither a kubeconfig file nor a service account.
@@ -54,16 +65,15 @@ def connect(kubeconfig: str | None, context: str | None, master_url: str | None)
 
     paths = _kubeconfigs(kubeconfig, context)
     configure = partial(configuration, paths, master_url or "", context or "")
-    return KubernetesApi(configure, warned=_once())
+    return KubernetesApi(configure, warned=_once([] if told is None else told))
 
 
-def _once() -> Callable[[str], None]:
+def _once(told: list[str]) -> Callable[[str], None]:
     """Return what shows each warning of the API server once, as kubectl does."""
-    told: set[str] = set()
 
     def show(text: str) -> None:
         if text not in told:
-            told.add(text)
+            told.append(text)
             click.echo(f"{COMMAND}: warning of the API server: {printable(text)}", err=True)
 
     return show

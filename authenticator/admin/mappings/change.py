@@ -8,16 +8,17 @@ from typing import Any
 
 import click
 
-from authenticator.admin.mappings.edit import Manner, complaining, edit, manner_options
+from authenticator.admin.mappings.edit import Manner, complaining, edit, manner_options, tell_end
 from authenticator.admin.mappings.fields import (
     field_options,
     fields,
     role_entry,
     role_options,
     split,
+    until,
     user_entry,
 )
-from authenticator.admin.mappings.group import group
+from authenticator.admin.mappings.group import Verbs, group
 from authenticator.admin.mappings.wanted import applying, wanted_from, wanted_options
 from authenticator.admin.mappings.where import Where, where_options
 from authenticator.admin.stores.base import Store
@@ -33,10 +34,31 @@ from authenticator.mapping.sections import MAP_ACCOUNTS
 
 def add_entry(store: Store, entry: MappingEntry, manner: Manner) -> int:
     """Add an entry and return the exit code; `edit` says what it raises."""
-    return edit(store, lambda document: added(document, entry), f"add {entry.principal}", manner)
+    words = f"add {entry.principal}{until(entry.fields)}"
+    tell_end(entry.fields)
+    return edit(store, lambda document: added(document, entry), words, manner)
 
 
-_add = click.Group("add", help="Add an entry. It is an error if there is one for the same.")
+class _Adding(Verbs):
+    """The verbs `add role`, `add user` and `add account`, of which an ARN or id chooses one."""
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb; `add ARN` and `add ACCOUNT` are understood."""
+        if args and args[0].startswith("arn:"):
+            is_user = not args[0].split(":", 5)[-1].startswith(("role/", "assumed-role/"))
+            args = ["user" if is_user else "role", *args]
+        elif args and args[0].isdigit():
+            args = ["account", *args]
+        return super().resolve_command(ctx, args)
+
+
+_add = _Adding(
+    "add",
+    help="Add an entry. It is an error if there is one for the same.\n\n"
+    "'add ARN' is 'add role ARN' or 'add user ARN', and 'add ACCOUNT' is 'add account ACCOUNT'.",
+)
 group.add_command(_add)
 
 
@@ -49,23 +71,27 @@ group.add_command(_add)
 def _role(
     where: Where,
     *,
+    arn: str | None,
     rolearn: str | None,
     sso: str | None,
     manner: Manner,
     **given: Any,
 ) -> int:
-    entry = role_entry(rolearn, sso, fields(**given))
+    entry = role_entry(arn, rolearn, sso, fields(**given))
     return add_entry(where.store(), entry, manner)
 
 
 @_add.command("user", help="Add an IAM user or a federated user.")
-@click.option("--userarn", metavar="ARN", required=True, help="The user.")
+@click.argument("arn", metavar="[ARN]", required=False)
+@click.option("--userarn", metavar="ARN", help="The same as ARN: the user.")
 @field_options
 @where_options
 @manner_options
 @complaining
-def _user(where: Where, *, userarn: str, manner: Manner, **given: Any) -> int:
-    return add_entry(where.store(), user_entry(userarn, fields(**given)), manner)
+def _user(
+    where: Where, *, arn: str | None, userarn: str | None, manner: Manner, **given: Any
+) -> int:
+    return add_entry(where.store(), user_entry(arn, userarn, fields(**given)), manner)
 
 
 @_add.command("account", help="Add all of an account, each as their ARN and without groups.")
@@ -112,10 +138,14 @@ def _update(
         regrouped = _regrouped(located, add_group, remove_group)
         return document.edited(updates=[(located, {**new, **regrouped})])
 
-    return edit(where.store(), change, f"update {entry}", manner)
+    tell_end(new)
+    return edit(where.store(), change, f"update {entry}{until(new)}", manner)
 
 
-@group.command("remove", help="Remove entries: those for an ARN or an account, or mapRoles[2].")
+@group.command(
+    "remove",
+    help="Remove entries: those for an ARN or an account, or mapRoles[2]. Other names: delete, rm.",
+)
 @click.argument("entry", nargs=-1, required=True)
 @where_options
 @manner_options
@@ -140,7 +170,8 @@ def _remove(where: Where, *, entry: tuple[str, ...], manner: Manner) -> int:
 @complaining
 def _apply(where: Where, *, filename: str, prune: bool, manner: Manner) -> int:
     wanted = wanted_from(filename)
-    words = f"apply {len(wanted.entries)} entries{' and prune' if prune else ''}"
+    count = len(wanted.entries)
+    words = f"apply {count} {'entry' if count == 1 else 'entries'}{' and prune' if prune else ''}"
     return edit(where.store(), applying(wanted, prune=prune), words, manner)
 
 

@@ -6,17 +6,20 @@ import re
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import wraps
 from typing import Any
 
 import click
 
 from authenticator.admin.mappings.advice import advice
+from authenticator.admin.mappings.group import DRY_RUNS
 from authenticator.admin.stores.base import Cautions, Conflict, Snapshot, Store, StoreError
 from authenticator.admin.stores.config_map import ATTEMPTS, pause
 from authenticator.admin.stores.history import History
+from authenticator.admin.tables import moment
 from authenticator.display import printable
 from authenticator.editing.diffs import diff
 from authenticator.editing.documents import Document
@@ -27,6 +30,7 @@ from authenticator.errors import ConfigError
 from authenticator.mapping.problems import Problem
 from authenticator.mapping.sections import Section
 from authenticator.options import COMMAND, colour
+from authenticator.timestamps import parse_rfc3339
 
 # Makes the new document of the present one. It is called again after a conflict.
 Change = Callable[[Document], Document]
@@ -57,6 +61,7 @@ class Manner:
         dry_run: `none`, `client` (show the difference) or `server` (have it checked as well).
         yes: whether to skip the question.
         force: whether the guard is to warn only.
+        strict: whether to refuse an edit that lint or the API server warns of.
         elsewhere: what grants access in addition to the store.
         piped: whether standard input may answer the question when it is not a terminal.
         flags: how the verb names these.
@@ -65,28 +70,35 @@ class Manner:
     dry_run: str = "none"
     yes: bool = False
     force: bool = False
+    strict: bool = False
     elsewhere: Elsewhere = NOWHERE
     piped: bool = False
     flags: Flags = Flags()
 
 
 def manner_options(function: Callable[..., int]) -> Callable[..., int]:
-    """Give a command `--dry-run`, `--yes` and `--force`, and `manner` made of them."""
+    """Give a command `--dry-run`, `--yes`, `--force` and `--strict`, and `manner` made of them."""
 
     @wraps(function)
-    def run(*, dry_run: str, yes: bool, force: bool, **rest: Any) -> int:
-        return function(manner=Manner(dry_run, yes, force), **rest)
+    def run(*, dry_run: str, yes: bool, force: bool, strict: bool, **rest: Any) -> int:
+        return function(manner=Manner(dry_run, yes, force, strict), **rest)
 
     decorated: Callable[..., int] = run
     for option in (
+        click.option(
+            "--strict",
+            is_flag=True,
+            help="For CI: refuse an edit that lint or the API server warns of.",
+        ),
         click.option("--force", is_flag=True, help="Apply even if it may lock people out."),
         click.option("-y", "--yes", is_flag=True, help="Skip the confirmation prompt."),
         click.option(
             "--dry-run",
-            type=click.Choice(["none", "client", "server"]),
+            type=click.Choice(DRY_RUNS),
             default="none",
             show_default=True,
-            help="Write nothing: show the difference, or have the API server check it too.",
+            help="Write nothing: show the difference (client, also without a value), or have the"
+            " API server check it too.",
         ),
     ):
         decorated = option(decorated)
@@ -136,47 +148,90 @@ def edit(
     """
     if manner.dry_run == "server" and not store.has_server:
         raise click.UsageError(f"{store.title} is a file: use --dry-run=client")
-    editor: Editor | None = None
-    agreed: list[str] = []
+    making = _Edit(store, change, words, manner, restoring, moving)
     for attempt in range(ATTEMPTS):
-        snapshot = store.read()
-        document = change(snapshot.document)
+        with suppress(Conflict):
+            making.attempt(again=attempt > 0)
+            return 0
+        pause(attempt)
+    raise StoreError(f"{store.title}: others write it all the time; try again later")
+
+
+@dataclass(slots=True)
+class _Edit:
+    """One edit over all of its attempts; the first attributes are the arguments of `edit`.
+
+    Attributes:
+        editor: who edits, once it is known.
+        agreed: the changed lines of the difference that was agreed to.
+    """
+
+    store: Store
+    change: Change
+    words: str
+    manner: Manner
+    restoring: bool
+    moving: bool
+    editor: Editor | None = None
+    agreed: list[str] = field(default_factory=list)
+
+    def attempt(self, *, again: bool) -> None:
+        """Make the edit of what is there now; Conflict if another one was faster."""
+        snapshot = self.store.read()
+        document = self.change(snapshot.document)
         difference = diff(snapshot.document.texts, document.texts)
         if not difference:
-            click.echo(f"{store.title}: nothing to change")
-            return 0
-        editor = editor or _editor(store)
+            click.echo(f"{self.store.title}: nothing to change")
+            return
+        self.editor = self.editor or _editor(self.store)
         # Where they stand, which others' edits change, is not what was agreed to.
         lines = [line for line in difference if _CHANGED.match(line)]
-        if lines != agreed:
-            if attempt:
+        is_new = lines != self.agreed
+        if is_new:
+            if again:
                 warn("another edit was made meanwhile; this is the difference now")
             show_diff(difference)
+        warnings = self._judge(snapshot, document, self.editor, is_new=is_new)
+        if self.store.has_server and self.manner.dry_run != "client":
+            # Its warnings and refusals belong under the difference, before the question.
+            self.store.write(snapshot, document, dry_run=True)
+        if is_new:
+            _refuse_warnings([*warnings, *self.store.server_warnings], self.manner)
+            _ask(self.store, self.manner)
+            self.agreed = lines
+        if self.manner.dry_run == "none":
+            _write(self.store, snapshot, document, self.editor, self.words)
+            return
+        by = "" if self.manner.dry_run == "client" else "the API server would take it; "
+        click.echo(f"{self.store.title}: {by}nothing has been written (dry run)")
+
+    def _judge(
+        self, snapshot: Snapshot, document: Document, editor: Editor, *, is_new: bool
+    ) -> list[str]:
+        """Refuse what may not be written; return what lint and the reader warn of."""
         before, after = snapshot.document.sections(), document.sections()
-        _refuse_lock_out(before, after, editor, manner)
-        _refuse_faults(before, after, manner, restoring=restoring)
-        if lines != agreed:
+        _refuse_lock_out(before, after, editor, self.manner)
+        warnings = _refuse_faults(before, after, self.manner, restoring=self.restoring)
+        if is_new:
             told = {problem.reason for problem in _problems(after)}
             for text in advice(snapshot.document, document, told, time.time()):
                 warn(text)
-            _heed(store.cautions(snapshot, document, moving=moving or restoring), manner)
-            _ask(store, manner)
-            agreed = lines
-        if manner.dry_run == "client":
-            click.echo(f"{store.title}: nothing has been written (dry run)")
-            return 0
-        try:
-            _write(store, snapshot, document, editor, words=words, manner=manner)
-        except Conflict:
-            pause(attempt)
-            continue
-        return 0
-    raise StoreError(f"{store.title}: others write it all the time; try again later")
+                warnings.append(text)
+            moving = self.moving or self.restoring
+            _heed(self.store.cautions(snapshot, document, moving=moving), self.manner)
+        return warnings
 
 
 def warn(text: str) -> None:
     """Print a warning to standard error."""
     click.echo(f"{COMMAND}: warning: {printable(text)}", err=True)
+
+
+def tell_end(fields: Mapping[str, object]) -> None:
+    """Print when the access of an entry with these fields ends, absolute and from now."""
+    if expires := fields.get("expires"):
+        end = moment(parse_rfc3339(str(expires)), time.time())
+        click.echo(f"{COMMAND}: note: the access ends at {end}", err=True)
 
 
 def show_diff(lines: Sequence[str]) -> None:
@@ -198,23 +253,34 @@ def _refuse_lock_out(before: _Sections, after: _Sections, editor: Editor, manner
     _refuse((f"refused ({r.id}): {r.reason}; {r.advice}" for r in found), manner)
 
 
-def _refuse_faults(before: _Sections, after: _Sections, manner: Manner, *, restoring: bool) -> None:
-    """Warn of what the edit makes wrong, and refuse entries that the server would leave out."""
+def _refuse_faults(
+    before: _Sections, after: _Sections, manner: Manner, *, restoring: bool
+) -> list[str]:
+    """Refuse entries that the server would leave out; return what it only warns of."""
     known = Counter(problem.reason for problem in _problems(before))
     broken = {section.name for section in after if section.broken}
     found: list[str] = []
+    remarks: list[str] = []
     for problem in _problems(after):
         known[problem.reason] -= 1
         if known[problem.reason] >= 0:
             continue
         left_out = f"the server would leave it out: {problem.origin}: {problem.reason}"
         if problem.in_force:
-            warn(f"{problem.origin}: {problem.reason}")
+            remarks.append(f"{problem.origin}: {problem.reason}")
+            warn(remarks[-1])
         elif restoring and problem.origin.section not in broken:
             warn(left_out)
         else:
             found.append(left_out)
     _refuse(found, manner)
+    return remarks
+
+
+def _refuse_warnings(warnings: Sequence[str], manner: Manner) -> None:
+    if manner.strict and warnings:
+        count = f"{len(warnings)} warning{'s' if len(warnings) > 1 else ''}"
+        raise ConfigError((f"refused (--strict): {count}, see above; nothing has been written",))
 
 
 def _heed(cautions: Cautions, manner: Manner) -> None:
@@ -261,23 +327,14 @@ def _piped_answer(question: str, manner: Manner) -> bool:
 
 
 def _write(
-    store: Store,
-    snapshot: Snapshot,
-    document: Document,
-    editor: Editor,
-    *,
-    words: str,
-    manner: Manner,
+    store: Store, snapshot: Snapshot, document: Document, editor: Editor, words: str
 ) -> None:
     try:
-        store.write(snapshot, document, dry_run=manner.dry_run == "server")
+        store.write(snapshot, document)
     except (Conflict, StoreError) as error:
         if error.partly:
             _remember(store, snapshot, editor, f"{words} (in part)")
         raise
-    if manner.dry_run == "server":
-        click.echo(f"{store.title}: the API server would take it; nothing has been written")
-        return
     click.echo(f"{store.title}: done: {printable(words)}")
     _remember(store, snapshot, editor, words)
 

@@ -2,25 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import click
 
 from authenticator.editing.entry import SSO_KEYS, MappingEntry, Value
 from authenticator.mapping.sections import MAP_ROLES, MAP_USERS
+from authenticator.timestamps import ending, rfc3339
 
 F = TypeVar("F", bound=Callable[..., Any])
 
 groups_option = click.option(
-    "--groups", multiple=True, metavar="A,B", help="The Kubernetes groups. Repeatable."
+    "--groups",
+    "--group",
+    multiple=True,
+    metavar="A,B",
+    help="The Kubernetes groups. Repeatable.",
 )
+
+
+class When(click.ParamType[str]):
+    """When access ends: a duration, a day or a time, which becomes RFC 3339 in UTC.
+
+    An empty text stays one: it takes the end out.
+    """
+
+    name = "when"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the absolute time; `Context.fail` if it is none, or in the past."""
+        try:
+            return rfc3339(ending(value, time.time())) if value.strip() else ""
+        except ValueError as error:
+            self.fail(f"{value!r}: {error}", param, ctx)
 
 
 def field_options(function: F) -> F:
     """Give a command `--username`, `--groups`, `--userid` and `--expires`."""
     for option in (
-        click.option("--expires", metavar="TIME", help="When it ends, as 2030-01-31T18:00:00Z."),
+        click.option(
+            "--expires",
+            type=When(),
+            metavar="8h|7d|DATE|TIME",
+            help="When it ends: after a duration, with a day in UTC (2031-01-31), or at a time with"
+            " a zone (2031-01-31T18:00:00Z).",
+        ),
         click.option("--userid", metavar="ID", help="The unique id that the principal must have."),
         groups_option,
         click.option(
@@ -34,14 +62,17 @@ def field_options(function: F) -> F:
 
 
 def role_options(function: F) -> F:
-    """Give a command `--rolearn` and `--sso`."""
+    """Give a command an ARN, `--rolearn` and `--sso`."""
     for option in (
+        click.argument("arn", metavar="[ARN]", required=False),
         click.option(
             "--sso",
             metavar="permissionSetName=..,accountID=..[,partition=..]",
             help="A permission set of IAM Identity Center.",
         ),
-        click.option("--rolearn", metavar="ARN", help="The role; * and ? may stand in its name."),
+        click.option(
+            "--rolearn", metavar="ARN", help="The same as ARN: the role, maybe with * and ?."
+        ),
     ):
         function = option(function)
     return function
@@ -70,22 +101,38 @@ def split(groups: Iterable[str]) -> list[str]:
 
 
 def role_entry(
-    rolearn: str | None, sso: str | None, given: dict[str, Value | None]
+    arn: str | None, rolearn: str | None, sso: str | None, given: dict[str, Value | None]
 ) -> MappingEntry:
     """The entry that `add role` asks for.
 
     Raises:
-        click.UsageError: it names no role, or two.
+        click.UsageError: it names no role, or several.
     """
-    if bool(rolearn) == bool(sso):
-        raise click.UsageError("give either --rolearn or --sso")
-    named: dict[str, Value] = {"rolearn": rolearn} if rolearn else {"sso": _sso(sso or "")}
-    return _entry(MAP_ROLES, named, given)
+    named = [name for name in (arn, rolearn, sso) if name]
+    if len(named) != 1:
+        raise click.UsageError("give one of ARN, --rolearn and --sso")
+    value: dict[str, Value] = {"sso": _sso(sso)} if sso else {"rolearn": named[0]}
+    return _entry(MAP_ROLES, value, given)
 
 
-def user_entry(userarn: str, given: dict[str, Value | None]) -> MappingEntry:
-    """The entry that `add user` asks for."""
-    return _entry(MAP_USERS, {"userarn": userarn}, given)
+def user_entry(
+    arn: str | None, userarn: str | None, given: dict[str, Value | None]
+) -> MappingEntry:
+    """The entry that `add user` asks for.
+
+    Raises:
+        click.UsageError: it names no user, or two.
+    """
+    named = [name for name in (arn, userarn) if name]
+    if len(named) != 1:
+        raise click.UsageError("give either ARN or --userarn")
+    return _entry(MAP_USERS, {"userarn": named[0]}, given)
+
+
+def until(given: Mapping[str, object]) -> str:
+    """Say when access with these fields ends, for the history; "" if it does not."""
+    expires = given.get("expires")
+    return f" until {expires}" if expires else ""
 
 
 def _entry(section: str, named: dict[str, Value], given: dict[str, Value | None]) -> MappingEntry:

@@ -4,7 +4,36 @@ from __future__ import annotations
 
 import click
 
-group = click.Group(
+# Other names of verbs, as kubectl and shells have them.
+_ALIASES = {"delete": "remove", "rm": "remove", "ls": "list"}
+_DRY_RUN = "--dry-run"
+DRY_RUNS = ("none", "client", "server")
+
+
+class Verb(click.Command):
+    """A verb of which `--dry-run` without a value means `client`, as it does in kubectl."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Give a bare `--dry-run` its value, and parse the arguments."""
+        following = (*args[1:], "")
+        given = [
+            f"{_DRY_RUN}=client" if name == _DRY_RUN and value not in DRY_RUNS else name
+            for name, value in zip(args, following, strict=True)
+        ]
+        return super().parse_args(ctx, given)
+
+
+class Verbs(click.Group):
+    """Verbs that have other names as well."""
+
+    command_class = Verb
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Find a verb by its name or another one."""
+        return super().get_command(ctx, _ALIASES.get(cmd_name, cmd_name))
+
+
+group = Verbs(
     "mappings",
     help="List, edit and restore who may enter, wherever that is written.\n\n"
     "Every verb that writes shows the difference first, refuses to lock people out, asks, and"

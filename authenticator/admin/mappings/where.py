@@ -41,8 +41,9 @@ class Where:
         source = source or self.source
         if source.startswith(_FILE):
             return FileStore(Path(source.removeprefix(_FILE)))
-        cluster = connect(self.kubeconfig, self.context, self.master_url)
-        return ObjectsStore(cluster) if source == OBJECTS else AwsAuthStore(cluster)
+        told: list[str] = []
+        cluster = connect(self.kubeconfig, self.context, self.master_url, told)
+        return (ObjectsStore if source == OBJECTS else AwsAuthStore)(cluster, told)
 
 
 class _Source(click.ParamType[str]):

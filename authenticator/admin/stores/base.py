@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -71,6 +71,11 @@ class Store(Protocol):
         """Whether there is a server that can check a write without making it."""
         ...
 
+    @property
+    def server_warnings(self) -> Sequence[str]:
+        """What the server's answers have warned of so far, each once."""
+        ...
+
     def editor(self) -> Editor:
         """Who is editing."""
         ...
@@ -94,6 +99,9 @@ class Store(Protocol):
 
     def write(self, snapshot: Snapshot, document: Document, *, dry_run: bool = False) -> None:
         """Write `document` in place of what `snapshot` was.
+
+        The caller has had the server check it before (`dry_run`), so that a write in several parts
+        does not end half-way.
 
         Args:
             snapshot: what was read.

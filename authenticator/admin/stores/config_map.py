@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -70,10 +70,12 @@ def lost(sent: Mapping[str, Any], stored: Mapping[str, Any]) -> list[str]:
 
 def not_stored(title: str, keys: Iterable[str], *, dry_run: bool) -> StoreError:
     """Return the error that a write succeeded and something of it was not stored."""
+    remedy = "nothing has been written"
+    if not dry_run:
+        remedy = "see 'mappings list'; 'mappings rollback' undoes the edit"
     error = StoreError(
-        f"{title}: the API server did not store {', '.join(keys)} as sent; an admission webhook, or"
-        " a resource that does not know the field, changed it. See 'mappings list'; 'mappings"
-        " rollback' undoes the edit"
+        f"{title}: the API server does not store {', '.join(keys)} as sent; an admission webhook,"
+        f" or a resource that does not know the field, changes it; {remedy}"
     )
     error.partly = not dry_run
     return error
@@ -196,9 +198,10 @@ class AwsAuthStore:
 
     has_server = True
 
-    def __init__(self, cluster: Cluster) -> None:
-        """Prepare to talk to `cluster`."""
+    def __init__(self, cluster: Cluster, server_warnings: Sequence[str] = ()) -> None:
+        """Prepare to talk to `cluster`, whose warnings are added to `server_warnings`."""
         self._cluster = cluster
+        self.server_warnings = server_warnings
         self._config_map = ConfigMap(cluster, NAME)
         self._history = ConfigMapHistory(ConfigMap(cluster, f"{NAME}-history"))
         self.title = self._config_map.title

@@ -20,6 +20,7 @@ class FileStore:
     """`Store` of a config file, a dynamic file, a break-glass file, or any with the sections."""
 
     has_server = False
+    server_warnings = ()
 
     def __init__(self, path: Path) -> None:
         """Prepare to edit the file at `path`, which has to exist."""

@@ -41,9 +41,10 @@ class ObjectsStore:
     has_server = True
     title = "IAMIdentityMapping objects"
 
-    def __init__(self, cluster: Cluster) -> None:
-        """Prepare to talk to `cluster`."""
+    def __init__(self, cluster: Cluster, server_warnings: Sequence[str] = ()) -> None:
+        """Prepare to talk to `cluster`, whose warnings are added to `server_warnings`."""
         self._cluster = cluster
+        self.server_warnings = server_warnings
         self._history = ConfigMapHistory(ConfigMap(cluster, _HISTORY))
         self.history = self._history.read
         self.remember = self._history.remember
@@ -89,10 +90,7 @@ class ObjectsStore:
         return cautions
 
     def write(self, snapshot: Snapshot, document: Document, *, dry_run: bool = False) -> None:
-        """See `Store.write`. Removals come last, so that every caller keeps access meanwhile.
-
-        Several objects are written only after the API server has agreed to each.
-        """
+        """See `Store.write`. Removals come last, so that every caller keeps access meanwhile."""
         before = self.restored(snapshot.document.texts).objects
         after = self.restored(document.texts).objects
         requests = [
@@ -101,11 +99,6 @@ class ObjectsStore:
             if before.get(name) != manifest
         ]
         requests += [_deletion(snapshot.version[name]) for name in before if name not in after]
-        if len(requests) > 1 and not dry_run:
-            self._send_all(requests, dry_run=True)
-        self._send_all(requests, dry_run=dry_run)
-
-    def _send_all(self, requests: Sequence[_Request], *, dry_run: bool) -> None:
         for done, request in enumerate(requests):
             progress = f" ({done} of {len(requests)} objects were written before)" if done else ""
             try:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -18,6 +20,7 @@ from authenticator.admin.stores.base import Conflict, StoreError
 from authenticator.admin.stores.file import FileStore
 from authenticator.admin.stores.history import History
 from authenticator.editing.entry import MappingEntry
+from authenticator.timestamps import parse_rfc3339
 
 ADMIN = "arn:aws:iam::111122223333:role/Admin"
 DEV = "arn:aws:iam::111122223333:role/Dev"
@@ -409,3 +412,103 @@ class TestAdvice:
         _, said = run("apply", f"--filename={wanted}", "--yes")
         assert said.count("warning: arn:aws:iam::") == 10
         assert "more; `lint` shows all of them" in said
+
+
+class TestWhatPeopleType:
+    """As kubectl has it."""
+
+    @pytest.mark.parametrize("verb", ["remove", "delete", "rm"])
+    def test_removal_has_the_names_of_kubectl_and_shells(
+        self, run: Run, file: Path, verb: str
+    ) -> None:
+        run(*ADD, "--yes")
+        assert run(verb, DEV, "--yes")[0] == 0
+        assert file.read_text() == TEXT
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ["add", DEV, "--username=dev", "--group=a", "--group=b"],
+            ["add", "role", DEV, "--username=dev", "--groups=a,b"],
+        ],
+    )
+    def test_an_arn_needs_no_flag(self, run: Run, file: Path, arguments: list[str]) -> None:
+        assert run(*arguments, "--yes")[0] == 0
+        assert file.read_text() == TEXT + ADDED
+
+    @pytest.mark.parametrize(
+        ("name", "section"),
+        [
+            ("arn:aws:iam::111122223333:user/bob", "mapUsers"),
+            ("arn:aws:sts::111122223333:federated-user/bob", "mapUsers"),
+            ("arn:aws:sts::111122223333:assumed-role/Dev/x", "mapRoles"),
+            ("012345678901", "mapAccounts"),
+        ],
+    )
+    def test_add_knows_the_kind_of_a_name(self, run: Run, name: str, section: str) -> None:
+        more = [] if section == "mapAccounts" else ["--username=x"]
+        assert run("add", name, *more, "--yes")[0] == 0
+        listed = json.loads(run("list", "--output=json")[1])["entries"]
+        assert [entry["section"] for entry in listed if entry["principal"] == name] == [section]
+
+    @pytest.mark.parametrize("twice", [[DEV, f"--rolearn={DEV}"], []])
+    def test_one_role_is_named(self, run: Run, twice: list[str]) -> None:
+        assert run("add", "role", *twice, "--username=x", "--yes")[0] == 2
+
+    @pytest.mark.parametrize(
+        "flags", [["--dry-run", DEV], [DEV, "--dry-run"], ["--dry-run", "client", DEV]]
+    )
+    def test_a_bare_dry_run_was_an_error(self, run: Run, file: Path, flags: list[str]) -> None:
+        run(*ADD, "--yes")
+        code, said = run("remove", *flags)
+        assert (code, "nothing has been written" in said) == (0, True)
+        assert file.read_text() == TEXT + ADDED
+
+
+class TestStrict:
+    """For CI: a warning is an error."""
+
+    WARNED = ("add", "role", "arn:aws:iam::111122223333:role/*", "--username=x")
+
+    @pytest.mark.parametrize("dry_run", [["--yes"], ["--dry-run"]])
+    def test_what_lint_warns_of_is_refused(self, run: Run, file: Path, dry_run: list[str]) -> None:
+        code, said = run(*self.WARNED, "--strict", *dry_run)
+        assert (code, "refused (--strict): 1 warning" in said) == (1, True)
+        assert file.read_text() == TEXT
+        assert run(*self.WARNED, *dry_run)[0] == 0
+
+    def test_what_the_reader_warns_of_is_refused(self, run: Run) -> None:
+        code, said = run("add", "role", DEV, "--strict", "--yes")
+        assert (code, "username is missing" in said) == (1, True)
+
+    def test_anything_else_is_written(self, run: Run, file: Path) -> None:
+        assert run(*ADD, "--strict", "--yes")[0] == 0
+        assert file.read_text() == TEXT + ADDED
+
+
+class TestExpires:
+    @pytest.mark.parametrize("when", ["8h", "7d", "2099-01-31", "2099-01-31T18:00:00Z"])
+    def test_durations_and_days_were_refused(self, run: Run, when: str) -> None:
+        before = time.time()
+        code, said = run(*ADD, f"--expires={when}", "--yes")
+        (entry,) = json.loads(run("get", DEV, "--output=json")[1])
+        end = parse_rfc3339(entry["expires"])
+        assert (code, end > before) == (0, True)
+        assert f"note: the access ends at {entry['expires']} (in " in said
+        if when == "8h":
+            assert 0 <= end - (before + 8 * 3600) + 1 < 60
+        if when == "2099-01-31":
+            assert entry["expires"] == "2099-01-31T23:59:59Z"
+
+    @pytest.mark.parametrize("when", ["soon", "2020-01-31", "8", "2099-01-31T18:00"])
+    def test_an_end_that_is_none_is_refused_before_the_difference(
+        self, run: Run, when: str
+    ) -> None:
+        code, said = run(*ADD, f"--expires={when}", "--yes")
+        assert (code, "+++" in said) == (2, False)
+        assert when in said
+
+    def test_the_list_shows_it_absolute_and_relative(self, run: Run) -> None:
+        run(*ADD, "--expires=7d", "--yes")
+        (line,) = (line for line in run("list")[1].splitlines() if DEV in line)
+        assert re.search(r"   20\d\d-\d\d-\d\dT[\d:]+Z \(in (6d23h|7d)\)   yes$", line)
