@@ -151,9 +151,10 @@ class Login:
     def _match(self, proof: Proof) -> Decision | Naming:
         """Find the mapping that applies, and decide unless an instance has to be named."""
         identity = proof.identity
-        match = self._rules().find(identity, self._clock(), self._tried)
+        rules, now = self._rules(), self._clock()
+        match = rules.find(identity, now, self._tried)
         if match is None:
-            raise _of(identity, UnknownUser(f"no mapping names {identity.canonical_arn}"))
+            raise _of(identity, UnknownUser(_refusal(rules, identity, now)))
         if match.needs_instance_name:
             return Naming(proof, match)
         return self._admit(proof, match, "")
@@ -167,6 +168,15 @@ class Login:
         if proof.source is Source.STS:
             self._prover.remember_login(identity)
         return Decision(username, groups, identity, match, proof.source)
+
+
+def _refusal(rules: RuleSet, identity: CallerIdentity, now: float) -> str:
+    """Return why a proven caller is denied: by an entry that names them, or for want of one."""
+    refusing = rules.refusing(identity, now)
+    if refusing is None:
+        return f"no mapping names {identity.canonical_arn}"
+    rule, reason = refusing
+    return f"{rule.match.origin} names {identity.canonical_arn}: {reason}"
 
 
 def _of(identity: CallerIdentity, error: UnknownUser) -> UnknownUser:

@@ -161,8 +161,27 @@ class RuleSet:
                 tried(rule, refusal)
             if not refusal:
                 return rule.match
-            if refusal and refusal == rule.denied:
+            if refusal == rule.denied:
                 return None
-            if rule.pins_another(identity) and not rule.has_expired(now) and rule.covers(identity):
+            if _refuses(rule, refusal, identity, now):
                 pinned = callers(rule)
         return None if pinned is not None else self._accounts.get(identity.arn.account_id)
+
+    def refusing(self, identity: CallerIdentity, now: float) -> tuple[Rule, str] | None:
+        """The entry that names `identity` and refuses it, with the reason; None if none does.
+
+        Nothing wider is asked then, `mapAccounts` included.
+
+        Args:
+            identity: the caller, whom nothing maps.
+            now: Unix time.
+        """
+        asked: list[tuple[Rule, str]] = []
+        self.find(identity, now, lambda rule, refusal: asked.append((rule, refusal)))
+        return next((pair for pair in asked if _refuses(*pair, identity, now)), None)
+
+
+def _refuses(rule: Rule, refusal: str, identity: CallerIdentity, now: float) -> bool:
+    if rule.has_expired(now) or not rule.covers(identity):
+        return False
+    return bool(refusal) and (refusal == rule.denied or rule.pins_another(identity))

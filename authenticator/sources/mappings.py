@@ -65,7 +65,11 @@ class SourceOptions:
 
 
 class Mappings:
-    """The mappings of a server. Made before workers are forked, started in each."""
+    """The mappings of a server. Made before workers are forked, started in each.
+
+    Attributes:
+        administrators: the rules of `bootstrapAdministrators`.
+    """
 
     def __init__(
         self,
@@ -94,9 +98,10 @@ class Mappings:
         last_good = self._last_good or Unsaved(options.state_dir)
         self._context = Context(last_good, metrics or Uncounted())
         self._sources = {mode: self._source(mode) for mode in options.modes}
+        self.administrators = tuple(_administrator(arn) for arn in options.administrators)
         self._store = MappingStore(
             tuple(self._sources.values()),
-            administrators=[_administrator(arn) for arn in options.administrators],
+            administrators=self.administrators,
             break_glass=self._break_glass(),
             on_change=on_change,
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from authenticator.admin.access.reading import mappings_of_file
-from authenticator.admin.explain.sources import of_file
+from authenticator.admin.in_force import of_file
 from authenticator.admin.mappings.wanted import converted, wanted_from
 from authenticator.admin.stores.file import FileStore
 from authenticator.editing.edits import EditError

@@ -17,12 +17,20 @@ import yaml
 from authenticator.admin.connection import connect, connection_options
 from authenticator.admin.explain.given import Instances, as_node, caller
 from authenticator.admin.explain.log import Record, find
-from authenticator.admin.explain.report import Explanation, as_data
-from authenticator.admin.explain.sources import InForce, of_cluster, of_file, of_server
+from authenticator.admin.explain.report import (
+    ALLOWED,
+    DENIED,
+    UNDECIDED,
+    UNKNOWN,
+    Explanation,
+    as_data,
+)
 from authenticator.admin.explain.text import as_text, logged_as_text
 from authenticator.admin.explain.trace import Given, trace
+from authenticator.admin.in_force import InForce, of_cluster, of_file, of_server
 from authenticator.admin.verify_steps import asking, prover, steps, token_in
 from authenticator.config import Loaded
+from authenticator.display import printable
 from authenticator.errors import ConfigError
 from authenticator.modes import MOUNTED_FILE
 from authenticator.options import COMMAND, colour, command
@@ -31,9 +39,8 @@ from authenticator.sources.options import source_options
 # What stands in for the cluster id where no token is checked.
 _NO_CLUSTER = "none"
 _CONNECTION = click.command()(connection_options(lambda: None)).params
-_WITHOUT_CONFIG = (
-    "the mappings and settings of the server's config file take no part; give --config as well"
-)
+# Neither a usage error (2) nor a denial.
+_CODES = {ALLOWED: 0, DENIED: 1, UNKNOWN: 3, UNDECIDED: 3}
 _WHO = ("token", "token_file", "arn", "denial_id")
 
 
@@ -41,7 +48,8 @@ _WHO = ("token", "token_file", "arn", "denial_id")
     "explain",
     "Show what the server makes of a caller, check by check and mapping by mapping.\n\n"
     "Give one of --token, --token-file, --arn and --id, and where the mappings are: the server's"
-    " config file (--config), --file or --cluster. Exit code: 0 if the caller may enter, 1 if not.",
+    " config file (--config), --cluster, both, or --file. Exit code: 0 if the caller may enter, 1"
+    " if not, 3 if that is not known, since a source or AWS could not be asked.",
     frozenset({"backend_mode", "partition", "state_dir"}),
     click.Option(["-t", "--token"], help="A token; - reads it from standard input."),
     click.Option(["--token-file"], metavar="FILE", help="A file that holds a token."),
@@ -72,9 +80,16 @@ def explain(loaded: Loaded, *, output: str, **given: Any) -> int:
     record = _record(given) if given["denial_id"] else {}
     if record:
         given |= {name: str(record.get(name, "")) for name in ("arn", "access_key_id")}
-    explanation = _explanation(loaded, given) if _names_somebody(given) else None
+    try:
+        in_force = _in_force(loaded, given) if _names_somebody(given) else None
+    except ConfigError as error:
+        for problem in error.problems:
+            click.echo(f"{COMMAND}: {printable(problem)}", err=True)
+        click.echo(f"{COMMAND} explain: UNKNOWN: the mappings could not be read", err=True)
+        return _CODES[UNKNOWN]
+    explanation = _explanation(loaded, given, in_force) if in_force else None
     _show(record, explanation, output)
-    return 0 if explanation is not None and explanation.allowed else 1
+    return _CODES[explanation.verdict] if explanation else _CODES[DENIED]
 
 
 def _check(loaded: Loaded, given: dict[str, Any]) -> None:
@@ -112,9 +127,9 @@ def _record(given: dict[str, Any]) -> Record:
     return record
 
 
-def _explanation(loaded: Loaded, given: dict[str, Any]) -> Explanation:
+def _explanation(loaded: Loaded, given: dict[str, Any], in_force: InForce) -> Explanation:
     explained = _of_arn if given["arn"] else _of_token
-    return explained(loaded, given, _in_force(loaded, given))
+    return explained(loaded, given, in_force)
 
 
 def _in_force(loaded: Loaded, given: dict[str, Any]) -> InForce:
@@ -123,7 +138,6 @@ def _in_force(loaded: Loaded, given: dict[str, Any]) -> InForce:
         return of_file(given["file"], options.guards[MOUNTED_FILE])
     place = (given["kubeconfig"], given["context"], given["master_url"])
     if given["cluster"] and not loaded.file:
-        click.echo(f"{COMMAND} explain: note: {_WITHOUT_CONFIG}", err=True)
         return of_cluster(options, connect(*place))
     if given["cluster"]:
         return of_server(options, connect(*place))

@@ -9,13 +9,14 @@ from typing import Any
 
 from authenticator import review
 from authenticator.admin.explain.near import NearMiss, nearest
-from authenticator.admin.explain.sources import InForce
 from authenticator.admin.explain.trace import Trace
+from authenticator.admin.in_force import InForce
 from authenticator.admin.verify_steps import Step, identity_fields
 from authenticator.errors import Unavailable
 from authenticator.mapping.rules import Match, Rule
 from authenticator.timestamps import rfc3339
 
+ALLOWED, DENIED, UNDECIDED, UNKNOWN = "ALLOWED", "DENIED", "UNDECIDED", "UNKNOWN"
 _REQUEST = review.ReviewRequest("authentication.k8s.io/v1", "")
 
 
@@ -40,9 +41,17 @@ class Explanation:
     scrubbed_accounts: frozenset[str] = frozenset()
 
     @property
-    def allowed(self) -> bool:
-        """Whether the caller would be let in."""
-        return self.trace.decision is not None
+    def verdict(self) -> str:
+        """What comes of the caller, as far as that is known.
+
+        `UNDECIDED` is a server's own answer while AWS is away. `UNKNOWN` is none of a server's: a
+        source could not be read here, and may name the caller.
+        """
+        if self.trace.identity is not None and self.in_force.unread:
+            return UNKNOWN
+        if isinstance(self.trace.error, Unavailable):
+            return UNDECIDED
+        return ALLOWED if self.trace.decision else DENIED
 
     @property
     def result(self) -> str:
@@ -75,7 +84,8 @@ class Explanation:
         identity = self.trace.identity
         if identity is None or any(not attempt.refusal for attempt in self.trace.tried):
             return ""
-        return identity.arn.account_id
+        refused = self.in_force.rules.refusing(identity, self.now)
+        return "" if refused else identity.arn.account_id
 
     @property
     def account_match(self) -> Match | None:
@@ -95,7 +105,8 @@ def as_data(explanation: Explanation) -> dict[str, Any]:
     """The explanation as texts, numbers, lists and maps."""
     trace = explanation.trace
     made: dict[str, Any] = {
-        "allowed": explanation.allowed,
+        "verdict": explanation.verdict,
+        "allowed": explanation.verdict == ALLOWED,
         "result": explanation.result,
         "reason": str(trace.error) if trace.error else "",
         "identity": identity_fields(trace.identity) if trace.identity else {},
@@ -105,6 +116,8 @@ def as_data(explanation: Explanation) -> dict[str, Any]:
             for step in explanation.checks
         ],
         "sources": _sources(explanation.in_force),
+        "unread": list(explanation.in_force.unread),
+        "leftOut": list(explanation.in_force.left_out),
         "mappings": [
             {
                 "mapping": str(attempt.rule.match.origin),

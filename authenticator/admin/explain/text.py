@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from authenticator.admin.explain.report import Explanation, named
+from authenticator.admin.explain.report import ALLOWED, UNDECIDED, UNKNOWN, Explanation, named
+from authenticator.admin.in_force import InForce, counted
 from authenticator.admin.verify_steps import Step, identity_fields
 from authenticator.display import printable
-from authenticator.sources.base import SourceState
 from authenticator.timestamps import rfc3339
 
 _YES = click.style("yes ", fg="green")
@@ -24,8 +24,8 @@ def as_text(explanation: Explanation) -> str:
     sections = {
         "Checks of the token": _checks(explanation.checks),
         "Caller": _caller(explanation),
-        "Sources, in their order": _sources(explanation.in_force.status.sources),
-        "Mappings asked, in order": _mappings(explanation),
+        "Sources, in their order": _sources(explanation.in_force),
+        "Mappings evaluated, in order": _mappings(explanation),
         "Nearest": _nearest(explanation),
         "Answer": _answer(explanation),
     }
@@ -66,16 +66,20 @@ def _caller(explanation: Explanation) -> Iterator[str]:
         yield f"{value} is a placeholder; {flag} would tell."
 
 
-def _sources(states: Iterable[SourceState]) -> Iterator[str]:
-    for state in states:
+def _sources(in_force: InForce) -> Iterator[str]:
+    if in_force.administrators:
+        yield f"bootstrapAdministrators: {counted(len(in_force.administrators))}, read"
+    for state in in_force.status.sources:
         count = len(state.rules) + len(state.accounts)
         read = "read" if state.synced else click.style("NOT READ", fg="red")
         stale = ""
         if state.stale_since is not None:
             stale = f"; in part an older version, kept since {rfc3339(state.stale_since)}"
-        yield f"{state.name}: {count} mappings, {read}{stale}"
+        yield f"{state.name}: {counted(count)}, {read}{stale}"
         for problem in state.faults:
-            yield click.style(f"  {problem}", fg="yellow")
+            yield click.style(f"  {printable(str(problem))}", fg="yellow")
+    for place in in_force.left_out:
+        yield f"left out: {place}"
 
 
 def _mappings(explanation: Explanation) -> Iterator[str]:
@@ -89,7 +93,7 @@ def _mappings(explanation: Explanation) -> Iterator[str]:
     elif account_id:
         yield f"{_NO} mapAccounts: {account_id} is not listed"
     others = explanation.in_force.status.size - len(tried) - (match is not None)
-    yield f"not asked, since they name other principals or come later: {others}"
+    yield f"not evaluated, since they name other principals or come later: {others}"
 
 
 def _nearest(explanation: Explanation) -> Iterator[str]:
@@ -98,13 +102,27 @@ def _nearest(explanation: Explanation) -> Iterator[str]:
 
 
 def _answer(explanation: Explanation) -> Iterator[str]:
-    decision = explanation.trace.decision
-    if decision is None:
-        denied = explanation.http_status == 200  # noqa: PLR2004 (HTTP: OK)
-        verdict = "DENIED" if denied else f"UNDECIDED, HTTP {explanation.http_status}"
-        yield click.style(f"{verdict} ({explanation.result}): {explanation.trace.error}", fg="red")
+    decision, verdict = explanation.trace.decision, explanation.verdict
+    if verdict == UNKNOWN:
+        yield (
+            click.style(UNKNOWN, fg="red")
+            + ": a source could not be read, and may name the caller:"
+        )
+        for reason in explanation.in_force.unread:
+            yield f"  {printable(reason)}"
+        if decision is None:
+            yield f"With what was read: not let in, {explanation.trace.error}"
+            return
+        yield f"With what was read: let in by {decision.match.origin}"
+    elif decision is None:
+        http = f", HTTP {explanation.http_status}" if verdict == UNDECIDED else ""
+        reason = f"{verdict}{http} ({explanation.result}): {explanation.trace.error}"
+        yield click.style(printable(reason), fg="red")
+        if explanation.trace.identity is not None and explanation.in_force.left_out:
+            yield "That is the answer of the sources read, without those that were left out."
         return
-    yield click.style("ALLOWED", fg="green") + f" by {decision.match.origin}"
+    else:
+        yield click.style(ALLOWED, fg="green") + f" by {decision.match.origin}"
     user = explanation.answer["user"]
     extra = user.pop("extra", {})
     yield from _aligned(

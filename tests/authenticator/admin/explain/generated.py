@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from authenticator.admin.explain.sources import InForce
+from authenticator.admin.in_force import InForce
 from authenticator.aws.arns import CallerIdentity
 from authenticator.errors import NamesUnavailable, StsUnavailable, UnknownUser
 from authenticator.mapping.documents import read_data

@@ -31,7 +31,7 @@ from tests.corpus import forge
 from tests.examples import examples
 
 if TYPE_CHECKING:
-    from authenticator.admin.explain.sources import InForce
+    from authenticator.admin.in_force import InForce
     from authenticator.login import ProvesCallers
 
 BLOCKS = examples(2)

@@ -135,8 +135,9 @@ def test_a_role_is_asked_about_by_any_of_its_arns(
 REFUSED = {
     "unknown": ("Dve", "no mapping names", "its name is dev, the caller's is dve"),
     "expired": ("Old", "no mapping names", "it expired at 2020-01-01T00:00:00Z"),
-    "pinned": ("Pinned", "no mapping names", "its userid is another principal's"),
-    "left out": ("Typo", "no mapping names", "it has an unknown placeholder"),
+    # Both ended with "no mapping names ...", below the entry that names the caller.
+    "pinned": ("Pinned", "mapRoles[2], line 1 names ", "its userid is another principal's"),
+    "unusable": ("Typo", "mapRoles[4], line 1 names ", "it has an unknown placeholder"),
 }
 
 
@@ -144,8 +145,10 @@ REFUSED = {
 def test_who_is_refused_learns_why(run: Run, file: str, name: str, reason: str, hint: str) -> None:
     ran = run("--arn", f"{ROLES}{name}", "--file", file)
     assert ran.code == 1
-    assert f"DENIED (unknown_user): {reason}" in ran.out
+    (answer,) = (line for line in ran.out.splitlines() if "DENIED (unknown_user): " in line)
+    assert reason in answer
     assert hint in ran.out
+    assert ("mapAccounts" in ran.out) == ("no mapping" in reason)
 
 
 def test_a_pinned_id_can_be_given(run: Run, file: str) -> None:
@@ -216,8 +219,9 @@ def test_a_file_that_is_not_understood_is_an_error_and_no_verdict(
     """It was "0 mappings, read" and DENIED, for a file that holds the caller's mapping."""
     (tmp_path / "m.yaml").write_bytes(text.encode("latin-1"))
     ran = run("--arn", f"{ROLES}Dev", "--file", str(tmp_path / "m.yaml"))
-    assert (ran.code, ran.out) == (1, "")
+    assert (ran.code, ran.out) == (3, "")
     assert reason in ran.err
+    assert "UNKNOWN" in ran.err
 
 
 @pytest.mark.parametrize("given", ["stdin", "flag", "file", "exec credential"])
@@ -287,7 +291,7 @@ def test_while_sts_is_away_nothing_is_decided(
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     ran = run("-c", config, "-t", "-", stdin=callers.fresh_token(ALICE.principal))
-    assert ran.code == 1
+    assert ran.code == 3
     assert "UNDECIDED, HTTP 504 (sts_error)" in ran.out
 
 
@@ -411,5 +415,37 @@ def test_what_cannot_be_meant_is_refused(
 )
 def test_a_missing_file_is_named(run: Run, arguments: tuple[str, ...]) -> None:
     ran = run(*arguments, stdin="mapRoles: []")
-    assert ran.code == 1
+    assert ran.code == (3 if arguments[:2] == ARN else 1)
     assert "missing: cannot be read: No such file or directory" in ran.err
+
+
+@pytest.fixture
+def failing(tmp_path: Path) -> str:
+    """A kubeconfig with an exec plugin that fails, as one does whose SSO session has expired."""
+    path = tmp_path / "kubeconfig"
+    plugin = {"apiVersion": "client.authentication.k8s.io/v1", "command": "false"}
+    cluster = {"name": "c", "cluster": {"server": "https://127.0.0.1:1"}}
+    user = {"name": "u", "user": {"exec": {**plugin, "interactiveMode": "Never"}}}
+    context = {"name": "x", "context": {"cluster": "c", "user": "u"}}
+    lists = {"clusters": [cluster], "users": [user], "contexts": [context]}
+    path.write_text(json.dumps({"current-context": "x", **lists}))
+    return str(path)
+
+
+def test_a_caller_was_denied_although_the_exec_plugin_failed(run: Run, failing: str) -> None:
+    arguments = ("--arn", f"{ROLES}Dev", "--cluster", "--kubeconfig", failing)
+    ran = run(*arguments)
+    assert ran.code == 3
+    assert "UNKNOWN: a source could not be read" in ran.out
+    assert "false" in ran.out.partition("UNKNOWN")[2]
+    assert "DENIED" not in ran.out
+    assert "bootstrapAdministrators" in ran.out
+    data = run(*arguments, "-o", "json").data
+    assert (data["verdict"], data["allowed"], len(data["unread"])) == ("UNKNOWN", False, 2)
+
+
+def test_a_denial_names_what_was_left_out(run: Run, file: str) -> None:
+    ran = run("--arn", f"{ROLES}Nobody", "--file", file)
+    assert ran.code == 1
+    assert "left out: all other sources" in ran.out
+    assert ran.out.rstrip().endswith("without those that were left out.")

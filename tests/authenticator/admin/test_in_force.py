@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from authenticator.admin.explain.sources import of_cluster, of_server
+from authenticator.admin.in_force import of_cluster, of_server
 from authenticator.config import load
-from authenticator.errors import ConfigError
 from authenticator.sources.cluster import ClusterError
 from authenticator.sources.mappings import Mappings, SourceOptions
 from authenticator.sources.options import source_options
@@ -80,13 +79,49 @@ def test_a_cluster_is_read_without_the_servers_files(options: SourceOptions) -> 
     assert found.rules.find(role("Dev"), 0) is None
 
 
-def test_a_source_that_cannot_be_read_is_an_error_and_no_verdict(options: SourceOptions) -> None:
+def test_the_last_good_mappings_of_this_host_are_not_those_of_any_cluster(
+    options: SourceOptions,
+) -> None:
+    server = Mappings(options, cluster=cluster_with(ENTRY))
+    server.start()
+    server.stop()
+    away = FakeCluster()
+    away.refuse = ClusterError(0, "it cannot be reached")
+    found = of_cluster(options, away)
+    assert found.rules.find(role("Dev"), 0) is None
+    assert len(found.unread) == 2
+
+
+def test_a_source_that_cannot_be_read_is_named(options: SourceOptions) -> None:
     """With only `get` on aws-auth, a source was NOT READ, and the caller DENIED all the same."""
     forbidden = FakeCluster()
     forbidden.refuse = ClusterError(403, "you may not list it")
-    with pytest.raises(ConfigError, match=r"EKSConfigMap .*you may not list it"):
-        of_cluster(options, forbidden)
+    unread = of_cluster(options, forbidden).unread
+    assert [reason.partition(" ")[0] for reason in unread] == ["EKSConfigMap", "CRD"]
+    assert all("you may not list it" in reason for reason in unread)
     broken = FakeCluster()
     broken.put("aws-auth", data={"mapRoles": "{}"})
-    with pytest.raises(ConfigError, match=r"mapRoles.*it must be a list"):
-        of_server(options, broken)
+    (reason,) = of_server(options, broken).unread
+    assert "mapRoles" in reason
+    assert "it must be a list" in reason
+
+
+def test_what_takes_no_part_is_named(options: SourceOptions) -> None:
+    of_a_server = of_server(options, cluster_with(ENTRY))
+    assert of_a_server.sources == ("EKSConfigMap: 1 mapping", "MountedFile: 1 mapping")
+    assert [place.partition(" (")[0] for place in of_a_server.left_out] == [
+        "IAMIdentityMapping objects",
+        "the dynamic file",
+    ]
+    (config,) = of_cluster(options, cluster_with(ENTRY)).left_out
+    assert "bootstrapAdministrators, break-glass file" in config
+    assert "--config" in config
+
+
+def test_one_line_says_what_was_read_and_what_was_not(options: SourceOptions) -> None:
+    forbidden = FakeCluster()
+    forbidden.refuse = ClusterError(403, "you may not list it")
+    line = of_cluster(options, forbidden).coverage
+    assert line.startswith("Read: nothing. Could not be read: EKSConfigMap ")
+    assert "Left out: the server's config file" in line
+    assert "\n" not in line
