@@ -19,7 +19,7 @@ _Known: TypeAlias = tuple[Located, tuple[str, str]]
 # How many entries a message names.
 _NAMED = 3
 # What an entry may say beside whom it is for. Other keys are unknown to the server, and stay.
-_FIELDS = ("username", "groups", "userid", "expires")
+_FIELDS = ("username", "groups", "userid", "expires", "reason")
 
 
 def added(document: Document, entry: MappingEntry) -> Document:

@@ -23,8 +23,8 @@ class MappingEntry:
     Attributes:
         section: one of `authenticator.mapping.sections.SECTIONS`.
         fields: its keys as the documents spell them (`rolearn`, `sso`, `userarn`, `username`,
-            `groups`, `userid`, `expires`), in the order in which they are written. An entry of
-            `mapAccounts` has the single key `account`.
+            `groups`, `userid`, `expires`, `reason`), in the order in which they are written. An
+            entry of `mapAccounts` has the single key `account`.
     """
 
     section: str

@@ -14,6 +14,8 @@ from authenticator.mapping.problems import Problem
 from authenticator.mapping.rules import Match, Rule
 from authenticator.mapping.templates import Placeholder, Template
 
+# What machines are told of entries that have it only.
+_OPTIONAL = frozenset({"reason", "sso"})
 _Origin = tuple[str, int]
 
 
@@ -32,6 +34,7 @@ class Row:
         line: where it stands in the text of its section or file; 0 if that has no lines.
         inForce: whether it lets anybody in now.
         problems: what is to be put right.
+        reason: why it was made, as it says; "" for none.
         sso: the permission set that it names, by key; none for an ARN or an account.
     """
 
@@ -45,14 +48,13 @@ class Row:
     line: int
     inForce: bool  # noqa: N815 (as it is written for machines)
     problems: tuple[str, ...]
+    reason: str = ""
     sso: Mapping[str, str] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
         """The row for machines; its keys are documented and stay."""
         values = {**asdict(self), "groups": list(self.groups), "problems": list(self.problems)}
-        if not self.sso:
-            del values["sso"]
-        return values
+        return {name: value for name, value in values.items() if value or name not in _OPTIONAL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,7 @@ def _row(
         line=located.line,
         inForce=match is not None and not refused and not expired,
         problems=tuple(problems),
+        reason=_text(entry, "reason"),
         sso=_sso(entry),
     )
 

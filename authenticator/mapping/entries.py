@@ -11,10 +11,13 @@ from typing import Annotated, ClassVar
 
 from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
 
+from authenticator.display import printable
 from authenticator.mapping.selectors import Selector, by_arn, by_permission_set
 from authenticator.mapping.templates import Template
 from authenticator.timestamps import parse_rfc3339
 
+# In characters.
+MAX_REASON = 200
 _USER_ID = re.compile(r"[A-Z0-9]{4,128}|[0-9]{12}:[\w+=,.@-]{2,64}", re.ASCII)
 
 
@@ -47,6 +50,11 @@ def _user_id(value: object) -> str:
 
 def _expires(value: object) -> float:
     return parse_rfc3339(_text(value))
+
+
+def _reason(value: object) -> str:
+    """Read a remark, which never makes an entry unusable."""
+    return printable(value.strip(), MAX_REASON) if isinstance(value, str) else ""
 
 
 def _by_arn(value: object) -> Selector:
@@ -89,6 +97,7 @@ class Entry(Shape):
     groups: Annotated[tuple[Template, ...], PlainValidator(_groups)] = ()
     userid: Annotated[str, PlainValidator(_user_id)] = ""
     expires: Annotated[float, PlainValidator(_expires)] | None = None
+    reason: Annotated[str, PlainValidator(_reason)] = ""
 
     def selectors(self) -> tuple[Selector, ...]:
         """Whom the entry names, once for each key that names somebody."""

@@ -118,7 +118,7 @@ class EntryReader:
             # YAML takes an item that is indented too far for more words of the item before it.
             reason = "a group has ' - ' in it; is the line after it indented too far?"
             self._note(Code.RUN_ON_GROUP, reason, "groups")
-        match = Match(self.origin, username, entry.groups, self.guard)
+        match = Match(self.origin, username, entry.groups, self.guard, entry.reason)
         to_the_letter = selector is None or self._is_to_the_letter(selector, fields)
         return Rule(selector, match, entry.userid, entry.expires, to_the_letter)
 

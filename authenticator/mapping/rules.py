@@ -25,12 +25,14 @@ class Match:
         username: the Kubernetes username.
         groups: the Kubernetes groups.
         guard: what the mapping's source may not grant.
+        reason: why it was made, as its entry says; "" for none.
     """
 
     origin: Origin
     username: Template
     groups: tuple[Template, ...]
     guard: Guard
+    reason: str = ""
 
     @property
     def needs_instance_name(self) -> bool:

@@ -43,6 +43,7 @@ class AuditRecord:
         arn, canonical_arn, account, session, access_key_id: who STS proved the caller to be.
         username, groups: whom they became.
         mapping: where the mapping that applied stands.
+        mapping_reason: why that mapping was made, as its entry says.
         source: how it was known who the caller is: `sts`, `cache`, or `degraded` while STS is away.
     """
 
@@ -65,6 +66,7 @@ class AuditRecord:
     username: str = ""
     groups: tuple[str, ...] = ()
     mapping: str = ""
+    mapping_reason: str = ""
     source: str = ""
 
 

@@ -206,6 +206,7 @@ class Reviews:
             record.username = record.username.replace(account, SCRUBBED)
             record.groups = tuple(name.replace(account, SCRUBBED) for name in record.groups)
         record.mapping = str(decision.match.origin)
+        record.mapping_reason = decision.match.reason
         record.source = decision.source.value
         if not scrubbed:
             record.arn = str(identity.arn)

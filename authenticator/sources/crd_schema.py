@@ -1,6 +1,6 @@
 """Whether the cluster's IAMIdentityMapping resource knows every field that we write.
 
-The reference's CustomResourceDefinition has neither `userid` nor `expires`. An API server drops
+The reference's CustomResourceDefinition has no `userid`, `expires` or `reason`. An API server drops
 fields that it does not know without an error: access that should end would last.
 
 Source: Kubernetes, "OpenAPI v3" (served to every authenticated user by `system:discovery`) and
@@ -19,12 +19,13 @@ REMEDY = "install ours, which suits the Go program too: kubectl apply -f manifes
 
 _SCHEMAS = f"/openapi/v3/apis/{API_VERSION}"
 # Those of the reference are required by it, and always known.
-_OURS = ("userid", "expires")
+_OURS = ("userid", "expires", "reason")
 
 
 def foreign(fields: Iterable[str]) -> str:
     """Say that the cluster's resource drops these fields."""
-    dropped = " and ".join(fields)
+    *first, last = fields
+    dropped = f"{', '.join(first)} and {last}" if first else last
     return f"the {KIND} resource of this cluster is another program's, and drops {dropped}"
 
 

@@ -55,7 +55,7 @@ def theirs(administrator: Administrator) -> Administrator:
     for document in yaml.safe_load_all(manifest.read_text()):
         if document:
             administrator.apply(document)
-    wait_for_schema(administrator, ("userid", "expires"))
+    wait_for_schema(administrator, ("userid", "expires", "reason"))
     return administrator
 
 
@@ -109,7 +109,7 @@ class TestTheResourceOfTheReference:
         self, verbs: Verbs, theirs: Administrator
     ) -> None:
         said = verbs.mappings(*add_role(DEV, "dev"), CRD, "--yes")
-        assert said.count("is another program's, and drops userid and expires") == 1
+        assert said.count("is another program's, and drops userid, expires and reason") == 1
         assert [spec["arn"] for spec in objects(theirs).values()] == [DEV]
 
     def test_a_migration_to_it_writes_none_of_the_entries(
@@ -126,7 +126,7 @@ class TestTheResourceOfTheReference:
     ) -> None:
         theirs.map("dev", arn=DEV, username="dev")
         lint.run(["--cluster", f"--kubeconfig={plane.admin_kubeconfig}"])
-        assert "drops userid and expires" in capsys.readouterr().err
+        assert "drops userid, expires and reason" in capsys.readouterr().err
 
 
 class TestAllOrNothing:

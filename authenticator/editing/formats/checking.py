@@ -22,7 +22,7 @@ from authenticator.mapping.sections import (
 )
 from authenticator.mapping.selectors import Selector
 
-_COMMON = ("username", "groups", "userid", "expires")
+_COMMON = ("username", "groups", "userid", "expires", "reason")
 # The keys of each section, in the order in which they are written.
 _KEYS = {
     MAP_ROLES: ("rolearn", "sso", *_COMMON),

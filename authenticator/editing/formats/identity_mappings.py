@@ -51,7 +51,7 @@ def _spec(usable: Usable) -> dict[str, Value]:
         # The schema demands one, which aws-auth does not.
         "username": usable.text("username") or "{{CanonicalARN}}",
     }
-    spec.update({key: fields[key] for key in ("groups", "userid") if key in fields})
+    spec.update({key: fields[key] for key in ("groups", "userid", "reason") if key in fields})
     if expires := usable.text("expires"):
         # RFC 3339 lets a space and small letters stand in a time; the schema's date-time does not.
         spec["expires"] = f"{expires[:10]}T{expires[11:].upper()}"

@@ -441,3 +441,19 @@ def test_a_reader_that_remembers_equal_entries_reads_the_same(
             )
             one, other = (reader.section("mapRoles", read(text)) for reader in readers)
             assert one == other
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("on call, ticket 7", "on call, ticket 7"),
+        ('"line\\nbreak"', r"line\nbreak"),
+        ("[a, list]", ""),
+        ("x" * 300, "x" * 197 + "..."),
+    ],
+)
+def test_a_reason_is_a_remark_that_makes_no_entry_unusable(value: str, reason: str) -> None:
+    text = f"- rolearn: arn:aws:iam::111122223333:role/Dev\n  username: dev\n  reason: {value}\n"
+    found = SectionReader("test", Guard()).section("mapRoles", read(text))
+    assert [rule.match.reason for rule in found.rules] == [reason]
+    assert found.problems == ()

@@ -251,5 +251,5 @@ def test_a_resource_that_drops_conditions_is_named_once_with_the_remedy(
     cluster.wait(lambda: len(cluster.written) == 2)
     reports.stop()
     (message,) = caplog.messages
-    assert "drops userid and expires and status.conditions" in message
+    assert "drops userid, expires and status.conditions" in message
     assert "kubectl apply -f manifests/base/crd.yaml" in message
