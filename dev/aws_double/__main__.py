@@ -2,7 +2,7 @@
 
 It prints the environment to export, and runs until it is interrupted or terminated. The state
 directory gets `ca.pem` and `credentials`, a shared credentials file with a profile for each
-principal.
+principal. The account of the first profiles has outbound web identity federation enabled.
 """
 
 from __future__ import annotations
@@ -55,11 +55,13 @@ def main() -> None:
     ending = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, ending)
     with AwsDouble(CAST.values(), state_dir=directory) as aws:
+        issuer = aws.federation.enable(_ACCOUNT)
         variables = {**aws.environment(), "AWS_SHARED_CREDENTIALS_FILE": os.fspath(credentials)}
         for name, value in variables.items():
             print(f"export {name}={shlex.quote(value)}")
         print(f"# Profiles: {' '.join(CAST)}")
-        print(f"# Control: {aws.control_url}", flush=True)
+        print(f"# Control: {aws.control_url}")
+        print(f"# Issuer of JWTs: {issuer.url}", flush=True)
         signal.sigwait(ending)
 
 

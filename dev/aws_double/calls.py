@@ -43,6 +43,7 @@ class Counts:
 
     by_action: Counter[str] = field(default_factory=Counter)
     by_access_key: Counter[str] = field(default_factory=Counter)
+    by_host: Counter[str] = field(default_factory=Counter)
     by_outcome: Counter[str] = field(default_factory=Counter)
     refused_hosts: Counter[str] = field(default_factory=Counter)
 
@@ -88,11 +89,12 @@ class Calls:
                 raise TimeoutError(f"still waiting for calls: {self._counts}")
             return self._copy()
 
-    def arrive(self, action: str, access_key_id: str) -> None:
+    def arrive(self, action: str, access_key_id: str, host: str) -> None:
         """Count a request that has been read."""
         with self._changed:
             self._counts.by_action[action] += 1
             self._counts.by_access_key[access_key_id] += 1
+            self._counts.by_host[host] += 1
             self._changed.notify_all()
 
     def finish(self, call: Call) -> None:

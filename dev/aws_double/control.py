@@ -3,6 +3,10 @@
 PUT    /faults/delay   {"seconds": 0.5, "times": 3}     start a fault; "times" may be left out
 DELETE /faults/delay                                    stop it
 DELETE /faults                                          stop all
+       /issuer-faults/...                               the same at the hosts of JWTs' keys
+PUT    /federation/111122223333                         have STS issue JWTs for an account
+DELETE /federation/111122223333                         issue no more
+POST   /federation/111122223333/keys                    sign with a new key from now on
 GET    /calls                                           the counts
 GET    /requests                                        the last requests, the newest last
 DELETE /calls                                           count anew
@@ -17,7 +21,10 @@ from email.utils import formatdate
 
 from dev.aws_double.calls import Call, Calls
 from dev.aws_double.faults import KINDS, Fault, Faults
+from dev.aws_double.federation import Federation, Issuer
 from dev.aws_double.wire import Request, Response, WireError, read_request
+
+_UNKNOWN = "no such method and path"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +32,8 @@ class Control:
     """Serves the connections to the control port."""
 
     faults: Faults
+    issuer_faults: Faults
+    federation: Federation
     calls: Calls
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -50,14 +59,11 @@ class Control:
 
     def _act(self, request: Request) -> object:
         match request.method, request.path.split("/")[1:]:
-            case "PUT", ["faults", kind]:
-                values = json.loads(request.body or b"{}")
-                times = values.pop("times", None)
-                self.faults.start(_kind(kind)(**values), times=times)
-            case "DELETE", ["faults", kind]:
-                self.faults.stop(_kind(kind))
-            case "DELETE", ["faults"]:
-                self.faults.stop_all()
+            case method, [("faults" | "issuer-faults") as where, *kind]:
+                faults = self.faults if where == "faults" else self.issuer_faults
+                _change(faults, method, kind, request)
+            case method, ["federation", account, *rest]:
+                return {"issuer": self._federate(method, account, rest)}
             case "GET", ["calls"]:
                 counts = self.calls.counts()
                 # Not asdict(): before Python 3.12 it breaks Counters.
@@ -68,8 +74,41 @@ class Control:
             case "DELETE", ["calls"]:
                 self.calls.clear()
             case _:
-                raise LookupError("no such method and path")
+                raise LookupError(_UNKNOWN)
         return {}
+
+    def _federate(self, method: str, account: str, rest: list[str]) -> str:
+        """Change an account's federation; give its issuer."""
+        match method, rest:
+            case "PUT", []:
+                return self.federation.enable(account).url
+            case "DELETE", []:
+                self.federation.disable(account)
+            case "POST", ["keys"]:
+                self._issuer(account).rotate()
+            case _:
+                raise LookupError(_UNKNOWN)
+        return self._issuer(account).url
+
+    def _issuer(self, account: str) -> Issuer:
+        issuer = self.federation.find(account)
+        if issuer is None:
+            raise LookupError("the account has no issuer")
+        return issuer
+
+
+def _change(faults: Faults, method: str, kind: list[str], request: Request) -> None:
+    match method, kind:
+        case "PUT", [name]:
+            values = json.loads(request.body or b"{}")
+            times = values.pop("times", None)
+            faults.start(_kind(name)(**values), times=times)
+        case "DELETE", [name]:
+            faults.stop(_kind(name))
+        case "DELETE", []:
+            faults.stop_all()
+        case _:
+            raise LookupError(_UNKNOWN)
 
 
 def _kind(name: str) -> type[Fault]:

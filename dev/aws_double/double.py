@@ -18,13 +18,17 @@ from dev.aws_double.calls import Calls
 from dev.aws_double.certificates import CertificateAuthority
 from dev.aws_double.control import Control
 from dev.aws_double.faults import Faults
+from dev.aws_double.federation import Federation
 from dev.aws_double.hosts import Service
+from dev.aws_double.iam import Iam
+from dev.aws_double.issuers import Issuers
 from dev.aws_double.principals import Principal, Principals
 from dev.aws_double.proxy import Proxy
 from dev.aws_double.sso import Sso, SsoSession
 from dev.aws_double.sts import Sts
 from dev.aws_double.trust import Role
 from dev.aws_double.tunnel import Backend
+from dev.aws_double.web_identity import WebIdentity
 from dev.aws_double.wire import MAX_HEAD
 from dev.waiting import PATIENCE_SECONDS
 
@@ -54,7 +58,9 @@ class AwsDouble:
 
     Attributes:
         principals: the keys, which may be changed while the double runs.
-        faults: what goes wrong.
+        faults: what goes wrong, except at the hosts that publish the keys of JWTs.
+        issuer_faults: what goes wrong at those.
+        federation: the JWTs of STS (`dev.aws_double.federation`); no account has it enabled yet.
         calls: what was asked.
     """
 
@@ -72,14 +78,30 @@ class AwsDouble:
     ) -> None:
         self.principals = Principals(principals)
         self.faults = Faults(clock)
+        self.issuer_faults = Faults(clock)
+        self.federation = Federation(clock)
         self.calls = Calls()
         by_arn = {role.arn: role for role in roles}
-        sts = Sts(self.principals, clock, by_arn, mfa_codes, web_identities)
+        sts = Sts(
+            self.principals,
+            clock,
+            by_arn,
+            mfa_codes,
+            web_identities,
+            WebIdentity(self.federation, clock),
+        )
         sso = Sso(sso_sessions, self.principals, clock)
         self._backend = Backend(
-            {Service.STS: sts, Service.SSO: sso, Service.SSO_OIDC: sso},
+            {
+                Service.STS: sts,
+                Service.SSO: sso,
+                Service.SSO_OIDC: sso,
+                Service.ISSUER: Issuers(self.federation, self.issuer_faults),
+                Service.IAM: Iam(self.federation, self.principals, clock),
+            },
             self.principals,
             self.faults,
+            self.issuer_faults,
             self.calls,
             clock,
         )
@@ -138,7 +160,10 @@ class AwsDouble:
 
     async def _serve(self, authority: CertificateAuthority) -> None:
         proxy = await _listen(self._address, Proxy(self._backend, authority).serve)
-        control = await _listen(self._address, Control(self.faults, self.calls).serve)
+        control = await _listen(
+            self._address,
+            Control(self.faults, self.issuer_faults, self.federation, self.calls).serve,
+        )
         stop = asyncio.Event()
         self._running.set_result(
             _Running(asyncio.get_running_loop(), stop, _url(proxy), _url(control), authority.bundle)

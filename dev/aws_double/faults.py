@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar, cast
 
 from dev.aws_double.rubbish import RUBBISH
+from dev.aws_double.wrong_keys import WRONG_KEYS
 
 _HOST = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*", re.ASCII)
 
@@ -86,6 +87,17 @@ class Rubbish:
 
 
 @dataclass(frozen=True, slots=True)
+class WrongKeys:
+    """Publish one of the wrong key documents in `dev.aws_double.wrong_keys` at every issuer."""
+
+    kind: str
+
+    def __post_init__(self) -> None:
+        if self.kind not in WRONG_KEYS:
+            raise ValueError(f"kind: one of {sorted(WRONG_KEYS)} is expected")
+
+
+@dataclass(frozen=True, slots=True)
 class Reset:
     """Reset the connection in the middle of the response."""
 
@@ -155,6 +167,7 @@ Fault = (
     | Fail
     | Redirect
     | Rubbish
+    | WrongKeys
     | Reset
     | Close
     | Dribble
@@ -173,6 +186,7 @@ KINDS: dict[str, type[Fault]] = {
     "fail": Fail,
     "redirect": Redirect,
     "rubbish": Rubbish,
+    "wrong-keys": WrongKeys,
     "reset": Reset,
     "close": Close,
     "dribble": Dribble,

@@ -18,6 +18,8 @@ class Service(Enum):
     STS = "sts"
     SSO = "sso"
     SSO_OIDC = "sso-oidc"
+    ISSUER = "tokens"
+    IAM = "iam"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +29,17 @@ class Endpoint:
     Attributes:
         service: the service behind the host.
         partition: such as `aws-cn`; a key of another partition is unknown there.
-        region: the Region that a signature for this host must name.
+        region: the Region that a signature for this host must name; "" where no request is signed.
+        regional: whether the host is of one Region; `sts.amazonaws.com` is not.
     """
 
     service: Service
     partition: str
     region: str
+    regional: bool = True
 
+
+_UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 
 _REGIONS = {
     "aws": r"(?:us|eu|ap|sa|ca|me|af|il|mx)-\w+-\d+",
@@ -64,6 +70,21 @@ _FORMS = (
 )
 
 
+# The issuers of JWTs, one for each account that has enabled outbound web identity federation.
+# Seen for `aws`; that `aws-cn` has its own suffix is an assumption, the others are unknown.
+_ISSUERS = {
+    partition: re.compile(
+        rf"{_UUID}\.tokens\.sts\.global\.{re.escape(_SUFFIXES[partition][1])}", re.ASCII
+    )
+    for partition in ("aws", "aws-cn")
+}
+
+
+def issuer_host(partition: str, identifier: str) -> str:
+    """Give the host of an account's issuer; `identifier` is a UUID."""
+    return f"{identifier}.tokens.sts.global.{_SUFFIXES[partition][1]}"
+
+
 def _patterns() -> list[tuple[re.Pattern[str], Service, str]]:
     return [
         (
@@ -84,13 +105,19 @@ def _patterns() -> list[tuple[re.Pattern[str], Service, str]]:
 
 
 _PATTERNS = _patterns()
-_GLOBAL = Endpoint(Service.STS, "aws", "us-east-1")
+_GLOBAL = {
+    "sts.amazonaws.com": Endpoint(Service.STS, "aws", "us-east-1", regional=False),
+    "iam.amazonaws.com": Endpoint(Service.IAM, "aws", "us-east-1", regional=False),
+}
 
 
 def find_endpoint(host: str) -> Endpoint | None:
     """Give the endpoint that a host name stands for, or None when the double is not it."""
-    if host == "sts.amazonaws.com":
-        return _GLOBAL
+    if host in _GLOBAL:
+        return _GLOBAL[host]
+    for partition, issuers in _ISSUERS.items():
+        if issuers.fullmatch(host) is not None:
+            return Endpoint(Service.ISSUER, partition, "")
     for pattern, service, partition in _PATTERNS:
         match = pattern.fullmatch(host)
         if match is not None:

@@ -11,8 +11,12 @@ import base64
 import hashlib
 import math
 import secrets
-from collections.abc import Iterable
+import uuid
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+
+# Where Identity Center keeps its roles; outside us-east-1 the Region follows.
+SSO_PATH = "aws-reserved/sso.amazonaws.com/eu-west-1/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,8 @@ class Principal:
         session_token: comes with temporary keys, and must come with every request of theirs.
         expires_at: seconds since the epoch.
         multi_factor: the keys were issued for an MFA code (`aws:MultiFactorAuthPresent`).
+        role_arn: of a session of a role, the role's ARN with its path; "" for a role without one.
+        claims: what STS states about the session in a JWT, under `https://sts.amazonaws.com/`.
     """
 
     arn: str
@@ -36,6 +42,17 @@ class Principal:
     session_token: str | None = field(default=None, repr=False)
     expires_at: float = math.inf
     multi_factor: bool = False
+    role_arn: str = ""
+    claims: Mapping[str, object] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def subject(self) -> str:
+        """The `sub` of a JWT: of a role session the role with its path, else the ARN."""
+        kind, _, rest = self.arn.split(":", 5)[5].partition("/")
+        if kind != "assumed-role":
+            return self.arn
+        name = rest.partition("/")[0]
+        return self.role_arn or f"arn:{self.partition}:iam::{self.account}:role/{name}"
 
     @property
     def partition(self) -> str:
@@ -93,12 +110,39 @@ def root(account: str, *, partition: str = "aws") -> Principal:
     return lasting(f"arn:{partition}:iam::{account}:root", account)
 
 
-def assumed_role(account: str, role: str, session: str, *, partition: str = "aws") -> Principal:
-    """Make a session of a role. STS leaves a role's path out of its sessions' ARN."""
+def assumed_role(
+    account: str,
+    role: str,
+    session: str,
+    *,
+    partition: str = "aws",
+    path: str = "",
+    claims: Mapping[str, object] | None = None,
+) -> Principal:
+    """Make a session of a role; `path` as in `team/`.
+
+    STS leaves a role's path out of its sessions' ARN, and writes it into the `sub` of a JWT.
+    """
     return temporary(
         f"arn:{partition}:sts::{account}:assumed-role/{role}/{session}",
         f"{role_id(account, role)}:{session}",
+        role_arn=f"arn:{partition}:iam::{account}:role/{path}{role}",
+        claims=claims,
     )
+
+
+def instance(
+    account: str, role: str, instance_id: str, *, region: str = "eu-west-1", partition: str = "aws"
+) -> Principal:
+    """Make the session that an EC2 instance gets from its metadata service."""
+    arn = f"arn:{partition}:ec2:{region}:{account}:instance/{instance_id}"
+    claims = {
+        "ec2_source_instance_arn": arn,
+        "ec2_instance_source_vpc": "vpc-0123456789abcdef0",
+        "ec2_instance_source_private_ipv4": "10.0.1.25",
+        "ec2_role_delivery": "2.0",
+    }
+    return assumed_role(account, role, instance_id, partition=partition, claims=claims)
 
 
 def federated_user(account: str, name: str, *, partition: str = "aws") -> Principal:
@@ -109,7 +153,12 @@ def federated_user(account: str, name: str, *, partition: str = "aws") -> Princi
 
 def sso_user(account: str, permission_set: str, name: str) -> Principal:
     """Make a session of an IAM Identity Center user."""
-    return assumed_role(account, sso_role_name(account, permission_set), name)
+    claims = {
+        "identity_store_user_id": str(uuid.uuid5(uuid.NAMESPACE_URL, f"identitystore:{name}")),
+        "identity_store_arn": f"arn:aws:identitystore::{account}:identitystore/d-1234567890",
+    }
+    role = sso_role_name(account, permission_set)
+    return assumed_role(account, role, name, path=SSO_PATH, claims=claims)
 
 
 def sso_role_name(account: str, permission_set: str) -> str:
@@ -135,6 +184,8 @@ def temporary(
     expires_at: float = math.inf,
     multi_factor: bool = False,
     fresh: bool = False,
+    role_arn: str = "",
+    claims: Mapping[str, object] | None = None,
 ) -> Principal:
     """Make a principal with temporary keys: the same ones for the same ARN, unless `fresh`."""
     seed = f"{arn} {secrets.token_hex()}" if fresh else arn
@@ -146,6 +197,8 @@ def temporary(
         session_token=_secret(f"token {seed}", 340),
         expires_at=expires_at,
         multi_factor=multi_factor,
+        role_arn=role_arn,
+        claims=claims or {},
     )
 
 

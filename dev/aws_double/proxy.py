@@ -50,7 +50,7 @@ class Proxy:
     async def _serve_tunnel(
         self, host: str, endpoint: Endpoint, outer: asyncio.StreamWriter
     ) -> None:
-        wrong_name = self.backend.faults.take(WrongName)
+        wrong_name = self.backend.faults_of(endpoint).take(WrongName)
         context = self.authority.context(host if wrong_name is None else wrong_name.name)
         reader, writer = await _start_tls(outer, context)
         try:

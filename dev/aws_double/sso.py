@@ -77,7 +77,14 @@ class Sso:
             raise AwsError("ForbiddenException", "No access")
         who = sso_user(account, permission_set, session.user_name)
         ends = int(self._clock()) + _HOUR
-        issued = temporary(who.arn, who.user_id, expires_at=ends, fresh=True)
+        issued = temporary(
+            who.arn,
+            who.user_id,
+            expires_at=ends,
+            fresh=True,
+            role_arn=who.role_arn,
+            claims=who.claims,
+        )
         self._principals.add(issued)
         return {
             "roleCredentials": {

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from dev.aws_double import web_identity
 from dev.aws_double.answers import AwsError, Result, error_response, result_response
 from dev.aws_double.hosts import Endpoint
 from dev.aws_double.principals import Principal, Principals, temporary
@@ -22,6 +23,7 @@ from dev.aws_double.trust import (
     read_duration,
     read_session_name,
 )
+from dev.aws_double.web_identity import WebIdentity, read_tags
 from dev.aws_double.wire import Request, Response
 
 VERSION = "2011-06-15"
@@ -39,6 +41,7 @@ class Sts:
         roles: by ARN.
         mfa_codes: the code that each device shows, by the device's serial number or ARN.
         web_identities: the subject of each web identity token.
+        web_identity: issues JWTs.
     """
 
     principals: Principals
@@ -46,6 +49,7 @@ class Sts:
     roles: Mapping[str, Role]
     mfa_codes: Mapping[str, str]
     web_identities: Mapping[str, str]
+    web_identity: WebIdentity
 
     def action(self, request: Request) -> str:
         """Give the action that a request names."""
@@ -55,7 +59,7 @@ class Sts:
         """Answer a request. Raises AwsError."""
         parameters = _parameters(request)
         action = parameters.get("Action", "")
-        if parameters.get("Version") != VERSION or action not in _SIGNED | _UNSIGNED:
+        if parameters.get("Version") != VERSION or action not in _ACTIONS:
             raise AwsError(
                 "InvalidAction",
                 f"Could not find operation {action} for version {parameters.get('Version')}",
@@ -64,7 +68,11 @@ class Sts:
         if action in _UNSIGNED:
             return result_response(request, action, _UNSIGNED[action](self, parameters))
         caller = verify(request, endpoint, self.principals, self.clock())
-        return result_response(request, action, _SIGNED[action](self, caller, parameters))
+        if action == web_identity.ACTION:
+            result = self.web_identity.issue(caller, parameters, endpoint)
+        else:
+            result = _SIGNED[action](self, caller, parameters)
+        return result_response(request, action, result)
 
     def error(self, request: Request, error: AwsError) -> Response:
         """Give the response to a refusal."""
@@ -84,7 +92,8 @@ class Sts:
         check_trust(role, caller, parameters, mfa=self._check_mfa(parameters))
         chained = caller.arn.split(":")[5].startswith("assumed-role/")
         longest = min(role.longest, CHAINED_LIMIT) if chained else role.longest
-        return self._session(role, name, read_duration(parameters, default=_HOUR, longest=longest))
+        seconds = read_duration(parameters, default=_HOUR, longest=longest)
+        return self._session(role, name, seconds, claims=_session_claims(role, parameters))
 
     def assume_role_with_web_identity(self, parameters: Parameters) -> Result:
         """Issue a session of a role to who holds a web identity token."""
@@ -97,7 +106,8 @@ class Sts:
                 "AccessDenied", "Not authorized to perform sts:AssumeRoleWithWebIdentity"
             )
         duration = read_duration(parameters, default=_HOUR, longest=role.longest)
-        session = self._session(role, read_session_name(parameters), duration)
+        claims = {**_session_claims(role, {}), "federated_provider": _provider(role)}
+        session = self._session(role, read_session_name(parameters), duration, claims=claims)
         return {**session, "SubjectFromWebIdentityToken": subject}
 
     def get_session_token(self, caller: Principal, parameters: Parameters) -> Result:
@@ -106,7 +116,7 @@ class Sts:
             raise AwsError("AccessDenied", "Cannot call GetSessionToken with session credentials")
         mfa = self._check_mfa(parameters)
         seconds = read_duration(parameters, default=12 * _HOUR, longest=_SESSION_LIMIT)
-        return self._issue(caller.arn, caller.user_id, seconds, mfa=mfa)
+        return self._issue(caller.arn, caller.user_id, seconds, mfa=mfa, claims=caller.claims)
 
     def _check_mfa(self, parameters: Parameters) -> bool:
         """Tell whether an MFA code was given. Raises AwsError: AccessDenied when it is wrong."""
@@ -120,14 +130,33 @@ class Sts:
             )
         return True
 
-    def _session(self, role: Role, name: str, seconds: int) -> Result:
+    def _session(
+        self, role: Role, name: str, seconds: int, *, claims: Mapping[str, object] | None = None
+    ) -> Result:
         arn, user_id = role.session(name)
-        issued = self._issue(arn, user_id, seconds)
+        issued = self._issue(arn, user_id, seconds, role_arn=role.arn, claims=claims)
         return {**issued, "AssumedRoleUser": {"Arn": arn, "AssumedRoleId": user_id}}
 
-    def _issue(self, arn: str, user_id: str, seconds: int, *, mfa: bool = False) -> Result:
+    def _issue(
+        self,
+        arn: str,
+        user_id: str,
+        seconds: int,
+        *,
+        mfa: bool = False,
+        role_arn: str = "",
+        claims: Mapping[str, object] | None = None,
+    ) -> Result:
         ends = int(self.clock()) + seconds
-        issued = temporary(arn, user_id, expires_at=ends, multi_factor=mfa, fresh=True)
+        issued = temporary(
+            arn,
+            user_id,
+            expires_at=ends,
+            multi_factor=mfa,
+            fresh=True,
+            role_arn=role_arn,
+            claims=claims,
+        )
         self.principals.add(issued)
         return {
             "Credentials": {
@@ -144,6 +173,22 @@ def _parameters(request: Request) -> Parameters:
     return dict((*request.query, *request.form))
 
 
+def _session_claims(role: Role, parameters: Parameters) -> dict[str, object]:
+    """Give what a session of a role carries into a JWT: tags, those of the session first."""
+    claims: dict[str, object] = {}
+    if tags := {**role.tags, **read_tags(parameters)}:
+        claims["principal_tags"] = tags
+    if source := parameters.get("SourceIdentity"):
+        claims["source_identity"] = source
+    return claims
+
+
+def _provider(role: Role) -> str:
+    """Give the identity provider of the web identities that the double accepts."""
+    _, partition, _, _, account, _ = role.arn.split(":", 5)
+    return f"arn:{partition}:iam::{account}:oidc-provider/oidc.example.com"
+
+
 _SIGNED: dict[str, Callable[[Sts, Principal, Parameters], Result]] = {
     "AssumeRole": Sts.assume_role,
     "GetCallerIdentity": Sts.get_caller_identity,
@@ -152,3 +197,4 @@ _SIGNED: dict[str, Callable[[Sts, Principal, Parameters], Result]] = {
 _UNSIGNED: dict[str, Callable[[Sts, Parameters], Result]] = {
     "AssumeRoleWithWebIdentity": Sts.assume_role_with_web_identity,
 }
+_ACTIONS = {*_SIGNED, *_UNSIGNED, web_identity.ACTION}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from dev.aws_double.answers import AwsError
 from dev.aws_double.principals import Principal, role_id
@@ -33,6 +33,7 @@ class Role:
         external_id: what AssumeRole must name, if anything.
         multi_factor: whether the caller must have given an MFA code.
         longest: the longest session, in seconds.
+        tags: the role's own, which a session's tags override.
     """
 
     arn: str
@@ -41,6 +42,7 @@ class Role:
     external_id: str | None = None
     multi_factor: bool = False
     longest: int = 3600
+    tags: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def session(self, name: str) -> tuple[str, str]:
         """Give the ARN and the UserId of a session; the ARN has no path."""

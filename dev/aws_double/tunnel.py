@@ -58,6 +58,7 @@ class Backend:
         services: who answers for which service.
         principals: tells whose account a call is charged to.
         faults: what goes wrong.
+        issuer_faults: what goes wrong at the hosts that publish the keys of JWTs.
         calls: the record.
         clock: seconds since the epoch.
     """
@@ -65,8 +66,13 @@ class Backend:
     services: Mapping[Service, Answerer]
     principals: Principals
     faults: Faults
+    issuer_faults: Faults
     calls: Calls
     clock: Callable[[], float]
+
+    def faults_of(self, endpoint: Endpoint) -> Faults:
+        """Give the faults of an endpoint; those of STS leave the issuers of JWTs whole."""
+        return self.issuer_faults if endpoint.service is Service.ISSUER else self.faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +104,9 @@ class Tunnel:
             raise WireError("the target is not a path")
         action = self._service.action(request)
         access_key_id = _claimed_key(request)
-        self.backend.calls.arrive(action, access_key_id)
+        self.backend.calls.arrive(action, access_key_id, self.host)
         response, outcome = await self._decide(request, access_key_id)
-        reset = self.backend.faults.take(Reset) is not None
+        reset = self._faults.take(Reset) is not None
         call = Call(self.host, action, access_key_id, "reset" if reset else outcome, request)
         # Before the response: whoever has got it finds it counted.
         self.backend.calls.finish(call)
@@ -111,7 +117,7 @@ class Tunnel:
 
     async def _decide(self, request: Request, access_key_id: str) -> tuple[Response, str]:
         """Give the response, and what to count it as."""
-        faults = self.backend.faults
+        faults = self._faults
         hang = faults.take_hang()
         if hang is not None:
             # Shielded: the end of this connection must not end the others' wait.
@@ -129,19 +135,19 @@ class Tunnel:
         """Raise the AwsError of the faults that refuse, if one is in force."""
         principal = self.backend.principals.find(access_key_id)
         account = "" if principal is None else principal.account
-        if self.backend.faults.exceeds_quota(account, self.endpoint.region):
+        if self._faults.exceeds_quota(account, self.endpoint.region):
             raise AwsError("Throttling", "Rate exceeded", 400)
-        fail = self.backend.faults.take(Fail)
+        fail = self._faults.take(Fail)
         if fail is not None:
             raise AwsError(FAILURES[fail.status], "The service is at fault.", fail.status)
 
     def _mislead(self) -> tuple[Response, str] | None:
         """Give the response of the faults that mislead, if one is in force."""
-        redirect = self.backend.faults.take(Redirect)
+        redirect = self._faults.take(Redirect)
         if redirect is not None:
             location = (("Location", redirect.location),)
             return Response(redirect.status, "text/plain", b"", location), "redirect"
-        rubbish = self.backend.faults.take(Rubbish)
+        rubbish = self._faults.take(Rubbish)
         if rubbish is not None:
             return rubbish_response(rubbish.kind), "rubbish"
         return None
@@ -150,9 +156,13 @@ class Tunnel:
     def _service(self) -> Answerer:
         return self.backend.services[self.endpoint.service]
 
+    @property
+    def _faults(self) -> Faults:
+        return self.backend.faults_of(self.endpoint)
+
     async def _send(self, response: Response) -> None:
         # All before the response: its reader finds them used up.
-        faults = self.backend.faults
+        faults = self._faults
         dribble, repeat, stray = faults.take(Dribble), faults.take(Repeat), faults.take(Stray)
         time_out = faults.take(TimeOut)
         message = self._encode(response)

@@ -8,6 +8,8 @@ from botocore.endpoint_provider import EndpointProvider
 
 from dev.aws_double.hosts import Endpoint, Service, find_endpoint
 
+UUID = "a103a2cc-b461-473d-84fe-6c4f6d45af88"
+
 
 def sts_hosts_of_botocore() -> dict[str, Endpoint]:
     loader = botocore.loaders.Loader()
@@ -41,15 +43,21 @@ def test_every_sts_host_that_botocore_resolves_is_answered() -> None:
 @pytest.mark.parametrize(
     ("host", "endpoint"),
     [
-        ("sts.amazonaws.com", Endpoint(Service.STS, "aws", "us-east-1")),
+        ("sts.amazonaws.com", Endpoint(Service.STS, "aws", "us-east-1", regional=False)),
         (
             "vpce-0123-abcd.sts.eu-west-1.vpce.amazonaws.com",
             Endpoint(Service.STS, "aws", "eu-west-1"),
         ),
         ("portal.sso.eu-west-1.amazonaws.com", Endpoint(Service.SSO, "aws", "eu-west-1")),
         ("oidc.eu-west-1.amazonaws.com", Endpoint(Service.SSO_OIDC, "aws", "eu-west-1")),
+        ("iam.amazonaws.com", Endpoint(Service.IAM, "aws", "us-east-1", regional=False)),
+        (f"{UUID}.tokens.sts.global.api.aws", Endpoint(Service.ISSUER, "aws", "")),
+        (
+            f"{UUID}.tokens.sts.global.api.amazonwebservices.com.cn",
+            Endpoint(Service.ISSUER, "aws-cn", ""),
+        ),
     ],
-    ids=["global", "vpc-endpoint", "sso", "oidc"],
+    ids=["global", "vpc-endpoint", "sso", "oidc", "iam", "issuer", "issuer-cn"],
 )
 def test_other_hosts_are_answered(host: str, endpoint: Endpoint) -> None:
     assert find_endpoint(host) == endpoint
@@ -65,6 +73,9 @@ def test_other_hosts_are_answered(host: str, endpoint: Endpoint) -> None:
         "sts.eu-west-1xamazonaws.com",
         "ec2.eu-west-1.amazonaws.com",
         "STS.eu-west-1.amazonaws.com",
+        "tokens.sts.global.api.aws",
+        f"{UUID}.tokens.sts.global.api.aws.example",
+        f"{UUID}x.tokens.sts.global.api.aws",
         "localhost",
         "",
     ],
