@@ -1,7 +1,9 @@
 """GetWebIdentityToken: the parameters, checked as botocore's service model states them.
 
 AWS does not document the largest payload, the order of the checks, and most messages: they are
-guesses here. Source: AWS STS API Reference, "GetWebIdentityToken"; IAM User Guide, "Condition keys".
+guesses here.
+
+Source: AWS STS API Reference, "GetWebIdentityToken"; IAM User Guide, "Condition keys".
 """
 
 from __future__ import annotations
