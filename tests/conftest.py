@@ -12,8 +12,8 @@ settings.register_profile("patient", deadline=None)
 # tests/examples.py multiplies the numbers that tests set themselves in the same way.
 settings.register_profile("nightly", deadline=None, max_examples=2_000)
 
-# Tests with one of these markers need more than one Python and its packages.
-_NOT_QUICK = ("cluster", "reference", "image", "debian", "installs")
+# Tests with one of these markers need more than one Python and its packages, or more seconds.
+_NOT_QUICK = ("cluster", "reference", "image", "debian", "installs", "slow")
 # These have the longest fixtures: started first, they do not keep one worker busy at the end.
 _FIRST = ("image", "cluster")
 

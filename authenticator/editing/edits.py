@@ -3,7 +3,7 @@
 An edit is made in place where that can be done (`splicing`), and by writing the whole text again
 otherwise (`roundtrip`). Either way the result is read again as the server would read it, and is
 thrown away if anything but the entries differs. However many changes an edit has, the text before
-is parsed once for its values and once for their places, and the text after once for the check.
+is parsed once, and the text after once for the check.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def edited(text: str, changes: Sequence[Change]) -> str:
 
 
 def _spliced(text: str, changes: Sequence[Change]) -> str:
-    return splicing.changed(Layout(text), changes)
+    return splicing.changed(Layout(text, parse(text).events), changes)
 
 
 def _rewritten(text: str, changes: Sequence[Change]) -> str:
@@ -72,9 +72,27 @@ def _rewritten(text: str, changes: Sequence[Change]) -> str:
 
 def _read(text: str) -> First:
     try:
-        return parse(text)
+        first = parse(text)
     except DocumentError as error:
         raise EditError(f"it does not parse ({error}); put that right first: {_BY_HAND}") from error
+    if first.rest and not _begins_another(text):
+        reason = f"what follows the first document on line {first.rest} does not parse"
+        raise EditError(f"{reason}; put that right first: {_BY_HAND}")
+    return first
+
+
+def _begins_another(text: str) -> bool:
+    """Whether a document begins behind the first one, if anything does.
+
+    The server stops reading there, but other tools refuse a text that goes on without a mark.
+    """
+    events = iter(yaml.parse(text, Loader=yaml.CSafeLoader))
+    try:
+        any(isinstance(event, yaml.DocumentEndEvent) for event in events)
+        next(events, None)
+    except yaml.YAMLError:
+        return False
+    return True
 
 
 def _plain(node: Node | None) -> _Plain:

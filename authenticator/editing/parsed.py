@@ -22,6 +22,8 @@ def tree(text: str) -> Node | None:
 def parse(text: str, first_line: int = 1) -> First:
     """Parse a text as `authenticator.mapping.nodes.read_first` does; the last few are remembered.
 
+    The parser's events are kept: an edit asks where its values stand (`places.Layout`).
+
     Raises:
         DocumentError: the text does not parse.
     """
@@ -34,6 +36,6 @@ def parse(text: str, first_line: int = 1) -> First:
 @lru_cache(maxsize=_KEPT)
 def _parsed(text: str, first_line: int) -> First | DocumentError:
     try:
-        return read_first(text, first_line)
+        return read_first(text, first_line, keep_events=True)
     except DocumentError as error:
         return error

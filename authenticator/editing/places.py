@@ -1,13 +1,13 @@
 """Where the values of a YAML or JSON text stand, so that one can be changed and no byte around it.
 
-The text is parsed once, with the parser of `authenticator.mapping.nodes`, which must have accepted
-it before. Only the first document counts, as for the server.
+The places come from the events of `authenticator.mapping.nodes`, which must have accepted the text
+before. Only the first document counts, as for the server.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
@@ -45,8 +45,12 @@ class Layout:
         root: the whole value of the first document; None if the text has none.
     """
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, events: Iterable[Any] = ()) -> None:
         """Find the places in a text that `authenticator.mapping.nodes.read` accepts.
+
+        Args:
+            text: the text.
+            events: the parser's events of its first document, if they are known.
 
         Raises:
             yaml.YAMLError: the text does not parse.
@@ -54,7 +58,9 @@ class Layout:
         self.text = text
         # The parser does not count a byte order mark, which stays at the text's beginning.
         self._shift = 1 if text.startswith(_BYTE_ORDER_MARK) else 0
-        self._events, self._partners = _first_document(text)
+        self._events, self._partners = _first_document(
+            events or yaml.parse(text, Loader=yaml.CSafeLoader)
+        )
         self.root = Place(self, 0) if self._events else None
 
     def event(self, index: int) -> Any:
@@ -198,12 +204,12 @@ class Place:
         return found.start(1)
 
 
-def _first_document(text: str) -> tuple[list[Any], list[int]]:
+def _first_document(stream: Iterable[Any]) -> tuple[list[Any], list[int]]:
     """The events of the values in the first document, and where each list or map starts or ends."""
     events: list[Any] = []
     partners: list[int] = []
     opened: list[int] = []
-    for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+    for event in stream:
         kind = type(event)
         if kind in _OUTSIDE:
             if kind is yaml.DocumentEndEvent:

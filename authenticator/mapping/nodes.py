@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeAlias
 
@@ -162,10 +162,13 @@ class First(NamedTuple):
     Attributes:
         node: its tree; None for one without content.
         rest: the line on which further content begins, which is not read; 0 if there is none.
+        events: the parser's events of the document, if they were asked for and stand where the
+            text has them.
     """
 
     node: Node | None
     rest: int = 0
+    events: Sequence[Any] = ()
 
 
 def read(text: str, first_line: int = 1) -> Node | None:
@@ -173,19 +176,21 @@ def read(text: str, first_line: int = 1) -> Node | None:
     return read_first(text, first_line).node
 
 
-def read_first(text: str, first_line: int = 1) -> First:
+def read_first(text: str, first_line: int = 1, *, keep_events: bool = False) -> First:
     """Parse the first YAML or JSON document of a text, as Go's YAML libraries do.
 
     Args:
         text: the document.
         first_line: what to count its lines from, for a text that stands in a larger document.
+        keep_events: whether to return the parser's events, which are many times as large.
 
     Raises:
         DocumentError: it does not parse, or exceeds a bound.
     """
-    builder = _Builder(first_line, single=True)
+    events: list[Any] | None = [] if keep_events and as_yaml(text) is text else None
+    builder = _Builder(first_line, single=True, events=events)
     builder.build(text)
-    return First(builder.roots[0] if builder.roots else None, builder.rest)
+    return First(builder.roots[0] if builder.roots else None, builder.rest, events or ())
 
 
 def read_all(text: str) -> tuple[Node, ...]:
@@ -254,11 +259,14 @@ class _Builder:
         rest: the line on which content begins after the document, if only one is wanted.
     """
 
-    def __init__(self, first_line: int, *, single: bool = False) -> None:
+    def __init__(
+        self, first_line: int, *, single: bool = False, events: list[Any] | None = None
+    ) -> None:
         self.roots: list[Node] = []
         self.rest = 0
         self._first_line = first_line
         self._single = single
+        self._events = events
         self._open: list[tuple[Items | Fields, str | None]] = []
         self._anchors: dict[str, Node] = {}
 
@@ -276,6 +284,8 @@ class _Builder:
                     self._look_behind(text, event)
                     return
                 self._take(event)
+                if self._events is not None:
+                    self._events.append(event)
         except yaml.MarkedYAMLError as error:
             raise self._as_template(text, self._refusal(error)) from error
         except yaml.reader.ReaderError as error:

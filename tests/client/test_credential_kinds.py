@@ -293,6 +293,7 @@ class TestTroubles:
         assert "cannot assume" in line
         assert aws.calls.counts().by_action["AssumeRole"] == 3
 
+    @pytest.mark.slow
     @pytest.mark.timeout(60)
     def test_an_sts_that_never_answers_is_given_up_on(
         self, aws: AwsDouble, monkeypatch: pytest.MonkeyPatch

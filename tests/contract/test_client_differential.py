@@ -265,6 +265,7 @@ def steps(world: World) -> Iterator[tuple[str | None, str | None, str | None]]:
         yield arguments
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", range(BATCHES))
 def test_signs_as_a_fresh_session_of_botocore(
     batch: int, rules: EndpointProvider, tmp_path: Path

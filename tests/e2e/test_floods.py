@@ -20,7 +20,7 @@ from dev.aws_double.principals import user
 from dev.cluster import Options, Webhook
 from dev.server import WebhookServer, write_config
 from dev.waiting import PATIENCE_SECONDS, wait_until
-from tests.e2e import callers, flooding, logins
+from tests.e2e import callers, crowd, flooding, logins
 from tests.e2e.callers import ALICE, MAPPED, REGION
 from tests.e2e.flooding import review
 
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from tests.e2e.conftest import StartControlPlane
 
     Start = Callable[..., WebhookServer]
+
+pytestmark = pytest.mark.slow
 
 _HOST = f"sts.{REGION}.amazonaws.com"
 # What the manifests allow.
@@ -107,9 +109,11 @@ def test_slow_connections_take_little_memory_and_keep_no_known_user_out(
 
 @pytest.mark.parametrize("count", [400, nightly(2_000)])
 def test_logins_that_wait_for_a_hanging_sts_cost_neither_threads_nor_known_users(
-    start: Start, aws: AwsDouble, count: int
+    start: Start,
+    aws: AwsDouble,
+    record_property: Callable[[str, object], None],
+    count: int,
 ) -> None:
-    flooding.allow_files(count + 500)
     # More calls than the flood, so that all of them may wait for STS.
     server = start({"stsCallsPerSecond": 100_000})
     token = callers.fresh_token(ALICE.principal)
@@ -117,22 +121,24 @@ def test_logins_that_wait_for_a_hanging_sts_cost_neither_threads_nor_known_users
     threads, memory = flooding.threads(server.pid), flooding.memory(server.pid)
     aws.faults.start(Hang())
     times, seen = [], 0
-    with ThreadPoolExecutor(count) as pool, server.poster() as poster:
-        crowd = [callers.token_of_the_crowd() for _ in range(count)]
-        aws.calls.clear()
-        waiting = [pool.submit(review, server, each) for each in crowd]
+    tokens = [callers.token_of_the_crowd() for _ in range(count)]
+    aws.calls.clear()
+    with server.poster() as poster, crowd.waiting(server.kubeconfig, tokens) as others:
         aws.calls.wait(lambda counts: counts.total > 20)
-        while not all(each.done() for each in waiting):
+        while others.poll() is None:
             began = time.monotonic()
             assert poster.review(token).user
             times.append(time.monotonic() - began)
             seen = max(seen, flooding.threads(server.pid))
-        outcomes = {each.result() for each in waiting}
-    assert outcomes <= {"429", "504"}
+        outcomes = crowd.outcomes(others)
+    assert set(outcomes) <= {"429", "504"}
+    assert sum(outcomes.values()) == count
     assert seen <= threads + 8  # those of name look-ups
     assert flooding.memory(server.pid) - memory < 20 + count * 0.06
-    # A quarter of a second on a quiet machine; here this process has `count` threads as well.
-    assert statistics.quantiles(times, n=100)[-1] < 2.0
+    # The verdict may grow old in this time: 2 s are allowed then, 250 ms before.
+    slowest = statistics.quantiles(times, n=100)[-1]
+    record_property("p99_ms", round(slowest * 1000))
+    assert slowest < 2.0
 
 
 @pytest.mark.parametrize(
@@ -184,6 +190,7 @@ def test_a_revoked_key_is_out_in_time_through_its_holders_own_flood(
     wait_until(lambda: review(server, tokens[0]) == "denied", "it is not denied")
 
 
+@pytest.mark.cluster
 def test_a_revoked_key_is_out_in_time_for_a_real_api_server(
     start: Start, aws: AwsDouble, start_control_plane: StartControlPlane
 ) -> None:

@@ -81,6 +81,7 @@ def forged(number: int) -> str:
     return callers.fresh_token(ALICE.principal, url=url, set={"X-Amz-Credential": key})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 def test_while_sts_is_away_the_proven_stay_and_nobody_is_denied(
     server: WebhookServer, aws: AwsDouble, fault: Fault
@@ -118,6 +119,7 @@ def degraded(line: str) -> str | None:
     return line if '"source":"degraded"' in line.replace(" ", "") else None
 
 
+@pytest.mark.slow
 def test_a_flood_of_forged_tokens_keeps_no_known_user_out(
     server: WebhookServer, aws: AwsDouble
 ) -> None:

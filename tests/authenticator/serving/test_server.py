@@ -172,6 +172,7 @@ def test_two_hundred_clients_that_stall_keep_nobody_waiting(
         assert_serves(shared)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("attack", [half_open, half_shaken, slow_head, slow_body])
 def test_a_client_that_stalls_is_given_up_after_seconds(
     shared: Server, attack: Callable[[Server], socket.socket]
@@ -275,6 +276,7 @@ def test_tls_below_1_2_is_refused(shared: Server) -> None:
         context.wrap_socket(sock, server_hostname="localhost")
 
 
+@pytest.mark.slow
 def test_a_kept_connection_outlives_the_deadline_of_a_head(shared: Server) -> None:
     """The API server keeps unused connections for 90 s and must never find one closed."""
     client = shared.client()
@@ -534,6 +536,7 @@ def test_a_worker_with_all_connections_gives_some_up_after_their_answers(own: Se
     until(shared_again)
 
 
+@pytest.mark.slow
 def test_few_large_objects_are_in_memory_at_once(shared: Server) -> None:
     """Two workers hold two each; logins go on beside them, and so do those who come later."""
     with ExitStack() as stack:

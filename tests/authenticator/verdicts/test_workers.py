@@ -150,6 +150,7 @@ def test_workers_that_are_asked_at_once_make_one_call(sts: SharedSts, outcome: s
     assert sts.calls.value == 1
 
 
+@pytest.mark.slow
 def test_the_claim_of_a_worker_that_was_killed_holds_up_nobody_for_long(sts: SharedSts) -> None:
     shared, asked = prover(sts), token(now=time.time())
     sts.hang()
