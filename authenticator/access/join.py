@@ -9,12 +9,10 @@ from enum import Enum
 
 from authenticator.access.names import Names
 from authenticator.access.principals import Principal
-from authenticator.access.rbac import AUTHENTICATED, Rbac, Subject, SubjectKind
+from authenticator.access.rbac import AUTHENTICATED, MASTERS_GROUP, Rbac, Subject, SubjectKind
 from authenticator.access.risk_table import MASTERS, NODE
 from authenticator.access.risks import Risks
-from authenticator.mapping.rules import MASTERS as MASTERS_NAME
 
-MASTERS_GROUP = Subject(SubjectKind.GROUP, MASTERS_NAME)
 _NODES = Subject(SubjectKind.GROUP, "system:nodes")
 _EVERYBODY = Subject(SubjectKind.GROUP, AUTHENTICATED)
 # What has rights without a binding.

@@ -8,6 +8,7 @@ from enum import Enum
 
 from authenticator.access.resources import is_cluster_wide
 from authenticator.access.rules import PolicyRule, Request
+from authenticator.mapping.rules import MASTERS
 
 # The API server gives this group to everybody who has logged in.
 AUTHENTICATED = "system:authenticated"
@@ -30,6 +31,9 @@ class Subject:
     def __str__(self) -> str:
         """`Group/developers`."""
         return f"{self.kind.value}/{self.name}"
+
+
+MASTERS_GROUP = Subject(SubjectKind.GROUP, MASTERS)
 
 
 @dataclass(frozen=True, slots=True, order=True)

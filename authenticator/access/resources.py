@@ -45,6 +45,8 @@ _CLUSTER_SCOPED = {
     "storage.k8s.io": "csidrivers csinodes storageclasses volumeattachments"
     " volumeattributesclasses",
 }
+# Targets of constrained impersonation. `users` and `groups` alone mean those of the core group.
+_TARGETS = frozenset(f"{name}.authentication.k8s.io" for name in ("users", "groups", "nodes"))
 # By resource, its group. `events` are in two groups, of which the core one is meant here.
 GROUPS = MappingProxyType(
     {
@@ -56,12 +58,12 @@ GROUPS = MappingProxyType(
 )
 # Those that only the cluster as a whole has, as `resource.group`. A request for one namespace is
 # made in that namespace.
-CLUSTER_WIDE = frozenset(
+CLUSTER_WIDE = _TARGETS | {
     f"{name}.{group}"
     for group, names in _CLUSTER_SCOPED.items()
     for name in names.split()
     if name != "namespaces"
-)
+}
 
 
 def is_cluster_wide(request: Request) -> bool:

@@ -64,6 +64,7 @@ class Risk:
 
 
 _RBAC = "rbac.authorization.k8s.io"
+_AUTHENTICATION = "authentication.k8s.io"
 _WRITES = ("create", "update", "patch")
 _CHANGES = ("update", "patch")
 
@@ -151,6 +152,30 @@ BY_REQUEST = (
         _CRITICAL,
         _HIGH,
         tuple(_asks(("impersonate",), "users", "groups", "serviceaccounts", name=ALL)),
+    ),
+    Risk(
+        "impersonate-constrained",
+        "Impersonate others for some requests",
+        "Constrained impersonation (Kubernetes 1.36): the requests that impersonate-on verbs name,"
+        " with the rights of others. What that amounts to is listed as risks of its own.",
+        _HIGH,
+        _MEDIUM,
+        (
+            *_asks(("impersonate:user-info",), "users", group=_AUTHENTICATION, name=ALL),
+            *_asks(
+                ("impersonate:serviceaccount",), "serviceaccounts", group=_AUTHENTICATION, name=ALL
+            ),
+            *_asks(("impersonate:arbitrary-node",), "nodes", group=_AUTHENTICATION, name=ALL),
+        ),
+    ),
+    Risk(
+        "impersonate-own-node",
+        "Impersonate the node of a pod",
+        "The mode associated-node is for a ServiceAccount's token in a pod. An IAM principal cannot"
+        " use it; a ServiceAccount with the same role can.",
+        _LOW,
+        None,
+        tuple(_asks(("impersonate:associated-node",), "nodes", group=_AUTHENTICATION, name=ALL)),
     ),
     Risk(
         "certificates",

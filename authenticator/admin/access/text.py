@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from authenticator.access.document import rules_of, values_of
+from authenticator.access.impersonation import Impersonated
 from authenticator.access.join import How, Link
 from authenticator.access.principals import Principal
 from authenticator.access.rbac import Binding, Rbac
@@ -69,8 +70,8 @@ def show_who(answers: Answers, *, wide: bool) -> None:
             principal.written,
             principal.username.text,
             *((str(principal.origin),) if wide else ()),
-            _place(grant.binding),
-            _way(grant.link, grant.binding),
+            grant.namespace or EVERYWHERE,
+            _way(grant.link, grant.binding, grant.impersonated),
         )
         for principal, grants in answers
         for grant in grants
@@ -115,18 +116,35 @@ _CONDITIONS = {
 }
 
 
-def _way(link: Link, binding: Binding | None) -> str:
+def _way(link: Link, binding: Binding | None, impersonated: Impersonated | None = None) -> str:
     steps = [f"{link.subject}{_CONDITIONS[link.how]}"]
     steps += [str(binding), str(binding.role)] if binding else ["no binding needed"]
+    if impersonated:
+        steps.append(f"by impersonation ({impersonated.mode}) of {impersonated.target}")
+        through = impersonated.through
+        steps += [str(through), str(through.role)] if through else ["no binding needed"]
     return " > ".join(steps)
 
 
 def who_values(answers: Answers) -> list[dict[str, Any]]:
     """What `show_who` prints, for programs."""
     return [
-        values_of(principal) | {"grants": [_grant(grant.link, grant.binding) for grant in grants]}
+        values_of(principal) | {"grants": [_grant_values(grant) for grant in grants]}
         for principal, grants in answers
     ]
+
+
+def _grant_values(grant: Grant) -> dict[str, Any]:
+    values: dict[str, Any] = _grant(grant.link, grant.binding) | {"namespace": grant.namespace}
+    if way := grant.impersonated:
+        values["impersonation"] = {
+            "mode": way.mode,
+            "target": str(way.target),
+            "on": str(way.on) if way.on else "",
+            "binding": str(way.through) if way.through else "",
+            "role": str(way.through.role) if way.through else "",
+        }
+    return values
 
 
 def _grant(link: Link, binding: Binding | None) -> dict[str, str]:
