@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 COMMAND = "aws-iam-authenticator"
 _STDOUT = 1
 _INTERRUPTED = 130
+# Letters and marks that draw nothing, though Python counts them as printable.
+_BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180e\u180f\u2800\u3164\uffa0"
 
 # Name, short form, what its value is (empty: a switch), help.
 FLAGS = (
@@ -206,11 +208,21 @@ def _origin(error: BaseException) -> str:
 def one_line(text: str) -> str:
     """Return any text as one line that a terminal does not obey, as `authenticator.display`."""
     line = " ".join(text.split())
-    if line.isprintable():
+    if line.isascii() and line.isprintable():
         return line
     # The codec is a module that is loaded when it is first used.
     escape = "unicode_escape"
-    return "".join([c if c.isprintable() else c.encode(escape).decode("ascii") for c in line])
+    return "".join([c if _is_seen(c) else c.encode(escape).decode("ascii") for c in line])
+
+
+def _is_seen(character: str) -> bool:
+    """Return whether a character draws something; the blank ones are those of the server."""
+    return (
+        character.isprintable()
+        and character not in _BLANK
+        and not "\ufe00" <= character <= "\ufe0f"
+        and not "\U000e0100" <= character <= "\U000e01ef"
+    )
 
 
 def warn(message: str) -> None:

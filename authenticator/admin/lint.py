@@ -79,6 +79,12 @@ _STDIN = "-"
     ),
     click.Option(["--known-arn"], multiple=True, metavar="ARN", help="A principal that exists."),
     click.Option(["--known"], metavar="FILE", help="A file with such ARNs, one a line."),
+    click.Option(
+        ["--client-region"],
+        multiple=True,
+        metavar="REGION",
+        help="A Region whose STS clients sign tokens for; can be given again.",
+    ),
     otherwise={"cluster_id": "none"},
 )
 def run(loaded: Loaded, *, files: Sequence[str], **given: Any) -> int:
@@ -89,7 +95,9 @@ def run(loaded: Loaded, *, files: Sequence[str], **given: Any) -> int:
         raise click.UsageError("Standard input can be one document only.")
     known = [*given["known_arn"], *_lines(given["known"])]
     _check_known(known)
-    context = Context(time.time(), known_arns=tuple(known))
+    context = Context(
+        time.time(), known_arns=tuple(known), client_regions=tuple(given["client_region"])
+    )
     documents = [document for file in files for document in _of_file(file, context)]
     if given["cluster"]:
         cluster = connect(given["kubeconfig"], given["context"], given["master_url"])

@@ -19,6 +19,7 @@ from authenticator.lint.sets import (
     accounts_twice,
     claimed_twice,
     grants_more_later,
+    groups_alike,
     mixed_partitions,
     same_username,
 )
@@ -46,6 +47,7 @@ _ON_SETS = (
     shadowed,
     mixed_partitions,
     same_username,
+    groups_alike,
     near_names,
     near_accounts,
 )

@@ -30,12 +30,14 @@ class Context:
         known_arns: ARNs of principals that exist, which near misses are compared with.
         guard: what the source may not grant, as the server's settings say.
         by_user_id: whether entries need a `userid` (`dynamicfileUserIDStrict`).
+        client_regions: the Regions whose STS clients sign tokens for.
     """
 
     now: float | None = None
     known_arns: tuple[str, ...] = ()
     guard: Guard = field(default_factory=Guard)
     by_user_id: bool = False
+    client_regions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ _ON_GRANTS = (
     grants.node_identity,
     grants.system_username,
     grants.caller_chosen,
+    grants.federated_system_name,
     grants.look_alike_name,
 )
 _ON_PRINCIPALS = (

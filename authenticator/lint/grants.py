@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from authenticator.aws.arns import PrincipalKind
 from authenticator.lint.checks import Found, is_permission_set
+from authenticator.lint.lookalikes import as_ascii, kubernetes_name, strange_letter
 from authenticator.mapping.guards import SYSTEM
 from authenticator.mapping.rules import MASTERS, Rule
 from authenticator.mapping.templates import Placeholder, Template
@@ -14,6 +15,14 @@ from authenticator.mapping.templates import Placeholder, Template
 _NODE = "system:node:"
 _NODES = "system:nodes"
 _SESSION_NAMES = frozenset({Placeholder.SESSION_NAME, Placeholder.SESSION_NAME_RAW})
+_NODE_BY_SESSION = (
+    "whoever may assume the role chooses the node to be; let only the service that runs the nodes"
+    " assume it, or use {{EC2PrivateDNSName}}"
+)
+_NODE_OF_PEOPLE = (
+    "people of this permission set become the node that is named like their session; map them to a"
+    " username and groups of people"
+)
 # What the API server itself puts a request into (Kubernetes: "Authenticating", "RBAC").
 _BUILT_IN = {
     "system:authenticated": "everyone who logs in has it anyway: leave it out",
@@ -75,46 +84,75 @@ def caller_chosen(rule: Rule) -> Iterator[Found]:
     selector = rule.selector
     # The session, or the name, is the caller's choice: sts:AssumeRole and sts:GetFederationToken.
     chooses = selector is None or selector.is_role or selector.kind is PrincipalKind.FEDERATED_USER
-    if not chooses or (selector and is_permission_set(selector)):
+    if not chooses:
         return
     username = rule.match.username
     chosen = _SESSION_NAMES.intersection(username.parts)
-    if chosen and username.head == _NODE:
-        message = (
-            "whoever may assume the role chooses the node to be; let only the service that runs"
-            " the nodes assume it, or use {{EC2PrivateDNSName}}"
-        )
+    of_people = selector is not None and is_permission_set(selector)
+    if chosen and username.head.startswith(_NODE):
+        message = _NODE_OF_PEOPLE if of_people else _NODE_BY_SESSION
         yield Found("node-by-session-name", message, "username")
-    elif chosen and (username.parts[0] in _SESSION_NAMES or username.head.startswith(SYSTEM)):
+    elif not of_people and chosen and _takes_a_name(username):
         message = (
             "callers choose their username, another user's too: write something of your own"
             " before the session name, such as dev:{{SessionName}}"
         )
         yield Found("caller-chosen-username", message, "username")
-    for group in rule.match.groups:
+    # IAM Identity Center names the sessions of its permission sets itself.
+    for group in () if of_people else rule.match.groups:
         if _SESSION_NAMES.intersection(group.parts):
             message = "callers choose their group by the session name; name the group itself"
             yield Found("caller-chosen-group", message, "groups")
 
 
+def _takes_a_name(username: Template) -> bool:
+    """Whether the session name begins the username, or follows `system:`."""
+    return username.parts[0] in _SESSION_NAMES or username.head.startswith(SYSTEM)
+
+
+def federated_system_name(rule: Rule) -> Iterator[Found]:
+    """IAM users choose the name of the federated user that they become, by GetFederationToken."""
+    selector = rule.selector
+    if selector is None or selector.kind is not PrincipalKind.FEDERATED_USER:
+        return
+    for key, template in _named(rule):
+        if template.head.startswith(SYSTEM):
+            message = (
+                f"{template.head} goes to a federated user: any IAM user of the account who may"
+                " call sts:GetFederationToken can take that name; map a role instead"
+            )
+            yield Found("federated-system-name", message, key)
+
+
 def look_alike_name(rule: Rule) -> Iterator[Found]:
-    """A Cyrillic letter in a Latin word makes another name, which RBAC knows nothing of."""
-    named = [("username", rule.match.username), *(("groups", group) for group in rule.match.groups)]
-    for key, template in named:
+    """A name that readers take for another one, which RBAC does not."""
+    for key, template in _named(rule):
+        if known := kubernetes_name(template.head):
+            message = (
+                f"{template.head!r} looks like {known}, a name of Kubernetes, and is another one;"
+                " write it exactly so, or take a name that cannot be mistaken"
+            )
+            yield Found("look-alike-name", message, key)
+            continue
         for part in template.parts:
-            if not part.isascii() and (strange := _strange_letter(part)):
-                name = unicodedata.name(strange, "unnamed").lower()
-                message = f"{part!r} has a letter among Latin ones that is not: {name}"
-                yield Found("look-alike-name", message, key)
+            if not part.isascii() and (alike := _looks_like(part)):
+                yield Found("look-alike-name", f"{part!r} {alike}", key)
 
 
-def _strange_letter(text: str) -> str:
-    """The first letter of another script, in a text with ASCII letters."""
-    letters = [letter for letter in text if letter.isalpha()]
-    if not any(letter.isascii() for letter in letters):
-        return ""
-    foreign = (letter for letter in letters if not unicodedata.name(letter, "").startswith("LATIN"))
-    return next(foreign, "")
+def _looks_like(text: str) -> str:
+    if strange := strange_letter(text):
+        name = unicodedata.name(strange, "unnamed").lower()
+        return f"has a letter among Latin ones that is not: {name}"
+    drawn = as_ascii(text)
+    return (
+        f"has letters that look like {drawn!r} and are others; write it in ASCII" if drawn else ""
+    )
+
+
+def _named(rule: Rule) -> Iterator[tuple[str, Template]]:
+    yield "username", rule.match.username
+    for group in rule.match.groups:
+        yield "groups", group
 
 
 def _literals(templates: tuple[Template, ...]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from authenticator.display import printable
 from authenticator.lint.documents import Context, Document, Frame, of_part, unreadable
 from authenticator.lint.findings import Finding, Place
 from authenticator.lint.rules import RULES
+from authenticator.lint.sts_regions import sts_regions
 from authenticator.mapping.documents import decoded
 from authenticator.mapping.files import AwsAuthData, Held, Identity, Lists, Part, held, held_in
 from authenticator.mapping.nodes import DocumentError, Text, from_value
@@ -54,7 +55,11 @@ def _documents(found: Held, name: str, context: Context, lines: list[str]) -> It
             named = replace(part, name=printable(part.name) or "unnamed")
             yield of_part(named, name, context)
         else:
-            yield of_part(part, name, context, _frames(part, lines))
+            frames = _frames(part, lines)
+            yield of_part(part, name, context, frames)
+            if isinstance(part, Lists):
+                found_regions = sts_regions(part.fields, name, frames.get("", Frame()), context)
+                yield Document(name, tuple(found_regions))
     for error in found.unread:
         yield unreadable(name, error)
 

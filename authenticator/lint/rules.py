@@ -72,6 +72,7 @@ _TITLES: dict[Severity, dict[str, str]] = {
         "mistyped-limit": "A mistyped key that would have narrowed the entry",
         "reserved-name": "A name that its source may not grant",
         "conflicting-entry": "Two entries for the same callers that grant different things",
+        "unknown-sts-region": "A Region that the partition does not have",
     },
     Severity.WARNING: {
         "no-mappings": "A file without any mapping",
@@ -95,20 +96,23 @@ _TITLES: dict[Severity, dict[str, str]] = {
         "built-in-group": "A group that Kubernetes itself hands out",
         "node-identity": "A node with half of a node's identity",
         "system-username": "The username of a Kubernetes component",
+        "node-by-session-name": "A node's name taken from the session",
+        "federated-system-name": "A name of Kubernetes for a federated user",
         "caller-chosen-username": "A username that callers choose themselves",
         "caller-chosen-group": "A group that callers choose themselves",
-        "look-alike-name": "A name of letters that look like others",
+        "look-alike-name": "A name that looks like another one",
         "mixed-partitions": "An ARN of another partition than the rest",
         "near-miss-account": "An account id one digit off from another",
         "near-miss-known": "An ARN one letter off from one that is known",
+        "missing-sts-region": "A Region whose tokens are denied, though clients sign for it",
     },
     Severity.NOTE: {
         "overlap": "Entries that name some of the same callers",
         "role-path": "A role path, which takes no part",
         "expires-soon": "An entry that expires within a week",
-        "node-by-session-name": "A node's name taken from the session",
         "near-miss-name": "Two names that differ in one letter",
         "same-username": "One username for several principals",
+        "global-sts-host": "The global STS host is left out",
     },
 }
 RULES = MappingProxyType(

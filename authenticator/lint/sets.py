@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from authenticator.lint.documents import Context, Entry
 from authenticator.lint.findings import Finding
+from authenticator.lint.lookalikes import skeletons
 from authenticator.mapping.overlaps import DUPLICATES, overlaps
 from authenticator.mapping.precedence import callers, in_order, revived
 from authenticator.timestamps import rfc3339
@@ -85,3 +86,19 @@ def same_username(entries: Sequence[Entry]) -> Iterator[Finding]:
                 " audit log tells the two apart by the extra fields only"
             )
             yield entry.finding("same-username", message, "username")
+
+
+def groups_alike(entries: Sequence[Entry]) -> Iterator[Finding]:
+    """RBAC knows `Admins` and `admins` as two groups, and readers as one."""
+    first: dict[str, tuple[str, Entry]] = {}
+    for entry in entries:
+        groups = entry.rule.match.groups if entry.rule else ()
+        for name in dict.fromkeys(group.head for group in groups if len(group.parts) == 1):
+            others = [first.setdefault(skeleton, (name, entry)) for skeleton in skeletons(name)]
+            other, where = next((pair for pair in others if pair[0] != name), (name, entry))
+            if name and other != name and where.rule:
+                message = (
+                    f"the group {name!r} looks like {other!r} of {where.rule.match.origin}, and"
+                    " RBAC takes them for two groups; write both in one way"
+                )
+                yield entry.finding("look-alike-name", message, "groups")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from authenticator.display import is_printable
+
 # Kubernetes binds its own components' rights to these: `system:masters` may do everything, and
 # the username `system:kube-controller-manager` nearly so.
 SYSTEM = "system:"
@@ -49,6 +51,6 @@ def unusable(name: str) -> str:
         return "it is empty"
     if len(name) > MAX_LENGTH:
         return f"it is longer than {MAX_LENGTH} characters"
-    if not name.isprintable() or name != name.strip():
+    if not is_printable(name) or name != name.strip():
         return "it has control or invisible characters, or spaces at an end"
     return ""

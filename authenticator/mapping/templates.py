@@ -12,6 +12,7 @@ from enum import Enum
 from functools import lru_cache
 
 from authenticator.aws.arns import CallerIdentity, PrincipalKind
+from authenticator.display import is_printable
 from authenticator.mapping.guards import MAX_LENGTH
 
 _PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
@@ -112,5 +113,5 @@ def _placeholder(name: str) -> Placeholder:
 def _check_printable(text: str) -> None:
     # Control characters could forge log lines, and invisible ones (bidirectional marks, zero-width
     # spaces) a name that looks like another.
-    if not text.isprintable():
+    if not is_printable(text):
         raise ValueError("it has control or invisible characters")

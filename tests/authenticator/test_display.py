@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from authenticator.display import printable
 from client.command import one_line
 
-HOSTILE = st.text(st.characters(codec=None) | st.sampled_from("\x1b\x9b\u202e\u200b\ud800\r\n"))
+HOSTILE = st.text(
+    st.characters(codec=None) | st.sampled_from("\x1b\x9b\u202e\u200b\ud800\r\n\u3164\u2800\ufe01")
+)
 
 
 @pytest.mark.parametrize(
@@ -27,6 +29,8 @@ HOSTILE = st.text(st.characters(codec=None) | st.sampled_from("\x1b\x9b\u202e\u2
         ("\ud800", r"\ud800"),
         ("\U000e0001", r"\U000e0001"),
         ("\u2028", r"\u2028"),
+        ("admins\u3164", r"admins\u3164"),
+        ("a\ufe0f\U000e0100b", r"a\ufe0f\U000e0100b"),
     ],
 )
 def test_what_is_not_printable_becomes_an_escape(text: str, shown: str) -> None:

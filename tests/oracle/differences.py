@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+from authenticator.display import is_printable
 from dev.oracle import Caller
 from tests.oracle.cases import Case
 from tests.oracle.reading import Found, entries, has_key_twice, parsed
@@ -150,7 +151,7 @@ def _is_unusable(name: str) -> bool:
     known = re.sub(r"\{\{(\w+)\}\}", lambda m: "x" if m[1] in _PLACEHOLDERS else m[0], name)
     # {{SessionName}} alone is empty for who has no session.
     alone = re.fullmatch(r"(\{\{SessionName(Raw)?\}\})+", name) is not None
-    bad = "{{" in known or "}}" in known or name != name.strip() or not name.isprintable()
+    bad = "{{" in known or "}}" in known or name != name.strip() or not is_printable(name)
     return alone or bad or len(name) > 1024
 
 

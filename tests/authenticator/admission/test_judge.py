@@ -172,6 +172,31 @@ def test_what_is_new_is_shown_before_what_was_there() -> None:
     assert ["[single-group]" in text for text in verdict.answer.warnings] == [True, False]
 
 
+@pytest.mark.parametrize(
+    ("entry", "rule"),
+    [
+        ({**VIEWER, "username": "system:node:{{SessionName}}"}, "node-by-session-name"),
+        ({**VIEWER, "groups": ["System:masters"]}, "look-alike-name"),
+        (
+            {
+                "rolearn": "arn:aws:sts::111122223333:federated-user/bob",
+                "username": "bob",
+                "groups": ["system:masters"],
+            },
+            "federated-system-name",
+        ),
+    ],
+    ids=["node by session", "look-alike", "federated"],
+)
+def test_an_editor_is_warned_of_names_that_callers_choose_or_mistake(
+    entry: Object, rule: str
+) -> None:
+    """A node's name taken from the session was a note, which the webhook does not show."""
+    verdict = edit(SOUND, aws_auth(ADMIN, OTHER, entry))
+    assert verdict.answer.allowed
+    assert any(f"[{rule}]" in text for text in verdict.answer.warnings)
+
+
 def test_a_rejection_also_shows_the_warnings_and_says_nothing_twice() -> None:
     single = {**VIEWER, "groups": "viewers"}
     verdict = edit(SOUND, aws_auth(ADMIN, OTHER, single, BROKEN))

@@ -19,6 +19,7 @@ NOW = 1893369600.0
 CONTEXTS = {
     "reserved-name": Context(NOW, guard=Guard(username_prefixes=("aws:",))),
     "missing-userid": Context(NOW, by_user_id=True),
+    "missing-sts-region": Context(NOW, client_regions=("eu-central-1",)),
     "near-miss-known": Context(NOW, ("arn:aws:iam::111122223333:role/Admin",)),
 }
 

@@ -54,6 +54,57 @@ ROLES = {
     "names in one other script": ([role("Dev", "dev", groups=["\u0430\u0434\u043c"])], []),
     "accents": ([role("Dev", "jos\u00e9")], []),
     "Greek among Latin": ([role("Dev", "d\u03b5v")], ["look-alike-name"]),
+    "a word of Cyrillic that looks like Latin": (
+        [role("Dev", "dev", groups=["\u0441\u043e\u0440\u0441"])],
+        ["look-alike-name"],
+    ),
+    "Cyrillic that looks like nothing else": ([role("Dev", "\u0416\u0443\u043a")], []),
+    "full-width letters": ([role("Dev", "\uff44\uff45\uff56")], ["look-alike-name"]),
+    "mathematical letters": (
+        [role("Dev", groups=["\U0001d41a\U0001d41d\U0001d426"])],
+        ["look-alike-name"],
+    ),
+    "masters with a capital": ([role("Dev", groups=["System:masters"])], ["look-alike-name"]),
+    "masters in capitals": ([role("Dev", groups=["SYSTEM:MASTERS"])], ["look-alike-name"]),
+    "masters with another colon": (
+        [role("Dev", groups=["system\u2236masters"])],
+        ["look-alike-name"],
+    ),
+    "masters with two letters for one": (
+        [role("Dev", groups=["system:rnasters"])],
+        ["look-alike-name"],
+    ),
+    "masters with a digit": ([role("Dev", groups=["system:ma5ters"])], ["look-alike-name"]),
+    "masters in part Cyrillic": (
+        [role("Dev", groups=["system:m\u0430sters"])],
+        ["look-alike-name"],
+    ),
+    "masters all but ASCII": (
+        [role("Dev", groups=["\u0455\u0443\u0455tem:m\u0430\u0455ter\u0455"])],
+        ["look-alike-name"],
+    ),
+    "a node with a capital": (
+        [role("Node", "System:node:{{EC2PrivateDNSName}}")],
+        ["look-alike-name"],
+    ),
+    "a group that begins otherwise": ([role("Dev", groups=["systems:masters"])], []),
+    "groups in two cases": (
+        [role("A", groups=["admins"]), role("B", groups=["Admins"])],
+        ["look-alike-name"],
+    ),
+    "groups of two digits": ([role("A", groups=["team-1"]), role("B", groups=["team-2"])], []),
+    "the same group": ([role("A", groups=["admins"]), role("B", groups=["admins"])], []),
+    "a blank letter": ([role("Dev", groups=["admins\u3164"])], ["bad-groups"]),
+    "a joined letter": ([role("Dev", groups=["ad\u200bmins"])], ["bad-groups"]),
+    "a mark that draws nothing": ([role("Dev", "d\u034fev")], ["bad-username"]),
+    "a permission set as a node": (
+        [sso("Dev", "system:node:{{SessionName}}", groups=["system:nodes"])],
+        ["node-by-session-name"],
+    ),
+    "a node of a longer name by session": (
+        [role("Node", "system:node:a-{{SessionNameRaw}}", groups=["system:nodes"])],
+        ["node-by-session-name"],
+    ),
     "expires later": ([role("Dev", expires="2030-02-01T00:00:00Z")], []),
     "expires now": ([role("Dev", expires="2030-01-01T00:00:00Z")], ["expired"]),
     "expires in an hour": ([role("Dev", expires="2030-01-01T01:00:00Z")], ["expires-soon"]),
@@ -150,6 +201,24 @@ def test_whoever_gets_a_federated_token_chooses_its_name() -> None:
     }
     found = {finding.rule.id for finding in lint_data({"mapUsers": json.dumps([entry])}, "x")}
     assert found == {"caller-chosen-username", "wide-pattern"}
+
+
+@pytest.mark.parametrize(
+    ("grants", "expected"),
+    [
+        ({"username": "x", "groups": ["system:masters"]}, ["federated-system-name"]),
+        (
+            {"username": "system:serviceaccount:a:b"},
+            ["federated-system-name", "system-username"],
+        ),
+        ({"username": "x", "groups": ["viewers"]}, []),
+    ],
+    ids=["group", "username", "other group"],
+)
+def test_federated_users_name_themselves(grants: dict[str, Any], expected: list[str]) -> None:
+    entry = {"userarn": f"arn:aws:sts::{ACCOUNT}:federated-user/bob", **grants}
+    found = lint_data({"mapUsers": json.dumps([entry])}, "x")
+    assert [finding.rule.id for finding in found] == expected
 
 
 KNOWN = {
