@@ -13,6 +13,7 @@ from authenticator.aws.arns import CallerIdentity
 from authenticator.aws.https import HttpsPool, verifying_context
 from authenticator.aws.proxy import Proxies
 from authenticator.aws.sts import Sts
+from authenticator.elapsed import elapsed
 from authenticator.errors import AuthenticatorError, ConfigError, NotProven, TokenRefused
 from authenticator.settings import Settings
 from authenticator.tokens import presigned
@@ -88,8 +89,8 @@ def prover(settings: Settings, ask: AsksSts, clock: Callable[[], float] = time.t
     return Prover(
         ask=ask,
         hosts=settings.hosts,
-        budget=Budget(settings.sts_calls_per_second, time.monotonic),
-        limits=Limits.of(settings.sts_calls_per_second, 1, time.monotonic),
+        budget=Budget(settings.sts_calls_per_second, elapsed),
+        limits=Limits.of(settings.sts_calls_per_second, 1, elapsed),
         observer=_Silent(),
         remembering=Remembering(),
         clock=clock,

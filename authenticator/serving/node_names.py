@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 
+from authenticator.elapsed import elapsed
 from authenticator.settings import Settings
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class NodeNames:
         turns = Turns(
             settings.ec2_describe_instances_qps / settings.workers,
             max(1, settings.ec2_describe_instances_burst // settings.workers),
-            time.monotonic,
+            elapsed,
         )
         batcher = Batcher(ec2.describe, turns, size=MAX_IDS, callers=2)
-        return InstanceNames(batcher, time.monotonic)
+        return InstanceNames(batcher, elapsed)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from authenticator.elapsed import elapsed
 from authenticator.mapping.problems import Code, Origin, Problem
 from authenticator.mapping.rules import Match, Rule
 from authenticator.mapping.sections import Section
@@ -147,7 +148,7 @@ class Context:
     last_good: LastGood
     metrics: SourceMetrics
     clock: Callable[[], float] = time.time
-    monotonic: Callable[[], float] = time.monotonic
+    monotonic: Callable[[], float] = elapsed
     random: Callable[[], float] = random.random
 
 

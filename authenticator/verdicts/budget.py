@@ -62,7 +62,7 @@ class Budget:
 
     Args:
         rate: calls a second.
-        clock: seconds that never fall and are the same in every worker (`time.monotonic`).
+        clock: seconds that never fall and are the same in every worker (`authenticator.elapsed`).
     """
 
     def __init__(self, rate: float, clock: Callable[[], float]) -> None:
