@@ -15,7 +15,23 @@ signature, or text of the caller's beyond what has been validated.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The parts of a token that name its signer. Nothing has proven them: anyone can write them.
+
+    Attributes:
+        access_key_id: the access key, of the characters and length of one; "" if unread.
+        host: the STS host.
+        region: the region of the signature's scope; "" if unread.
+    """
+
+    access_key_id: str = ""
+    host: str = ""
+    region: str = ""
 
 
 class AuthenticatorError(Exception):
@@ -23,9 +39,11 @@ class AuthenticatorError(Exception):
 
     Attributes:
         result: the value of the label `result` in `authenticate_latency_seconds`.
+        claim: what the token claims, where it was read and nothing has proven it.
     """
 
     result: ClassVar[str] = "internal_error"
+    claim: Claim | None = None
 
 
 class Denied(AuthenticatorError):

@@ -41,6 +41,8 @@ class AuditRecord:
         reason: why it was not allowed.
         check: the name of the token check that failed.
         arn, canonical_arn, account, session, access_key_id: who STS proved the caller to be.
+        unproven_access_key_id, unproven_host, unproven_region: who signed, as the token says and
+            nothing has proven.
         username, groups: whom they became.
         mapping: where the mapping that applied stands.
         mapping_reason: why that mapping was made, as its entry says.
@@ -63,6 +65,9 @@ class AuditRecord:
     account: str = ""
     session: str = ""
     access_key_id: str = ""
+    unproven_access_key_id: str = ""
+    unproven_host: str = ""
+    unproven_region: str = ""
     username: str = ""
     groups: tuple[str, ...] = ()
     mapping: str = ""

@@ -20,8 +20,10 @@ from http import HTTPStatus
 from typing import Protocol, cast
 
 from authenticator import review
+from authenticator.aws.access_keys import account_in
 from authenticator.errors import (
     AuthenticatorError,
+    Claim,
     Denied,
     InternalFault,
     MalformedRequest,
@@ -235,9 +237,17 @@ class Reviews:
             record.check = error.check
         if isinstance(error, UnknownUser):
             record.arn, record.access_key_id = error.arn, error.access_key_id
+        elif error.claim is not None:
+            self._note_claim(record, error.claim)
         if any(account in record.reason + record.arn for account in self._scrubbed_accounts):
             record.reason = "left out: it names a scrubbed account"
             record.arn = record.access_key_id = ""
+
+    def _note_claim(self, record: AuditRecord, claim: Claim) -> None:
+        if account_in(claim.access_key_id) not in self._scrubbed_accounts:
+            record.unproven_access_key_id = claim.access_key_id
+        record.unproven_host = claim.host
+        record.unproven_region = claim.region
 
 
 def plain(status: int) -> Answer:

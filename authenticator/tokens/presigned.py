@@ -18,7 +18,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
-from authenticator.errors import TokenRefused
+from authenticator.errors import Claim, TokenRefused
 from authenticator.tokens import base64url
 
 if TYPE_CHECKING:
@@ -117,6 +117,11 @@ class PresignedRequest:
         object.__setattr__(self, "target", f"/?{query}")
 
     @property
+    def claim(self) -> Claim:
+        """The parts that name the signer, for the log."""
+        return Claim(self.access_key_id, self.host.name, self.host.region)
+
+    @property
     def valid_until(self) -> int:
         """When STS stops accepting the signature, in Unix seconds."""
         return self.signed_at + VALID_SECONDS
@@ -134,12 +139,17 @@ def check(token: str, *, now: float, hosts: Mapping[str, StsHost]) -> PresignedR
         TokenRefused: the first check that failed.
     """
     name, query = _read_url(_decode(token))
-    host = hosts.get(name)
-    if host is None:
-        raise TokenRefused("host", f"{name} is not an STS host of this server's partition")
-    parameters = _read_parameters(query)
-    access_key_id, day = _check_scope(parameters["X-Amz-Credential"], host)
-    signed_at = _check_time(parameters["X-Amz-Date"], day, now)
+    claim = Claim(host=name)
+    try:
+        host = _known_host(name, hosts)
+        parameters = _read_parameters(query)
+        access_key_id, day, region, _, _ = parameters["X-Amz-Credential"].split("/")
+        claim = Claim(access_key_id, name, region)
+        _check_scope(region, host)
+        signed_at = _check_time(parameters["X-Amz-Date"], day, now)
+    except TokenRefused as error:
+        error.claim = claim
+        raise
     return PresignedRequest(host, access_key_id, signed_at, parameters)
 
 
@@ -175,6 +185,13 @@ def _read_url(url: str) -> tuple[str, str]:
             "its URL is not https://HOST/?QUERY with a bare lower-case host and escaped values",
         )
     return found["host"], found["query"]
+
+
+def _known_host(name: str, hosts: Mapping[str, StsHost]) -> StsHost:
+    host = hosts.get(name)
+    if host is None:
+        raise TokenRefused("host", f"{name} is not an STS host of this server's partition")
+    return host
 
 
 def _read_parameters(query: str) -> dict[str, str]:
@@ -216,11 +233,9 @@ def _escaped(value: str) -> str:
     return value
 
 
-def _check_scope(credential: str, host: StsHost) -> tuple[str, str]:
-    key, day, region, _, _ = credential.split("/")
+def _check_scope(region: str, host: StsHost) -> None:
     if region != host.region:
         raise TokenRefused("scope", f"it is signed for another region than {host.name}'s")
-    return key, day
 
 
 def _check_time(date: str, day: str, now: float) -> int:
@@ -235,7 +250,11 @@ def _check_time(date: str, day: str, now: float) -> int:
             "not-yet", "it is dated more than 5 minutes ahead; compare the clocks of both machines"
         )
     if now >= signed_at + VALID_SECONDS:
-        raise TokenRefused("expired", "it is older than 15 minutes; kubectl makes a new one")
+        raise TokenRefused(
+            "expired",
+            "it is older than 15 minutes; kubectl makes a new one. If it is new, compare the clocks"
+            " of both machines",
+        )
     return signed_at
 
 

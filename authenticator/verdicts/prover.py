@@ -28,7 +28,9 @@ from typing import Protocol
 from authenticator.aws.access_keys import account_in
 from authenticator.aws.arns import CallerIdentity
 from authenticator.aws.sts_hosts import StsHost
+from authenticator.elapsed import elapsed
 from authenticator.errors import (
+    AuthenticatorError,
     NotProven,
     Overloaded,
     StsRefusedOddly,
@@ -149,7 +151,7 @@ class Prover:
         is_mapped: Callable[[str], bool] = lambda _account: False,
         places: Places | None = None,
         clock: Callable[[], float] = time.time,
-        timer: Callable[[], float] = time.monotonic,
+        timer: Callable[[], float] = elapsed,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
     ) -> None:
         self._ask_sts = ask
@@ -208,7 +210,9 @@ class Prover:
             verdict = self._memory.recall(key)
         if isinstance(verdict, Refused):
             self._observer.cache_hit("refused")
-            raise NotProven(verdict.code, verdict.reason)
+            refused = NotProven(verdict.code, verdict.reason)
+            refused.claim = request.claim
+            raise refused
         if verdict is not None and self._memory.is_fresh(verdict):
             self._memory.learn_spelling(spelling, key)
             self._observer.cache_hit("proven")
@@ -224,6 +228,13 @@ class Prover:
             NotProven: STS refused it.
             Unavailable: it could not be found out now.
         """
+        try:
+            return await self._ask(question)
+        except AuthenticatorError as error:
+            error.claim = question.request.claim
+            raise
+
+    async def _ask(self, question: Question) -> Proof:
         stale = question.stale
         try:
             identity, shared = await self._fly(question)

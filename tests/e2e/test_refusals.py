@@ -24,16 +24,25 @@ pytestmark = pytest.mark.cluster
 NO_SIGNATURE = "https://{host}/?{query_without_signature}&X-Amz-Signature="
 
 MISMATCH = "the signature does not match"
+CLAIMS = {
+    "unproven_access_key_id": ALICE.principal.access_key_id,
+    "unproven_host": f"sts.{callers.REGION}.amazonaws.com",
+    "unproven_region": callers.REGION,
+}
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A token, made when it is needed, and what the audit log says of it."""
+    """A token, made when it is needed, and what the audit log says of it.
+
+    `claims` tells whether its text names a signer whom STS has not proven.
+    """
 
     token: Callable[[], str]
     result: str
     check: str = ""
     reason: str = ""
+    claims: bool = True
 
 
 REFUSALS = {
@@ -41,6 +50,7 @@ REFUSALS = {
         lambda: callers.fresh_token(STRANGER),
         "unknown_user",
         reason=f"no mapping names {STRANGER.arn}",
+        claims=False,
     ),
     "other-cluster": Refusal(
         lambda: callers.fresh_token(ALICE.principal, cluster_id="another-cluster"),
@@ -62,7 +72,7 @@ REFUSALS = {
         "invalid_token",
         check="expired",
     ),
-    "garbage": Refusal(lambda: f"garbage-{uuid4()}", "invalid_token", check="prefix"),
+    "garbage": Refusal(lambda: f"garbage-{uuid4()}", "invalid_token", check="prefix", claims=False),
 }
 
 
@@ -80,6 +90,9 @@ def test_kubectl_is_told_unauthorized_and_the_audit_log_why(
     assert (record["decision"], record["result"]) == ("deny", refusal.result)
     assert record.get("check", "") == refusal.check
     assert refusal.reason in record["reason"]
+    claimed = {name: text for name, text in record.items() if name.startswith("unproven_")}
+    assert claimed == (CLAIMS if refusal.claims else {})
+    assert ("access_key_id" in record) is (refusal.result == "unknown_user")
 
 
 def test_a_refused_plugin_user_is_told_unauthorized(

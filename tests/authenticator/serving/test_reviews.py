@@ -13,6 +13,7 @@ from typing import cast
 import pytest
 
 from authenticator import errors
+from authenticator.aws.access_keys import account_in
 from authenticator.aws.arns import CallerIdentity, PrincipalArn
 from authenticator.login import Pending
 from authenticator.mapping.rules import Match
@@ -152,6 +153,34 @@ def test_a_denial_is_a_clean_200_that_the_api_server_caches(
     assert (record.decision, record.reason) == ("deny", "no")
     assert len(record.denial_id) == 10
     assert record.denial_id.encode() not in response.body
+
+
+@pytest.mark.parametrize("error", [DENIALS[0][0], DENIALS[1][0], errors.StsUnavailable("?")])
+def test_the_claim_of_an_unproven_caller_is_audited_as_unproven(
+    error: errors.AuthenticatorError,
+) -> None:
+    error.claim = errors.Claim("AKIAIOSFODNN7EXAMPLE", "sts.us-west-2.amazonaws.com", "us-west-2")
+    server = serving(error)
+    server.review()
+    [record] = server.audited
+    assert record.unproven_access_key_id == "AKIAIOSFODNN7EXAMPLE"
+    assert record.unproven_host == "sts.us-west-2.amazonaws.com"
+    assert record.unproven_region == "us-west-2"
+    assert (record.arn, record.access_key_id) == ("", "")
+
+
+def test_a_claimed_access_key_of_a_scrubbed_account_is_not_audited() -> None:
+    """The account's id can be calculated from the key's."""
+    key = "ASIAY34FZKBOKMUTVV7A"
+    account = account_in(key)
+    assert account is not None
+    error = errors.NotProven("SignatureDoesNotMatch", "no")
+    error.claim = errors.Claim(key, "sts.us-west-2.amazonaws.com", "us-west-2")
+    server = serving(error, frozenset({account}))
+    server.review()
+    [record] = server.audited
+    assert record.unproven_access_key_id == ""
+    assert record.unproven_host == "sts.us-west-2.amazonaws.com"
 
 
 def test_the_audit_names_the_check_that_failed() -> None:

@@ -33,6 +33,21 @@ def test_refused_by_the_check_that_is_meant(case: dict[str, str]) -> None:
     assert caught.value.check == case["check"]
 
 
+@pytest.mark.parametrize("case", FAILS, ids=named)
+def test_a_claim_holds_checked_text_only(case: dict[str, str]) -> None:
+    with pytest.raises(TokenRefused) as caught:
+        presigned.check(forge.token(case, now=NOW), now=NOW, hosts=HOSTS)
+    claim = caught.value.claim
+    if case["check"] in ("prefix", "size", "base64", "url"):
+        assert claim is None
+        return
+    assert claim is not None
+    assert re.fullmatch(r"[a-z0-9.-]{1,255}", claim.host)
+    whole = case["check"] in ("scope", "date-exists", "not-yet", "expired")
+    assert claim.access_key_id == ("AKIAIOSFODNN7EXAMPLE" if whole else "")
+    assert bool(claim.region) is whole
+
+
 def test_the_corpus_meets_every_check() -> None:
     assert {case["check"] for case in FAILS} == set(presigned.CHECKS)
     assert len(set(presigned.CHECKS)) == len(presigned.CHECKS)
