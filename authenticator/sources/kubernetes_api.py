@@ -7,6 +7,7 @@ back-off, goes on from a version that is gone, and ends silently where nothing h
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ from authenticator.errors import ConfigError
 from authenticator.sources.cluster import ClusterError, Object
 from authenticator.sources.kubeconfig import load
 
+_LOG = logging.getLogger(__name__)
 _CONNECT_SECONDS = 5
 _READ_SECONDS = 15
 # The API server sends bookmarks about once a minute: silence for longer is a dead connection.
@@ -37,6 +39,8 @@ _SILENCE_SECONDS = 90
 _WARNING = re.compile(r'299 [^ "]+ "((?:[^"\\]|\\.)*)"')
 _ESCAPED = re.compile(r"\\(.)")
 _MAX_LINE = 8 * 1024 * 1024
+# Source: Kubernetes, "Accessing the Kubernetes API from a Pod".
+_SERVICE_ACCOUNT_CA = Path("/var/run/secrets/kubernetes.io/serviceaccount/ca.crt")
 # The package raises these for files of an unexpected form.
 _CONFIG_FAULTS = (
     *(ConfigException, OSError, ValueError, KeyError, TypeError, AttributeError),
@@ -120,18 +124,23 @@ class KubernetesApi:
         self,
         configure: Callable[[], Configuration],
         warned: Callable[[str], None] | None = None,
+        version: Callable[[], object] = lambda: None,
     ) -> None:
         """Prepare to connect.
 
         Args:
-            configure: called at the first request, and again after a 401 or when it failed,
-                so that credentials may appear later and change.
+            configure: called at the first request, and again after a 401, after a TLS failure or
+                when it failed, so that credentials and CAs may appear later and change.
             warned: is told of each warning in an answer of the API server (Kubernetes, "Warning
                 headers"); without it, they are ignored.
+            version: what identifies the files that `configure` reads (`version_of`); when it
+                changes, `configure` is called again.
         """
         self._warned = warned
         self._configure = configure
+        self._version = version
         self._client: ApiClient | None = None
+        self._configured: object = None
 
     def request(
         self,
@@ -162,12 +171,7 @@ class KubernetesApi:
     def _send(
         self, method: str, path: str, query: Mapping[str, str], body: Object | None, read: float
     ) -> urllib3.BaseHTTPResponse:
-        client = self._client
-        if client is None:
-            client = ApiClient(self._configure())
-            # Our name in the API server's audit log; a request's own header would be replaced.
-            client.user_agent = "aws-iam-authenticator"
-            self._client = client
+        client = self._connected()
         headers = {"Accept": "application/json"}
         headers["Content-Type"] = (
             "application/merge-patch+json" if method == "PATCH" else "application/json"
@@ -180,9 +184,16 @@ class KubernetesApi:
             body=body,
             auth_settings=["BearerToken"],
         )
-        sent = client.call_api(
-            method, url, headers, content, _request_timeout=(_CONNECT_SECONDS, read)
-        )
+        try:
+            sent = client.call_api(
+                method, url, headers, content, _request_timeout=(_CONNECT_SECONDS, read)
+            )
+        except ApiException as error:
+            # The package's form of urllib3's SSLError. The cluster's CA may have been replaced, in
+            # a file that the kubeconfig names.
+            if not error.status:
+                self._client = None
+            raise
         response: urllib3.BaseHTTPResponse = sent.response
         if not 200 <= response.status < 300:  # noqa: PLR2004 (HTTP's range of success)
             if response.status == 401:  # noqa: PLR2004 (HTTP: the credentials are no longer valid)
@@ -192,6 +203,41 @@ class KubernetesApi:
             for text in warnings_in(response.headers.getlist("Warning")):
                 self._warned(text)
         return response
+
+    def _connected(self) -> ApiClient:
+        client, version = self._client, self._version()
+        if client is not None and version == self._configured:
+            return client
+        try:
+            made = ApiClient(self._configure())
+        except ClusterError as error:
+            if client is None:
+                raise
+            # Half written, or a bad edit: the file is read again when it changes once more.
+            _LOG.warning("keeping the connection to the API server in use: %s", error)
+            made = client
+        # Our name in the API server's audit log; a request's own header would be replaced.
+        made.user_agent = "aws-iam-authenticator"
+        self._client, self._configured = made, version
+        return made
+
+
+def version_of(paths: Sequence[Path] | None) -> tuple[tuple[int, ...], ...]:
+    """Return what changes whenever one of the files of `configuration` is replaced or written.
+
+    Args:
+        paths: the kubeconfig files; None for the service account of the pod, whose CA counts. Its
+            token is read again by the `kubernetes` package.
+    """
+    return tuple(map(_version, (_SERVICE_ACCOUNT_CA,) if paths is None else paths))
+
+
+def _version(path: Path) -> tuple[int, ...]:
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def warnings_in(values: Iterable[str]) -> Iterator[str]:

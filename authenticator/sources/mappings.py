@@ -171,9 +171,17 @@ class Mappings:
         if self._given_cluster is not None:
             return self._given_cluster
         # The client costs 15 MiB, which a server without such a source need not pay.
-        from authenticator.sources.kubernetes_api import KubernetesApi, configuration  # noqa: PLC0415 (see above)
+        from authenticator.sources.kubernetes_api import (  # noqa: PLC0415 (see above)
+            KubernetesApi,
+            configuration,
+            version_of,
+        )
 
-        return KubernetesApi(partial(configuration, self._options.kubeconfig, self._options.master))
+        kubeconfig = self._options.kubeconfig
+        return KubernetesApi(
+            partial(configuration, kubeconfig, self._options.master),
+            version=partial(version_of, None if kubeconfig is None else (kubeconfig,)),
+        )
 
     @cached_property
     def _cluster_reports(self) -> ClusterReports:

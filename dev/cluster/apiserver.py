@@ -100,6 +100,11 @@ class APIServer:
         """Start it and wait until it is ready. Raises ProcessError."""
         self._process.start(self._is_ready)
 
+    def forget_certificate(self) -> None:
+        """Remove its certificate and key: at its next start it makes others."""
+        for name in ("apiserver.crt", "apiserver.key"):
+            (self._directory / name).unlink()
+
     def wait(self) -> None:
         """Wait for as long as it runs. Raises ProcessError when it ends by itself."""
         self._process.wait()

@@ -122,6 +122,12 @@ class ControlPlane:
         self._apiserver.stop()
         self._apiserver.start()
 
+    def renew_ca(self) -> None:
+        """Restart the API server with another certificate and CA, which nobody trusts yet."""
+        self._apiserver.stop()
+        self._apiserver.forget_certificate()
+        self._apiserver.start()
+
     def stop_etcd(self) -> None:
         """Take the store away from under the API server."""
         self._etcd.stop()

@@ -17,7 +17,12 @@ from kubernetes.config.incluster_config import InClusterConfigLoader
 
 from authenticator.sources import kubernetes_api
 from authenticator.sources.cluster import ClusterError
-from authenticator.sources.kubernetes_api import KubernetesApi, configuration, warnings_in
+from authenticator.sources.kubernetes_api import (
+    KubernetesApi,
+    configuration,
+    version_of,
+    warnings_in,
+)
 from dev.waiting import PATIENCE_SECONDS
 
 Answer = Callable[[BaseHTTPRequestHandler], None]
@@ -133,6 +138,40 @@ def test_the_token_of_a_rotated_kubeconfig_is_used_after_a_401(
         api.request("GET", "/things")
     server.answer = reply(200, b"{}")
     api.request("GET", "/things")
+    assert server.seen[-1][2] == "Bearer second"
+
+
+@pytest.fixture
+def following(kubeconfig: Path) -> KubernetesApi:
+    """As the server has it: the kubeconfig is read again when it changes."""
+    version = partial(version_of, (kubeconfig,))
+    return KubernetesApi(partial(configuration, kubeconfig, ""), version=version)
+
+
+def test_a_kubeconfig_that_changes_is_read_again(
+    following: KubernetesApi, server: Server, kubeconfig: Path
+) -> None:
+    following.request("GET", "/things")
+    unfinished = kubeconfig.with_name("unfinished")
+    write_kubeconfig(unfinished, server.url, "second")
+    unfinished.replace(kubeconfig)
+    following.request("GET", "/things")
+    following.request("GET", "/things")
+    assert [seen[2] for seen in server.seen] == ["Bearer first", "Bearer second", "Bearer second"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]"], ids=["empty", "half", "a list"])
+def test_a_kubeconfig_that_becomes_unusable_leaves_the_connection_in_use(
+    following: KubernetesApi, server: Server, kubeconfig: Path, content: str
+) -> None:
+    following.request("GET", "/things")
+    kubeconfig.write_text(content)
+    following.request("GET", "/things")
+    kubeconfig.unlink()
+    following.request("GET", "/things")
+    assert [seen[2] for seen in server.seen] == ["Bearer first"] * 3
+    write_kubeconfig(kubeconfig, server.url, "second")
+    following.request("GET", "/things")
     assert server.seen[-1][2] == "Bearer second"
 
 
