@@ -106,6 +106,28 @@ def _source_arn(value: str) -> str:
     return value
 
 
+# HOST:PORT of a URL (RFC 3986, section 3.2), with an IPv6 address in brackets.
+_ADDRESS_AND_PORT = re.compile(
+    r"(?:\[(?P<address>[0-9A-Fa-f:.]+(?:%[\w.-]+)?)]|(?P<name>[A-Za-z0-9.-]*))"
+    r":(?P<port>[1-9][0-9]{0,4})",
+    re.ASCII,
+)
+_MAX_PORT = 65535
+
+
+def _unbracketed(value: str) -> str:
+    """Take an IPv6 address out of the brackets that it has in a URL."""
+    inner = value.removeprefix("[").removesuffix("]")
+    return inner if value == f"[{inner}]" and ":" in inner else value
+
+
+def _address_and_port(value: str) -> str:
+    found = _ADDRESS_AND_PORT.fullmatch(value)
+    if value and (found is None or int(found["port"]) > _MAX_PORT):
+        raise ValueError("it must be ADDRESS:PORT, with an IPv6 address in brackets: [::]:21364")
+    return value
+
+
 def _feature_gates(value: Any) -> Any:
     pairs = (
         dict(item.partition("=")[::2] for item in _items(value))
@@ -181,8 +203,9 @@ class Settings(BaseModel):
     log_verbosity: Annotated[Verbosity, Place("logVerbosity", "--log-verbosity", top=True)] = Field(
         "info", description="The least severe kind of log line that is written."
     )
-    address: Annotated[str, Place("address", "--address")] = Field(
-        "127.0.0.1", description="The address to listen on."
+    address: Annotated[str, AfterValidator(_unbracketed), Place("address", "--address")] = Field(
+        "127.0.0.1",
+        description="The address to listen on; `::` for every address of both families.",
     )
     port: Annotated[Port, Place("port", "--port")] = Field(
         21362,
@@ -191,7 +214,14 @@ class Settings(BaseModel):
     health_port: Annotated[Port, Place("healthPort", "--health-port")] = Field(
         21363, description="The plain port of `/healthz` and `/readyz`."
     )
-    hostname: Annotated[str, Place("hostname", "--hostname")] = Field(
+    metrics_address: Annotated[
+        str, AfterValidator(_address_and_port), Place("metricsAddress", "--metrics-address")
+    ] = Field(
+        "",
+        description="`ADDRESS:PORT` of a plain port for `/metrics` alone, such as `[::]:21364`,"
+        " which scrapers on other hosts can reach; empty: none.",
+    )
+    hostname: Annotated[str, AfterValidator(_unbracketed), Place("hostname", "--hostname")] = Field(
         "localhost", description="The host name in the certificate and in the webhook kubeconfig."
     )
     partition: Annotated[str, AfterValidator(_partition), Place("partition", "--partition")] = (
@@ -312,6 +342,12 @@ class Settings(BaseModel):
         if unknown:
             raise ValueError(f"{min(unknown)!r} is not a region of the partition {partition}")
         return regions
+
+    @property
+    def metrics_endpoint(self) -> tuple[str, int] | None:
+        """The address and the port of `metrics_address`; without an address, every one."""
+        found = _ADDRESS_AND_PORT.fullmatch(self.metrics_address)
+        return found and (found["address"] or found["name"] or "::", int(found["port"]))
 
     @property
     def hosts(self) -> Mapping[str, StsHost]:

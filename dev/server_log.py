@@ -41,6 +41,11 @@ class Log:
         return len(self._lines)
 
     @property
+    def lines(self) -> list[str]:
+        """All lines so far."""
+        return list(self._lines)
+
+    @property
     def tail(self) -> str:
         """The last lines, for messages."""
         return "\n".join(["the end of the server's log:", *self._lines[-_TAIL_LINES:]])

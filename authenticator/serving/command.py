@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
@@ -11,14 +12,20 @@ import click
 from authenticator.aws.proxy import Proxies
 from authenticator.config import Loaded
 from authenticator.options import command
-from authenticator.serving import logs
+from authenticator.serving import announcement, logs
 from authenticator.serving.certificates import rotation, webhook_kubeconfig
-from authenticator.serving.certificates.pair import LIFETIME, Wanted
+from authenticator.serving.certificates.pair import (
+    CERTIFICATE_NAME,
+    KEY_NAME,
+    LIFETIME,
+    Wanted,
+)
 from authenticator.serving.certificates.renewal import Renewal
 from authenticator.serving.http.worker import Service
 from authenticator.serving.server import ServeOptions, serve
 from authenticator.settings import Settings, places
 
+_LOG = logging.getLogger(__name__)
 _EVERY_FLAG = frozenset(name for name, _, place in places() if place.flag)
 _INIT_FLAGS = frozenset({"address", "hostname", "port", "state_dir", "generate_kubeconfig"})
 _DAYS = click.Option(
@@ -35,9 +42,15 @@ def server(loaded: Loaded) -> int:
     """Serve until told to stop."""
     settings = loaded.settings
     log = logs.configure(settings.log_format, settings.log_verbosity)
-    certificate = rotation.current(settings.state_dir, _wanted(settings), _now())
+    directory = settings.state_dir
+    files = announcement.Files(
+        directory / CERTIFICATE_NAME, directory / KEY_NAME, settings.generate_kubeconfig
+    )
+    certificate = rotation.current(directory, _wanted(settings), _now())
     if not settings.kubeconfig_pregenerated:
-        _write_kubeconfig(settings, settings.generate_kubeconfig, settings.state_dir)
+        _write_kubeconfig(settings, settings.generate_kubeconfig, directory)
+    for line in announcement.starting(settings, certificate, files.written()):
+        _LOG.info(line)
     serve(
         ServeOptions(
             address=settings.address,
@@ -46,6 +59,7 @@ def server(loaded: Loaded) -> int:
             certificate=certificate.certificate,
             key=certificate.key,
             workers=settings.workers,
+            metrics=settings.metrics_endpoint,
         ),
         partial(_build, settings, loaded.file, log),
     )

@@ -160,6 +160,12 @@ METRICS = (
         reduced="livemin",
     ),
     Metric(
+        "certificate_lifetime_seconds",
+        "gauge",
+        "How long the certificate in use is valid, from its beginning to its end",
+        reduced="livemin",
+    ),
+    Metric(
         "admission_reviews_total",
         "counter",
         "Edits of mappings that the API server asked about",

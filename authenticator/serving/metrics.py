@@ -223,9 +223,10 @@ class Metrics:
         """Say how many reviews wait for STS."""
         self._gauge(number, "reviews_waiting")
 
-    def certificate_ends(self, time: float) -> None:
-        """Say when the certificate in use ends, in Unix time."""
-        self._gauges["certificate_expiry_timestamp_seconds"].set(time)
+    def certificate_in_use(self, begins: float, ends: float) -> None:
+        """Say from when until when the certificate in use is valid, in Unix time."""
+        self._gauges["certificate_expiry_timestamp_seconds"].set(ends)
+        self._gauges["certificate_lifetime_seconds"].set(ends - begins)
 
     def audit_dropped(self) -> None:
         """Count an audit line that could not be kept."""

@@ -10,6 +10,7 @@ command line or environment variables.
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import resource
 from dataclasses import dataclass
@@ -20,9 +21,10 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
-from authenticator.serving import metric_files, ports
+from authenticator.serving import announcement, metric_files, ports
 from authenticator.serving.http.connection import IDLE_SECONDS
 from authenticator.serving.http.worker import ReviewWorker, Service
+from authenticator.serving.ports import Listening
 from authenticator.serving.tls import LiveContext
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from gunicorn.workers.base import Worker
 
 
+_LOG = logging.getLogger(__name__)
 # Connections of each worker. A review that waits holds one, and a known caller needs one too.
 _CONNECTIONS = 2048
 _FILES = 8192
@@ -54,6 +57,7 @@ class ServeOptions:
         address: the IP address to listen on.
         port: the TCP port of HTTPS.
         health_port: the TCP port of plain `/healthz`; 0 for none.
+        metrics: the address and TCP port of plain `/metrics`; None for none.
         certificate: the PEM file of the certificate chain.
         key: the PEM file of its key.
         workers: processes.
@@ -65,6 +69,7 @@ class ServeOptions:
     certificate: Path
     key: Path
     workers: int
+    metrics: tuple[str, int] | None = None
 
 
 def serve(options: ServeOptions, build: Callable[[], Service]) -> NoReturn:
@@ -79,7 +84,8 @@ def serve(options: ServeOptions, build: Callable[[], Service]) -> NoReturn:
         SystemExit: at the end.
     """
     context = LiveContext(options.certificate, options.key)
-    listeners = ports.listen(options.address, options.port, options.health_port)
+    listeners = ports.listen(options.address, options.port, options.health_port, options.metrics)
+    _LOG.info(announcement.listening(listeners))
     _allow_files()
     directory, master = metric_files.share_between_workers(), os.getpid()
     try:
@@ -102,9 +108,15 @@ def _allow_files() -> None:
 class _Log(Logger):
     """gunicorn's messages, in the log and the format of everything else."""
 
+    # `announcement` says the same, with the scheme that each port has.
+    _SAID_ELSEWHERE = frozenset(
+        {"Starting gunicorn %s", "Listening at: %s (%s)", "Using worker: %s"}
+    )
+
     def setup(self, cfg: Config) -> None:
         super().setup(cfg)
         self.error_log.propagate = True
+        self.error_log.addFilter(lambda record: record.msg not in self._SAID_ELSEWHERE)
 
 
 class _Application(BaseApplication):
@@ -114,19 +126,20 @@ class _Application(BaseApplication):
         self,
         options: ServeOptions,
         context: LiveContext,
-        listeners: list[int],
+        listeners: list[Listening],
         service: Service,
     ) -> None:
         self._options = options
         self._context = context
         self._listeners = listeners
+        self.roles = tuple(listening.role for listening in listeners)
         self.service = service
         super().__init__()
 
     def load_config(self) -> None:
         memory = "/dev/shm"  # noqa: S108 (gunicorn's own file there is made by mkstemp)
         settings = {
-            "bind": [f"fd://{descriptor}" for descriptor in self._listeners],
+            "bind": [f"fd://{listening.descriptor}" for listening in self._listeners],
             "workers": self._options.workers,
             "worker_class": ReviewWorker,
             "worker_connections": _CONNECTIONS,

@@ -12,6 +12,7 @@ from pathlib import Path
 from authenticator.aws.https import HttpsPool, verifying_context
 from authenticator.aws.proxy import Proxies
 from authenticator.aws.sts import Sts
+from authenticator.elapsed import elapsed
 from authenticator.login import Login
 from authenticator.modes import DYNAMIC_FILE
 from authenticator.serving import endpoints
@@ -70,8 +71,8 @@ class ReviewService:
         self._prover = Prover(
             ask=Sts(settings.cluster_id, fetch, metrics).prove,
             hosts=hosts,
-            budget=Budget(settings.sts_calls_per_second, time.monotonic),
-            limits=Limits.of(settings.sts_calls_per_second, settings.workers, time.monotonic),
+            budget=Budget(settings.sts_calls_per_second, elapsed),
+            limits=Limits.of(settings.sts_calls_per_second, settings.workers, elapsed),
             observer=metrics,
             remembering=Remembering(settings.verdict_seconds, settings.degraded_seconds),
             is_mapped=lambda account: account in self._mappings.current().mapped_accounts,
@@ -123,7 +124,7 @@ class ReviewService:
     def certificate_loaded(self, pair: ServerCertificate) -> None:
         """Take note of the certificate that this worker serves from now on."""
         self._certificate = pair
-        self._metrics.certificate_ends(pair.ends.timestamp())
+        self._metrics.certificate_in_use(pair.begins.timestamp(), pair.ends.timestamp())
 
     def start(self) -> None:
         """Start what runs beside the requests; called in each worker."""

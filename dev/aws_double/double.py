@@ -197,5 +197,5 @@ async def _listen(address: str, serve: _Serve) -> asyncio.Server:
 
 
 def _url(server: asyncio.Server) -> str:
-    host, port = server.sockets[0].getsockname()
-    return f"http://{host}:{port}"
+    host, port = server.sockets[0].getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -199,11 +199,13 @@ class Listener:
         sock: non-blocking.
         tls: gives what to shake hands with at the time; None for a plain port.
         begin: answers a request at once, or returns what has to be awaited.
+        most: how many connections it may have in one worker; None for what there is room for.
     """
 
     sock: socket.socket
     tls: Callable[[], ssl.SSLContext] | None
     begin: Callable[[ReceivedRequest, Connection], Response | Coroutine[Any, Any, Response]]
+    most: int | None = None
 
     def accept(self, config: Config) -> Connection | None:
         """Take one connection; None if the client has gone already.
@@ -221,4 +223,6 @@ class Listener:
         except OSError:
             sock.close()
             return None
-        return Connection(sock, peer[:2], self.sock.getsockname()[:2], config, self)
+        # A socket of both families shows an IPv4 client as ::ffff:192.0.2.1 (RFC 4291, 2.5.5.2).
+        host = peer[0].removeprefix("::ffff:") if "." in peer[0] else peer[0]
+        return Connection(sock, (host, peer[1]), self.sock.getsockname()[:2], config, self)

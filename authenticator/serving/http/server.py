@@ -170,6 +170,9 @@ class HttpServer:
             return False
         if connection is None:
             return True
+        if self._is_full(listener):
+            connection.sock.close()
+            return True
         if len(self._connections) >= self._config.worker_connections and not self._shed():
             # All are being answered, of which there are never so many for long.
             connection.sock.close()
@@ -178,6 +181,11 @@ class HttpServer:
         self._count()
         self._loop.add_reader(connection.fd, self._advance, connection)
         return True
+
+    def _is_full(self, listener: Listener) -> bool:
+        if listener.most is None:
+            return False
+        return sum(held.listener is listener for held in self._connections) >= listener.most
 
     def _count(self) -> None:
         if not self._stopping:

@@ -15,17 +15,19 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 from gunicorn.workers.base import Worker
 
-from authenticator.serving.endpoints import AUTHENTICATE
+from authenticator.serving.endpoints import AUTHENTICATE, METRICS
 from authenticator.serving.http.balance import Balance
 from authenticator.serving.http.connection import Listener
 from authenticator.serving.http.requests import ReceivedRequest
 from authenticator.serving.http.responses import Response, refusal, respond, response_to
 from authenticator.serving.http.server import HttpServer
+from authenticator.serving.ports import Role
 from authenticator.serving.reviews import Answer
 
 if TYPE_CHECKING:
+    import socket
     import ssl
-    from collections.abc import Callable, Coroutine, Iterable
+    from collections.abc import Callable, Coroutine, Iterable, Sequence
     from typing import Any
 
     from authenticator.serving.certificates.pair import ServerCertificate
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
 
 # Scrapes and AdmissionReviews, of which few are let in at once, and refusals.
 _THREADS = 8
+# Connections to the metrics port of one worker, which other hosts may reach: they take no place of
+# a login's.
+_SCRAPERS = 16
 
 
 class Service(Protocol):
@@ -72,9 +77,15 @@ class Service(Protocol):
 
 
 class Application(Protocol):
-    """What the worker needs of the gunicorn application that started it."""
+    """What the worker needs of the gunicorn application that started it.
+
+    Attributes:
+        service: what is served.
+        roles: of the worker's listening sockets, in their order.
+    """
 
     service: Service
+    roles: Sequence[Role]
 
     def tls(self) -> ssl.SSLContext:
         """What to shake hands with now."""
@@ -82,7 +93,7 @@ class Application(Protocol):
 
 
 class ReviewWorker(Worker):
-    """The worker. Its first listener speaks TLS; any other is plain and answers probes only."""
+    """The worker. One listener speaks TLS; a plain one answers probes only, or scrapes only."""
 
     # Created when this module is imported, which is before any fork.
     balance: ClassVar[Balance] = Balance()
@@ -96,14 +107,22 @@ class ReviewWorker(Worker):
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     async def _serve(self) -> None:
-        first, *others = self.sockets
-        listeners = [Listener(first, self._app.tls, self._begin)]
-        listeners += [Listener(other, None, self._probe) for other in others]
+        listeners = [
+            self._listener(role, sock)
+            for role, sock in zip(self._app.roles, self.sockets, strict=True)
+        ]
         balance = self.balance.of(self.age)
         refused = self._service.refused
         server = HttpServer(listeners, self.cfg, self._going_on, balance, refused)
         asyncio.get_running_loop().add_reader(self.PIPE[0], self._signalled, server)
         await server.run(self.cfg.graceful_timeout)
+
+    def _listener(self, role: Role, sock: socket.socket) -> Listener:
+        if role is Role.REVIEWS:
+            return Listener(sock, self._app.tls, self._begin)
+        if role is Role.HEALTH:
+            return Listener(sock, None, self._probe)
+        return Listener(sock, None, self._scrape, most=_SCRAPERS)
 
     def _signalled(self, server: HttpServer) -> None:
         """Have `_going_on` asked: gunicorn writes to this pipe on every signal."""
@@ -146,3 +165,11 @@ class ReviewWorker(Worker):
             return refusal(HTTPStatus.NOT_FOUND)
         handler = self._service.handlers[endpoint]
         return response_to(handler(request.body, connection.peer[0]))
+
+    def _scrape(
+        self, request: ReceivedRequest, connection: Connection
+    ) -> Response | Coroutine[Any, Any, Response]:
+        """Answer a scrape, and nothing else: other hosts may reach this port."""
+        if request.head.endpoint is not METRICS:
+            return refusal(HTTPStatus.NOT_FOUND)
+        return self._respond(request, connection)

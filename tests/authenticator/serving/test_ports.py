@@ -13,13 +13,14 @@ _SAY_PORTS = """
 import socket
 from authenticator.serving import ports
 from dev.ports import free_port
-for descriptor in ports.listen("127.0.0.1", 1, 1):
-    print(socket.socket(fileno=descriptor).getsockname()[1])
+for listening in ports.listen("127.0.0.1", 1, 1):
+    print(socket.socket(fileno=listening.descriptor).getsockname()[1])
 """
 
 
 def listening(port: int, health_port: int = 0) -> list[socket.socket]:
-    return [socket.socket(fileno=fd) for fd in ports.listen("127.0.0.1", port, health_port)]
+    made = ports.listen("127.0.0.1", port, health_port)
+    return [socket.socket(fileno=listening.descriptor) for listening in made]
 
 
 def test_what_a_supervisor_has_passed_is_listened_on_in_its_order() -> None:
