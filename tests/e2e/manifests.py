@@ -17,6 +17,7 @@ Object = dict[str, Any]
 ROOT = Path(__file__).parents[2] / "manifests"
 BASE = ROOT / "base"
 OVERLAYS = ROOT / "overlays"
+COMPONENTS = ROOT / "components"
 DEPLOYMENT = OVERLAYS / "deployment"
 CLUSTER_ID = "a-cluster.example.com"
 
@@ -53,6 +54,12 @@ def complete(directory: Path, *parts: Path, **further: object) -> Path:
     }
     (directory / "kustomization.yaml").write_text(yaml.safe_dump(kustomization))
     return directory
+
+
+def with_components(directory: Path, part: Path, *names: str) -> list[Object]:
+    """What is sent for one cluster that adds some components to a part."""
+    paths = [os.path.relpath(COMPONENTS / name, directory) for name in names]
+    return render(complete(directory, part, components=paths))
 
 
 def only(objects: list[Object], kind: str) -> Object:

@@ -12,7 +12,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dev.cluster import ControlPlane, Options
-from tests.e2e.manifests import BASE, DEPLOYMENT, OVERLAYS, ROOT, Object, complete, pod_of
+from tests.e2e.manifests import (
+    BASE,
+    COMPONENTS,
+    DEPLOYMENT,
+    OVERLAYS,
+    ROOT,
+    Object,
+    complete,
+    pod_of,
+    render,
+    with_components,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,10 +38,11 @@ _EVERYTHING = [BASE, *sorted(OVERLAYS.iterdir())]
 @pytest.fixture(scope="module")
 def plane(start_control_plane: StartControlPlane) -> ControlPlane:
     plane = start_control_plane(Options())
-    plane.kubectl("apply", "--filename=-", stdin=json.dumps(_service_monitors()))
-    plane.kubectl(
-        "wait", "--for=condition=Established", "crd/servicemonitors.monitoring.coreos.com"
-    )
+    for kind, spec in (("ServiceMonitor", _service_monitor()), ("PodMonitor", _pod_monitor())):
+        definition = _definition(kind, spec)
+        plane.kubectl("apply", "--filename=-", stdin=json.dumps(definition))
+        name = definition["metadata"]["name"]
+        plane.kubectl("wait", "--for=condition=Established", f"crd/{name}")
     _make_default_service_account(plane, "kube-system")
     return plane
 
@@ -46,6 +58,20 @@ def test_the_service_overlays_are_applied_as_one(
 ) -> None:
     directory = complete(tmp_path, DEPLOYMENT, OVERLAYS / overlay)
     plane.kubectl("apply", "--dry-run=server", "--validate=strict", f"--kustomize={directory}")
+
+
+@pytest.mark.parametrize("component", sorted(path.name for path in COMPONENTS.iterdir()))
+@pytest.mark.parametrize("part", [BASE, DEPLOYMENT], ids=["base", "deployment"])
+def test_the_components_are_applied_to_a_real_api_server(
+    plane: ControlPlane, tmp_path: Path, part: Path, component: str
+) -> None:
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    for directory in (alone, together):
+        directory.mkdir()
+    before, after = render(complete(alone, part)), with_components(together, part, component)
+    # It is made for pods that listen on a host's loopback.
+    assert (after == before) is ((part, component) == (DEPLOYMENT, "ipv6-loopback"))
+    plane.kubectl("apply", "--dry-run=server", "--validate=strict", f"--kustomize={together}")
 
 
 @pytest.mark.parametrize("kind", ["DaemonSet", "Deployment", "static pod"])
@@ -112,31 +138,56 @@ def _create(plane: ControlPlane, made: Object, namespace: str, *, check: bool = 
     ).stderr
 
 
-def _service_monitors() -> Object:
-    """What we use of the Prometheus operator's CustomResourceDefinition, whose names these are.
+_TEXT: Object = {"type": "string"}
+
+
+def _service_monitor() -> Object:
+    key = _object_of(name=_TEXT, key=_TEXT)
+    tls = _object_of(ca=_object_of(secret=key, configMap=key), serverName=_TEXT)
+    endpoint = _object_of(port=_TEXT, path=_TEXT, scheme=_TEXT, interval=_TEXT, tlsConfig=tls)
+    return _object_of(selector=_selector(), endpoints=_list_of(endpoint))
+
+
+def _pod_monitor() -> Object:
+    rule = _object_of(
+        sourceLabels=_list_of(_TEXT),
+        regex=_TEXT,
+        action=_TEXT,
+        targetLabel=_TEXT,
+        replacement=_TEXT,
+    )
+    endpoint = _object_of(path=_TEXT, scheme=_TEXT, interval=_TEXT, relabelings=_list_of(rule))
+    return _object_of(jobLabel=_TEXT, selector=_selector(), podMetricsEndpoints=_list_of(endpoint))
+
+
+def _selector() -> Object:
+    return {"type": "object", "properties": {"matchLabels": _map_of(_TEXT)}}
+
+
+def _definition(kind: str, spec: Object) -> Object:
+    """What we use of a CustomResourceDefinition of the Prometheus operator, whose names these are.
 
     The whole of it is 700 lines; with a schema, what is misspelt is refused all the same.
     """
-    text = {"type": "string"}
-    selector = {"type": "object", "properties": {"matchLabels": _map_of(text)}}
-    key = _object_of(name=text, key=text)
-    tls = _object_of(ca=_object_of(secret=key, configMap=key), serverName=text)
-    endpoint = _object_of(port=text, path=text, scheme=text, interval=text, tlsConfig=tls)
-    spec = _object_of(selector=selector, endpoints={"type": "array", "items": endpoint})
     version = {
         "name": "v1",
         "served": True,
         "storage": True,
         "schema": {"openAPIV3Schema": _object_of(spec=spec)},
     }
-    names = {"kind": "ServiceMonitor", "plural": "servicemonitors", "singular": "servicemonitor"}
+    plural = f"{kind.lower()}s"
+    names = {"kind": kind, "plural": plural, "singular": kind.lower()}
     group = "monitoring.coreos.com"
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"servicemonitors.{group}"},
+        "metadata": {"name": f"{plural}.{group}"},
         "spec": {"group": group, "names": names, "scope": "Namespaced", "versions": [version]},
     }
+
+
+def _list_of(items: Object) -> Object:
+    return {"type": "array", "items": items}
 
 
 def _object_of(**properties: Object) -> Object:

@@ -25,12 +25,14 @@ from tests.e2e.manifests import (
     only,
     pod_of,
     render,
+    with_components,
 )
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 USER = 10000
+METRICS_PORT = 21364
 
 # kubectl renders the manifests.
 pytestmark = pytest.mark.cluster
@@ -281,3 +283,46 @@ def test_a_source_can_be_left_out_with_all_of_its_rights(tmp_path: Path) -> None
     assert len(gone) == 5
     assert not [obj for obj in left if "custom" in str(obj["metadata"]).lower()]
     assert len(left) == len(render(BASE)) - len(gone)
+
+
+@pytest.mark.parametrize(("part", "kind"), [(BASE, "DaemonSet"), (DEPLOYMENT, "Deployment")])
+def test_a_pod_monitor_scrapes_the_port_that_the_server_then_has(
+    tmp_path: Path, part: Path, kind: str
+) -> None:
+    rendered = with_components(tmp_path, part, "pod-monitor")
+    (server,) = only(rendered, kind)["spec"]["template"]["spec"]["containers"]
+    _, _, *further = server["args"]
+    loaded = settings(tmp_path, "clusterID: a", further).settings
+    assert loaded.metrics_endpoint == ("::", METRICS_PORT)
+    (endpoint,) = only(rendered, "PodMonitor")["spec"]["podMetricsEndpoints"]
+    added = {rule["replacement"] for rule in endpoint["relabelings"] if "replacement" in rule}
+    assert added == {f"$1:{METRICS_PORT}", f"[$1]:{METRICS_PORT}"}
+
+
+def test_a_loopback_of_ipv6_alone_is_listened_on_and_probed(tmp_path: Path) -> None:
+    rendered = with_components(tmp_path, BASE, "ipv6-loopback")
+    (server,) = only(rendered, "DaemonSet")["spec"]["template"]["spec"]["containers"]
+    _, _, *further = server["args"]
+    assert settings(tmp_path, "clusterID: a", further).settings.address == "::1"
+    for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
+        assert server[probe]["httpGet"]["host"] == "::1"
+
+
+def test_the_deployment_listens_on_both_families(tmp_path: Path) -> None:
+    rendered = render(DEPLOYMENT)
+    (server,) = only(rendered, "Deployment")["spec"]["template"]["spec"]["containers"]
+    _, _, *further = server["args"]
+    assert settings(tmp_path, "clusterID: a", further).settings.address == "::"
+    assert only(rendered, "Service")["spec"]["ipFamilyPolicy"] == "PreferDualStack"
+
+
+def test_the_monitoring_objects_have_the_label_that_kube_prometheus_stack_selects(
+    tmp_path: Path,
+) -> None:
+    rendered = [
+        *with_components(tmp_path, BASE, "pod-monitor"),
+        *render(OVERLAYS / "service-monitor"),
+        *render(ROOT / "monitoring"),
+    ]
+    for kind in ("PodMonitor", "ServiceMonitor", "PrometheusRule"):
+        assert only(rendered, kind)["metadata"]["labels"]["release"] == "kube-prometheus-stack"

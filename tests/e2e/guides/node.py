@@ -117,7 +117,7 @@ class Node:
         """Put this node's paths and ports into a text of a guide or manifest, and no owner."""
         text = _PATH.sub(rf"{self.root}\1", text)
         text = _PORT.sub(lambda found: self._ports[found[0]], text)
-        text = text.replace("--address=0.0.0.0", "--address=127.0.0.1")
+        text = text.replace("--address=::", "--address=127.0.0.1")
         return _OWNER.sub("", text)
 
     @property
