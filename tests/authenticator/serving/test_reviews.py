@@ -27,7 +27,7 @@ V1 = "authentication.k8s.io/v1"
 IDENTITY = CallerIdentity(
     PrincipalArn.parse("arn:aws:sts::111122223333:assumed-role/Dev/bob"), "AROAEXAMPLE:bob", "AKIA1"
 )
-MATCH = cast("Match", SimpleNamespace(origin="config.yaml: mapRoles[0]"))
+MATCH = cast("Match", SimpleNamespace(origin="config.yaml: mapRoles[0]", reason=""))
 DECISION = Decision("dev:bob", ("dev",), IDENTITY, MATCH, Source.STS)
 
 
