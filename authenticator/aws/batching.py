@@ -113,8 +113,9 @@ class Batcher(Generic[Value]):
     def _start(self) -> None:
         while len(self._threads) < self._callers:
             thread = threading.Thread(target=self._run, name="batch", daemon=True)
-            self._threads.append(thread)
+            # Where the host lets no thread start, the key waits for the next one that is asked for.
             thread.start()
+            self._threads.append(thread)
 
     def _run(self) -> None:
         while True:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import socket
 import threading
 from collections import deque
@@ -89,11 +90,11 @@ class Resolver:
             age = loop.time() - known.since
             if age < _FRESH_SECONDS:
                 return known.addresses
-        running = self._running.get(key) or self._start(key, loop)
         if known is None or age > _USABLE_SECONDS:
-            return await self._wait(running, deadline)
-        patience = running.started + _PATIENCE_SECONDS - loop.time()
+            return await self._wait(self._running.get(key) or self._start(key, loop), deadline)
         try:
+            running = self._running.get(key) or self._start(key, loop)
+            patience = running.started + _PATIENCE_SECONDS - loop.time()
             with Deadline(min(patience, deadline.remaining)) as limit:
                 return await self._wait(running, limit)
         except OSError:  # or TimeoutError, which is one
@@ -119,8 +120,26 @@ class Resolver:
                 return running
             self._threads += 1
         # A daemon, so that a look-up that hangs does not keep the process alive.
-        threading.Thread(target=self._work, args=(loop,), name="dns", daemon=True).start()
+        thread = threading.Thread(target=self._work, args=(loop,), name="dns", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            self._leave_to_others(key, error)
         return running
+
+    def _leave_to_others(self, key: tuple[str, int], error: RuntimeError) -> None:
+        """Leave a look-up to the threads that run; without any, forget it.
+
+        Raises:
+            OSError: there are no other threads.
+        """
+        with self._lock:
+            self._threads -= 1
+            if self._threads:
+                return
+            self._queue.remove(key)
+            del self._running[key]
+        raise OSError(errno.EAGAIN, "this host lets no further thread start") from error
 
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
         while True:

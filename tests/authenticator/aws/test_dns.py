@@ -201,3 +201,42 @@ def test_what_is_not_a_host_name_is_a_failed_look_up(host: str) -> None:
 
 def test_an_address_is_its_own_answer() -> None:
     assert run(ask(Resolver(), "127.0.0.1")) == [(socket.AF_INET, ("127.0.0.1", 443))]
+
+
+class NoThread(threading.Thread):
+    """A thread on a host that has as many as it allows."""
+
+    def start(self) -> None:
+        raise RuntimeError("can't start new thread")
+
+
+def test_a_look_up_that_finds_no_thread_fails_and_the_next_one_works(
+    names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The host could not be looked up until the server was restarted."""
+    resolver = Resolver(names)
+
+    async def fail_then_work() -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(threading, "Thread", NoThread)
+            for _ in range(20):
+                with pytest.raises(OSError, match="no further thread"):
+                    await ask(resolver)
+        assert await ask(resolver) == FIRST
+
+    run(fail_then_work())
+
+
+def test_older_addresses_are_used_where_no_thread_can_look_them_up(
+    names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolver = Resolver(names)
+
+    async def look_up_twice() -> None:
+        await ask(resolver)
+        resolver.doubt(HOST, 443)
+        with monkeypatch.context() as patched:
+            patched.setattr(threading, "Thread", NoThread)
+            assert await ask(resolver) == FIRST
+
+    run(look_up_twice())
