@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
-import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 
 from authenticator.serving.lines import LineWriter
+from authenticator.serving.output import ErrorStream, Output
 from authenticator.timestamps import rfc3339
 
 # The reference's names for what Python calls otherwise.
@@ -55,17 +55,21 @@ def _trace(error: BaseException | None) -> Iterator[str]:
 
 
 class LogHandler(logging.Handler):
-    """Writes lines directly, and from `start` to `stop` through a thread that nobody waits for."""
+    """Writes lines directly, and from `start` to `stop` through a thread. It never blocks.
 
-    def __init__(self, descriptor: int) -> None:
-        """Write to the open file `descriptor`."""
+    Lines that the reader of the log has no room for are dropped. The number of those that were
+    written directly, by the main process or by a worker that starts, is logged afterwards.
+    """
+
+    def __init__(self, output: Output) -> None:
+        """Write to `output`."""
         super().__init__()
-        self._descriptor = descriptor
+        self._output = output
         self._writer: LineWriter[str] | None = None
 
     def start(self, dropped: Callable[[], None]) -> None:
         """Write from a thread; call it after the last fork. `dropped` is told of each lost line."""
-        writer: LineWriter[str] = LineWriter(self._descriptor, str, dropped=dropped)
+        writer: LineWriter[str] = LineWriter(self._output.descriptor, str, dropped=dropped)
         writer.start()
         self._writer = writer
 
@@ -83,13 +87,14 @@ class LogHandler(logging.Handler):
             return
         if self._writer is not None:
             self._writer.add(line)
-        else:
-            with suppress(OSError):
-                os.write(self._descriptor, f"{line}\n".encode())
+        elif self._output.write(f"{line}\n".encode()) and (lost := self._output.take_lost()):
+            logging.getLogger(__name__).warning(
+                "%d log lines were lost: the reader of standard error did not keep up", lost
+            )
 
 
 def configure(log_format: str, verbosity: str) -> LogHandler:
-    """Set the log up for this process and those that it forks.
+    """Set the log up for this process and those that it forks, and `sys.stderr` with it.
 
     Args:
         log_format: `text` or `json`.
@@ -98,7 +103,11 @@ def configure(log_format: str, verbosity: str) -> LogHandler:
     Returns:
         what writes it.
     """
-    handler = LogHandler(sys.stderr.fileno())
+    output = Output(sys.stderr.fileno())
+    sys.stderr = io.TextIOWrapper(
+        io.BufferedWriter(ErrorStream(output)), line_buffering=True, errors="backslashreplace"
+    )
+    handler = LogHandler(output)
     handler.setFormatter(_Formatter(as_json=log_format == "json"))
     root = logging.getLogger()
     root.handlers[:] = [handler]

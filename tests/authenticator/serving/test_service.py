@@ -15,6 +15,7 @@ from authenticator.serving.certificates import rotation
 from authenticator.serving.certificates.pair import Wanted
 from authenticator.serving.certificates.renewal import Renewal
 from authenticator.serving.logs import LogHandler
+from authenticator.serving.output import Output
 from authenticator.serving.service import ReviewService
 from authenticator.serving.tls import LiveContext
 
@@ -54,7 +55,7 @@ def build(directory: Path, document: str) -> tuple[ReviewService, LiveContext]:
     wanted = Wanted(hostname="localhost", address="127.0.0.1")
     pair = rotation.current(directory, wanted, datetime.now(timezone.utc))
     renewal = Renewal(directory, wanted, None)
-    service = ReviewService(settings, config, LogHandler(sys.stderr.fileno()), renewal)
+    service = ReviewService(settings, config, LogHandler(Output(sys.stderr.fileno())), renewal)
     return service, LiveContext(pair.certificate, pair.key)
 
 
