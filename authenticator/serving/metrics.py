@@ -1,140 +1,127 @@
-"""Counts what happens, for Prometheus: the metrics of `authenticator.serving.metric_table`."""
+"""Counts what happens, for Prometheus: the metrics of `authenticator.serving.metric_table`.
+
+Each worker counts in plain numbers, and publishes them to the others several times a second
+(`authenticator.serving.shared_counts`). prometheus-client writes the text. Its own way of counting
+in several processes maps files into memory: on a full disk, that kills the worker.
+"""
 
 from __future__ import annotations
 
-import os
+import json
+import logging
 import threading
 from bisect import bisect_left
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping
+from itertools import accumulate
 
-from authenticator.serving.metric_files import DIRECTORY_VARIABLE
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
+
 from authenticator.serving.metric_table import METRICS, NAMESPACE, RESULTS, Metric
+from authenticator.serving.shared_counts import SharedCounts
 from authenticator.verdicts.breaker import StsHealth
 
-if TYPE_CHECKING:
-    from prometheus_client import Counter, Gauge, Histogram
-
+_LOG = logging.getLogger(__name__)
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 # From a review answered out of memory (a millisecond) to one that waits for STS until its deadline.
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
+_LIMITS = (*map(floatToGoString, _SECONDS), "+Inf")
+_TABLE = {metric.name: metric for metric in METRICS}
 
-
-class _Tally:
-    """Counts observations in plain integers, and adds them to a histogram when flushed.
-
-    `Histogram.observe` asks at each observation whether the process has forked, which took a sixth
-    of the time of the cheapest answers.
-    """
-
-    __slots__ = ("_counts", "_histogram", "_sum")
-
-    def __init__(self, histogram: Histogram) -> None:
-        self._histogram = histogram
-        self._counts = [0] * (len(_SECONDS) + 1)
-        self._sum = 0.0
-
-    def add(self, seconds: float) -> None:
-        self._counts[bisect_left(_SECONDS, seconds)] += 1
-        self._sum += seconds
-
-    def flush(self) -> None:
-        # What Histogram.observe does, for many at once; a test compares the two.
-        for value, count in zip(self._histogram._buckets, self._counts, strict=True):
-            if count:
-                value.inc(count)
-        self._histogram._sum.inc(self._sum)
-        self._counts = [0] * len(self._counts)
-        self._sum = 0.0
+# The name of a metric and its labels' values.
+Key = tuple[str, ...]
+# One number; of a histogram, how many observations each bucket has, and their sum.
+Counts = dict[Key, list[float]]
 
 
 class Metrics:
-    """Everything that is counted. Safe to use from many threads.
-
-    What is counted for each review waits in memory until `flush`.
-    """
+    """Everything that is counted. Safe to use from many threads."""
 
     def __init__(self) -> None:
-        # Imported here, since its import decides how it counts: see
-        # `authenticator.serving.metric_files.share_between_workers`.
-        from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram  # noqa: PLC0415
-
-        self._registry = CollectorRegistry()
-
-        def common(metric: Metric) -> dict[str, Any]:
-            return {
-                "name": metric.name,
-                "documentation": metric.text,
-                "labelnames": [label for label, _ in metric.labels],
-                "namespace": NAMESPACE,
-                "registry": self._registry,
-            }
-
-        self._counters: dict[str, Counter] = {
-            metric.name: Counter(**common(metric)) for metric in METRICS if metric.kind == "counter"
-        }
-        self._gauges: dict[str, Gauge] = {
-            metric.name: Gauge(**common(metric), multiprocess_mode=metric.reduced)
-            for metric in METRICS
-            if metric.kind == "gauge"
-        }
-        self._histograms: dict[str, Histogram] = {
-            metric.name: Histogram(**common(metric), buckets=_SECONDS)
-            for metric in METRICS
-            if metric.kind == "histogram"
-        }
-        # Looked up once: these are counted for each review.
-        latency = self._histograms["authenticate_latency_seconds"]
-        self._latency = {result: _Tally(latency.labels(result)) for result in RESULTS}
-        # A counter that is there from the beginning has a rate when it first counts.
-        for verdict in ("proven", "refused"):
-            self._counters["verdict_cache_hits_total"].labels(verdict)
-        self._sts_latency: dict[str, _Tally] = {}
-        self._counts: dict[tuple[str, ...], int] = {}
-        self._gauged: dict[tuple[str, ...], float] = {}
+        """Begin at zero. Create it before the workers are forked, which then count together."""
         self._lock = threading.Lock()
+        # Zero from the beginning, so that a counter has a rate when it first counts.
+        self._counts: Counts = {
+            (metric.name,): _zero(metric) for metric in METRICS if not metric.labels
+        }
+        for result in RESULTS:
+            self._at("authenticate_latency_seconds", result)
+        for verdict in ("proven", "refused"):
+            self._at("verdict_cache_hits_total", verdict)
         self._faulty: set[str] = set()
+        self._shared: SharedCounts | None = None
+        try:
+            self._shared = SharedCounts()
+        except OSError as error:
+            _LOG.warning("each worker shows its own metrics only: no shared memory: %s", error)
+
+    def forking(self, number: int) -> None:
+        """Prepare for a worker by its serial number; called in the main process."""
+        if self._shared is not None:
+            self._shared.take(number)
+
+    def ended(self, number: int) -> None:
+        """Keep what a worker has counted that has ended; called in the main process."""
+        if self._shared is not None:
+            self._shared.release(number, _merged_past)
+
+    def flush(self) -> None:
+        """Publish what this worker has counted. Never blocks."""
+        if self._shared is not None:
+            self._shared.publish(self._snapshot())
+
+    def render(self) -> bytes:
+        """Return all of it in the Prometheus text format, summed over the workers."""
+        past, others = b"", list[bytes]()
+        if self._shared is not None:
+            past, others = self._shared.others()
+        total: Counts = {}
+        _add(total, _decoded(past), living=False)
+        for snapshot in (*others, self._snapshot()):
+            _add(total, _decoded(snapshot), living=True)
+        registry = CollectorRegistry()
+        registry.register(_Families(total))
+        return generate_latest(registry)
+
+    def _snapshot(self) -> bytes:
+        with self._lock:
+            return json.dumps([*self._counts.items()], separators=(",", ":")).encode()
+
+    def _at(self, *key: str) -> list[float]:
+        """Return the counts of a metric with the values of its labels, which are zero at first."""
+        counts = self._counts.get(key)
+        if counts is None:
+            counts = self._counts[key] = _zero(_TABLE[key[0]])
+        return counts
+
+    def _count(self, *key: str) -> None:
+        with self._lock:
+            self._at(*key)[0] += 1
+
+    def _set(self, value: float, *key: str) -> None:
+        with self._lock:
+            self._at(*key)[0] = float(value)
+
+    def _observe(self, seconds: float, *key: str) -> None:
+        with self._lock:
+            counts = self._at(*key)
+            counts[bisect_left(_SECONDS, seconds)] += 1
+            counts[-1] += seconds
 
     def observe_review(self, result: str, seconds: float) -> None:
         """Count one review; `result` is one of `RESULTS`."""
-        with self._lock:
-            self._latency[result].add(seconds)
-
-    def flush(self) -> None:
-        """Add what was counted since the last time to what is scraped."""
-        with self._lock:
-            counts, self._counts = self._counts, {}
-            for tally in (*self._latency.values(), *self._sts_latency.values()):
-                tally.flush()
-        for (name, *labels), count in counts.items():
-            counter = self._counters[name]
-            (counter.labels(*labels) if labels else counter).inc(count)
+        self._observe(seconds, "authenticate_latency_seconds", result)
 
     def refused(self, status: int) -> None:
         """Count a request that reached no endpoint, by the status it was answered with."""
         self._count("http_requests_refused_total", str(int(status)))
 
-    def _count(self, *name_and_labels: str) -> None:
-        with self._lock:
-            self._counts[name_and_labels] = self._counts.get(name_and_labels, 0) + 1
-
-    def _gauge(self, value: float, name: str, *labels: str) -> None:
-        """Set a gauge; the same value again costs nothing."""
-        key = (name, *labels)
-        if self._gauged.get(key) != value:
-            self._gauged[key] = value
-            gauge = self._gauges[name]
-            (gauge.labels(*labels) if labels else gauge).set(value)
-
     def sts_response(self, code: int, region: str, seconds: float) -> None:
         """Count an answer of STS: its HTTP status, the region of a known STS host, and its time."""
         self._count("sts_responses_total", str(code), region)
-        with self._lock:
-            tally = self._sts_latency.get(region)
-            if tally is None:
-                histogram = self._histograms["sts_latency_seconds"].labels(region)
-                tally = self._sts_latency[region] = _Tally(histogram)
-            tally.add(seconds)
+        self._observe(seconds, "sts_latency_seconds", region)
 
     def sts_connection_failed(self, region: str) -> None:
         """Count a call that STS did not answer."""
@@ -146,24 +133,24 @@ class Metrics:
 
     def ec2_called(self) -> None:
         """Count a call of DescribeInstances."""
-        self._counters["ec2_describe_instances_calls_total"].inc()
+        self._count("ec2_describe_instances_calls_total")
 
     def failed(self, source: str) -> None:
         """Count a failure to read or watch a source of mappings."""
-        self._counters["mapping_source_failures_total"].labels(source).inc()
+        self._count("mapping_source_failures_total", source)
         # The reference's names for two of them.
         if source == "EKSConfigMap":
-            self._counters["configmap_watch_failures_total"].inc()
+            self._count("configmap_watch_failures_total")
         elif source == "DynamicFile":
-            self._counters["dynamicfile_failures_total"].inc()
+            self._count("dynamicfile_failures_total")
 
     def applied(self, source: str, seconds: float) -> None:
         """Count an edit of a source that came into force `seconds` after it was made."""
-        self._histograms["dynamic_e2e_latency_seconds"].labels(source).observe(seconds)
+        self._observe(seconds, "dynamic_e2e_latency_seconds", source)
 
     def emptied(self, source: str, section: str) -> None:
         """Count a section that had entries and has none any more."""
-        self._counters["mapping_sections_emptied_total"].labels(section, source).inc()
+        self._count("mapping_sections_emptied_total", section, source)
 
     def mappings(
         self,
@@ -181,18 +168,17 @@ class Metrics:
             stale: by source, the Unix time since which an older version stands in for it.
             overlaps: how many claim the same callers.
         """
-        self._gauges["mappings_in_force"].set(in_force)
+        self._set(in_force, "mappings_in_force")
         self._faulty |= set(faults)
         for source in self._faulty:
-            self._gauges["mapping_faults"].labels(source).set(faults.get(source, 0))
-            since = self._gauges["mapping_source_stale_since_seconds"].labels(source)
-            since.set(stale.get(source, 0))
-        self._gauges["mapping_overlaps"].set(overlaps)
+            self._set(faults.get(source, 0), "mapping_faults", source)
+            self._set(stale.get(source, 0), "mapping_source_stale_since_seconds", source)
+        self._set(overlaps, "mapping_overlaps")
 
     def dynamic_file(self, *, enabled: bool, only: bool) -> None:
         """Say whether DynamicFile is in use, and whether alone."""
-        self._gauges["dynamic_file_enabled"].set(enabled)
-        self._gauges["dynamic_file_only"].set(only)
+        self._set(enabled, "dynamic_file_enabled")
+        self._set(only, "dynamic_file_only")
 
     def cache_hit(self, verdict: str) -> None:
         """Count a review answered from a remembered verdict: `proven` or `refused`."""
@@ -212,35 +198,84 @@ class Metrics:
 
     def circuits_open(self, health: StsHealth) -> None:
         """Take note of how many STS hosts do not answer."""
-        self._gauge(health.silent_hosts, "sts_circuits_open")
-        self._gauge(health.unused_silent_hosts, "sts_unused_circuits_open")
+        self._set(health.silent_hosts, "sts_circuits_open")
+        self._set(health.unused_silent_hosts, "sts_unused_circuits_open")
 
     def admission(self, result: str) -> None:
         """Count an AdmissionReview; `result` is one of `ADMISSIONS`."""
-        self._counters["admission_reviews_total"].labels(result).inc()
+        self._count("admission_reviews_total", result)
 
     def reviews_waiting(self, number: int) -> None:
         """Say how many reviews wait for STS."""
-        self._gauge(number, "reviews_waiting")
+        self._set(number, "reviews_waiting")
 
     def certificate_in_use(self, begins: float, ends: float) -> None:
         """Say from when until when the certificate in use is valid, in Unix time."""
-        self._gauges["certificate_expiry_timestamp_seconds"].set(ends)
-        self._gauges["certificate_lifetime_seconds"].set(ends - begins)
+        self._set(ends, "certificate_expiry_timestamp_seconds")
+        self._set(ends - begins, "certificate_lifetime_seconds")
 
     def audit_dropped(self) -> None:
         """Count an audit line that could not be kept."""
-        self._counters["audit_dropped_total"].inc()
+        self._count("audit_dropped_total")
 
-    def render(self) -> bytes:
-        """Give all of it in the Prometheus text format, summed over the workers that share it."""
-        from prometheus_client import CollectorRegistry, generate_latest  # noqa: PLC0415 (as above)
-        from prometheus_client.multiprocess import MultiProcessCollector  # noqa: PLC0415
 
-        self.flush()
-        directory = os.environ.get(DIRECTORY_VARIABLE)
-        if directory is None:
-            return generate_latest(self._registry)
-        summed = CollectorRegistry()
-        MultiProcessCollector(summed, path=directory)  # type: ignore[no-untyped-call]
-        return generate_latest(summed)
+class _Families(Collector):
+    """Gives prometheus-client what it writes."""
+
+    def __init__(self, total: Counts) -> None:
+        self._total = total
+
+    def collect(self) -> Iterator[CounterMetricFamily | GaugeMetricFamily | HistogramMetricFamily]:
+        """Yield each metric of the table with all of its labels' values."""
+        for metric in METRICS:
+            family = _KINDS[metric.kind](
+                f"{NAMESPACE}_{metric.name}",
+                metric.text,
+                labels=[label for label, _ in metric.labels],
+            )
+            for (name, *labels), counts in sorted(self._total.items()):
+                if name != metric.name:
+                    continue
+                if isinstance(family, HistogramMetricFamily):
+                    *buckets, total = counts
+                    family.add_metric(
+                        labels, [*zip(_LIMITS, accumulate(buckets), strict=True)], total
+                    )
+                else:
+                    family.add_metric(labels, counts[0])
+            yield family
+
+
+_KINDS = {
+    "counter": CounterMetricFamily,
+    "gauge": GaugeMetricFamily,
+    "histogram": HistogramMetricFamily,
+}
+
+
+def _zero(metric: Metric) -> list[float]:
+    return [0.0] * (len(_LIMITS) + 1 if metric.kind == "histogram" else 1)
+
+
+def _decoded(snapshot: bytes) -> Counts:
+    return {tuple(key): counts for key, counts in json.loads(snapshot or b"[]")}
+
+
+def _add(total: Counts, part: Counts, *, living: bool) -> None:
+    """Add the counts of one worker to those of others; a gauge counts while the worker lives."""
+    for key, counts in part.items():
+        metric = _TABLE[key[0]]
+        if metric.kind != "gauge":
+            before = total.get(key) or _zero(metric)
+            total[key] = [one + other for one, other in zip(before, counts, strict=True)]
+        elif living:
+            reduce = min if metric.reduced == "livemin" else max
+            total[key] = [reduce(total.get(key, counts)[0], counts[0])]
+
+
+def _merged_past(past: bytes, last: bytes) -> bytes:
+    """Add the last snapshot of a worker that has ended to that of all before it."""
+    total: Counts = {}
+    for snapshot in (past, last):
+        _add(total, _decoded(snapshot), living=False)
+    return json.dumps([*total.items()], separators=(",", ":")).encode()

@@ -15,22 +15,23 @@ import os
 import resource
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, cast
 
 from gunicorn.app.base import BaseApplication
-from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
-from authenticator.serving import announcement, metric_files, ports
+from authenticator.serving import announcement, ports
 from authenticator.serving.http.connection import IDLE_SECONDS
 from authenticator.serving.http.worker import ReviewWorker, Service
 from authenticator.serving.ports import Listening
+from authenticator.serving.supervisor import Supervisor
 from authenticator.serving.tls import LiveContext
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Iterable
 
+    from gunicorn.arbiter import Arbiter
     from gunicorn.config import Config
     from gunicorn.workers.base import Worker
 
@@ -77,7 +78,7 @@ def serve(options: ServeOptions, build: Callable[[], Service]) -> NoReturn:
 
     Args:
         options: how.
-        build: makes what is served; called once, when counting in several processes is set up.
+        build: makes what is served; called once, before any worker is forked.
 
     Raises:
         ConfigError: the address or port cannot be used, or the certificate cannot.
@@ -87,13 +88,8 @@ def serve(options: ServeOptions, build: Callable[[], Service]) -> NoReturn:
     listeners = ports.listen(options.address, options.port, options.health_port, options.metrics)
     _LOG.info(announcement.listening(listeners))
     _allow_files()
-    directory, master = metric_files.share_between_workers(), os.getpid()
-    try:
-        Arbiter(_Application(options, context, listeners, build())).run()
-    finally:
-        # The workers, forked in there, come by here as well.
-        if os.getpid() == master:
-            metric_files.discard(directory)
+    service = build()
+    Supervisor(_Application(options, context, listeners, service), service.ended).run()
     raise SystemExit(0)
 
 
@@ -137,13 +133,11 @@ class _Application(BaseApplication):
         super().__init__()
 
     def load_config(self) -> None:
-        memory = "/dev/shm"  # noqa: S108 (gunicorn's own file there is made by mkstemp)
         settings = {
             "bind": [f"fd://{listening.descriptor}" for listening in self._listeners],
             "workers": self._options.workers,
             "worker_class": ReviewWorker,
             "worker_connections": _CONNECTIONS,
-            "worker_tmp_dir": memory if os.access(memory, os.W_OK) else None,
             "keepalive": int(IDLE_SECONDS),
             "timeout": _STUCK_SECONDS,
             "graceful_timeout": _GRACEFUL_SECONDS,
@@ -159,9 +153,10 @@ class _Application(BaseApplication):
             "logger_class": _Log,
             "errorlog": None,
             "when_ready": _freeze,
+            "pre_fork": self._forking,
             "post_worker_init": self._start,
             "worker_exit": self._stop,
-            "child_exit": _bury,
+            "child_exit": self._ended,
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
@@ -181,6 +176,16 @@ class _Application(BaseApplication):
         """
         return self._context.current
 
+    def _forking(self, _arbiter: Arbiter, worker: Worker) -> None:
+        # A worker that starts later serves what the others serve, whatever it can read itself.
+        self._context.look()
+        self.service.forking(int(worker.age))
+
+    def _ended(self, arbiter: Arbiter, worker: Worker) -> None:
+        """Clean up after a worker that has ended."""
+        ReviewWorker.balance.of(worker.age).clear()
+        cast("Supervisor", arbiter).bury(cast("ReviewWorker", worker))
+
     def _start(self, _worker: Worker) -> None:
         self._context.start(self.service.certificate_loaded)
         self.service.start()
@@ -197,9 +202,3 @@ def _freeze(_arbiter: Arbiter) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_COLLECT_AFTER)
-
-
-def _bury(_arbiter: Arbiter, worker: Worker) -> None:
-    """Do for a worker what it may not have lived to do."""
-    ReviewWorker.balance.of(worker.age).clear()
-    metric_files.mark_dead(int(worker.pid))

@@ -126,6 +126,14 @@ class ReviewService:
         self._certificate = pair
         self._metrics.certificate_in_use(pair.begins.timestamp(), pair.ends.timestamp())
 
+    def forking(self, number: int) -> None:
+        """See `authenticator.serving.http.worker.Service`."""
+        self._metrics.forking(number)
+
+    def ended(self, number: int) -> None:
+        """See `authenticator.serving.http.worker.Service`."""
+        self._metrics.ended(number)
+
     def start(self) -> None:
         """Start what runs beside the requests; called in each worker."""
         self._log.start(self._metrics.audit_dropped)

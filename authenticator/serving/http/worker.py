@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING, ClassVar, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
-from gunicorn.workers.base import Worker
+from gunicorn.workers import base
 
 from authenticator.serving.endpoints import AUTHENTICATE, METRICS
 from authenticator.serving.http.balance import Balance
 from authenticator.serving.http.connection import Listener
+from authenticator.serving.http.heartbeat import Heartbeat
 from authenticator.serving.http.requests import ReceivedRequest
 from authenticator.serving.http.responses import Response, refusal, respond, response_to
 from authenticator.serving.http.server import HttpServer
@@ -28,13 +30,14 @@ if TYPE_CHECKING:
     import socket
     import ssl
     from collections.abc import Callable, Coroutine, Iterable, Sequence
-    from typing import Any
 
     from authenticator.serving.certificates.pair import ServerCertificate
     from authenticator.serving.endpoints import Handlers
     from authenticator.serving.http.connection import Connection
     from authenticator.serving.reviews import AnswersReviews, PendingReview
 
+# gunicorn makes the object when it starts a worker.
+base.WorkerTmp = Heartbeat  # type: ignore[attr-defined,assignment]
 # Scrapes and AdmissionReviews, of which few are let in at once, and refusals.
 _THREADS = 8
 # Connections to the metrics port of one worker, which other hosts may reach: they take no place of
@@ -61,6 +64,14 @@ class Service(Protocol):
 
     def certificate_loaded(self, pair: ServerCertificate, /) -> None:
         """Take note of the certificate that this worker serves from now on."""
+        ...
+
+    def forking(self, number: int, /) -> None:
+        """Prepare for a worker by its serial number; called in the main process."""
+        ...
+
+    def ended(self, number: int, /) -> None:
+        """Take note that a worker has ended; called in the main process."""
         ...
 
     def start(self) -> None:
@@ -92,11 +103,18 @@ class Application(Protocol):
         ...
 
 
-class ReviewWorker(Worker):
+class ReviewWorker(base.Worker):
     """The worker. One listener speaks TLS; a plain one answers probes only, or scrapes only."""
 
     # Created when this module is imported, which is before any fork.
     balance: ClassVar[Balance] = Balance()
+
+    def __init__(self, *arguments: Any) -> None:
+        """Set up before the fork, with what gunicorn gives every worker."""
+        super().__init__(*arguments)
+        self.started = time.monotonic()
+        # Whether it was told to end.
+        self.dismissed = False
 
     def run(self) -> None:
         """Serve until told to stop, then finish what has begun."""

@@ -1,47 +1,39 @@
-"""The metrics, as scraped, from one process and from several.
-
-Each test scrapes processes of its own, since prometheus-client decides when it is imported whether
-it counts in one process or in several.
-"""
+"""The metrics, as scraped, from one process and from several."""
 
 from __future__ import annotations
 
+import os
 import re
-import subprocess
-import sys
+from collections.abc import Callable
+from functools import partial
 
 import pytest
+from prometheus_client import CollectorRegistry, Histogram, generate_latest
 
 from authenticator import errors
 from authenticator.serving.metric_table import METRICS, NAMESPACE, RESULTS
+from authenticator.serving.metrics import _SECONDS, Metrics
+from authenticator.serving.shared_counts import SLOTS
 
 
-def run(code: str) -> str:
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
-
-
-EVERYTHING = """
-from authenticator.serving.metrics import Metrics
-metrics = Metrics()
-metrics.admission("allowed")
-metrics.observe_review("success", 0.02)
-metrics.sts_response(200, "eu-west-1", 0.02)
-metrics.sts_connection_failed("eu-west-1")
-metrics.sts_throttled("eu-west-1")
-metrics.ec2_called()
-metrics.failed("EKSConfigMap")
-metrics.failed("DynamicFile")
-metrics.applied("DynamicFile", 0.5)
-metrics.emptied("EKSConfigMap", "mapUsers")
-metrics.dynamic_file(enabled=True, only=False)
-metrics.audit_dropped()
-metrics.mappings(in_force=1, faults={"CRD": 0}, stale={"CRD": 0.0}, overlaps=0)
-metrics.budget_refused("key")
-metrics.refused(405)
-print(metrics.render().decode())
-"""
+def everything() -> str:
+    metrics = Metrics()
+    metrics.admission("allowed")
+    metrics.observe_review("success", 0.02)
+    metrics.sts_response(200, "eu-west-1", 0.02)
+    metrics.sts_connection_failed("eu-west-1")
+    metrics.sts_throttled("eu-west-1")
+    metrics.ec2_called()
+    metrics.failed("EKSConfigMap")
+    metrics.failed("DynamicFile")
+    metrics.applied("DynamicFile", 0.5)
+    metrics.emptied("EKSConfigMap", "mapUsers")
+    metrics.dynamic_file(enabled=True, only=False)
+    metrics.audit_dropped()
+    metrics.mappings(in_force=1, faults={"CRD": 0}, stale={"CRD": 0.0}, overlaps=0)
+    metrics.budget_refused("key")
+    metrics.refused(405)
+    return metrics.render().decode()
 
 
 @pytest.mark.parametrize(
@@ -67,7 +59,7 @@ def test_the_names_are_the_references(scraped: str, line: str) -> None:
 
 @pytest.fixture(scope="module")
 def scraped() -> str:
-    return run(EVERYTHING)
+    return everything()
 
 
 def test_what_is_scraped_is_what_the_table_says(scraped: str) -> None:
@@ -83,110 +75,105 @@ def test_what_is_scraped_is_what_the_table_says(scraped: str) -> None:
 
 
 def test_a_source_that_has_left_the_chain_has_no_faults() -> None:
-    printed = run(
-        """
-from authenticator.serving.metrics import Metrics
-metrics = Metrics()
-faults = {"EKSConfigMap": 2, "MountedFile": 0}
-metrics.mappings(in_force=5, faults=faults, stale={"EKSConfigMap": 7.0}, overlaps=0)
-metrics.mappings(in_force=5, faults={"MountedFile": 1}, stale={}, overlaps=0)
-print(metrics.render().decode())
-"""
-    )
+    metrics = Metrics()
+    faults = {"EKSConfigMap": 2, "MountedFile": 0}
+    metrics.mappings(in_force=5, faults=faults, stale={"EKSConfigMap": 7.0}, overlaps=0)
+    metrics.mappings(in_force=5, faults={"MountedFile": 1}, stale={}, overlaps=0)
+    printed = metrics.render().decode()
     assert 'mapping_faults{source="EKSConfigMap"} 0.0' in printed
     assert 'mapping_faults{source="MountedFile"} 1.0' in printed
     assert 'mapping_source_stale_since_seconds{source="EKSConfigMap"} 0.0' in printed
 
 
-def test_workers_are_summed_and_a_dead_ones_counters_stay() -> None:
-    output = run(
-        """
-import os
-from authenticator.serving import metric_files as files
-directory = files.share_between_workers()
-from authenticator.serving.metrics import Metrics
-metrics = Metrics()
-for count in (1, 2):
+def series(text: str) -> dict[str, float]:
+    lines = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
+    return {name.removeprefix(f"{NAMESPACE}_"): float(value) for name, value in lines}
+
+
+def in_worker(metrics: Metrics, number: int, work: Callable[[], None]) -> None:
+    """Do some work in a worker, which then ends without a word."""
+    metrics.forking(number)
     pid = os.fork()
     if not pid:
-        for _ in range(count):
-            metrics.observe_review("success", 0.02)
-        metrics.dynamic_file(enabled=True, only=True)
+        work()
         metrics.flush()
         os._exit(0)
     os.waitpid(pid, 0)
-    files.mark_dead(pid)
-print(metrics.render().decode())
-print("mode", oct(directory.stat().st_mode & 0o777))
-files.discard(directory)
-print("left", directory.exists())
-"""
-    )
-    assert 'authenticate_latency_seconds_count{result="success"} 3.0\n' in output
-    assert "dynamic_file_enabled 1.0" not in output
-    assert "mode 0o700\nleft False" in output
+    # Who scrapes is another worker.
+    assert metrics._shared is not None
+    metrics._shared._own = None
 
 
-def test_what_is_counted_in_plain_integers_is_what_prometheus_client_would_count() -> None:
-    """The buckets are its own, so that a change of them must show here."""
-    printed = run(
-        """
-from authenticator.serving import metrics
-from prometheus_client import CollectorRegistry, Histogram, generate_latest
-seconds = [0.0, 0.001, 0.0011, 0.02, 0.02, 9.99, 10.0, 10.1, 500.0]
-texts = []
-for tally in (True, False):
+def test_workers_are_summed_and_a_dead_ones_counters_stay() -> None:
+    metrics = Metrics()
+
+    def work() -> None:
+        metrics.observe_review("success", 0.02)
+        metrics.sts_response(200, "eu-west-1", 0.02)
+        metrics.dynamic_file(enabled=True, only=True)
+
+    expected = 0.0
+    for number in range(1, 400):  # more than there are slots
+        in_worker(metrics, number, work)
+        expected += 1
+        if number % 50 == 1:
+            found = series(metrics.render().decode())
+            assert found['authenticate_latency_seconds_count{result="success"}'] == expected
+            # It lives, as far as we know.
+            assert found["dynamic_file_enabled"] == 1.0
+        metrics.ended(number)
+    found = series(metrics.render().decode())
+    assert found['sts_responses_total{ResponseCode="200",StsRegion="eu-west-1"}'] == expected
+    assert found["dynamic_file_enabled"] == 0.0
+
+
+def test_a_gauge_is_that_of_the_worker_with_most_or_least() -> None:
+    metrics = Metrics()
+
+    def work(number: int) -> None:
+        metrics.reviews_waiting(number)
+        metrics.certificate_in_use(0.0, 1000.0 + number)
+
+    for number in (1, 2):
+        in_worker(metrics, number, partial(work, number))
+    work(0)
+    found = series(metrics.render().decode())
+    assert found["reviews_waiting"] == 2.0
+    assert found["certificate_expiry_timestamp_seconds"] == 1000.0
+
+
+def test_a_worker_beyond_the_slots_counts_for_itself_only(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    metrics = Metrics()
+    for number in range(SLOTS):
+        metrics.forking(number)
+    assert "there are too many workers" in caplog.text
+    metrics.audit_dropped()
+    metrics.flush()
+    assert series(metrics.render().decode())["audit_dropped_total"] == 1.0
+    metrics.ended(SLOTS)
+
+
+def test_what_is_counted_is_what_prometheus_client_would_count() -> None:
+    seconds = [0.0, 0.001, 0.0011, 0.02, 0.02, 9.99, 10.0, 10.1, 500.0]
     registry = CollectorRegistry()
-    one = Histogram("h", "h", buckets=metrics._SECONDS, registry=registry)
-    counted = metrics._Tally(one)
+    theirs = Histogram("h", "h", buckets=_SECONDS, registry=registry)
+    ours = Metrics()
     for each in seconds:
-        counted.add(each) if tally else one.observe(each)
-        counted.flush()
-    texts.append([l for l in generate_latest(registry).split(b"\\n") if b"created" not in l])
-print(texts[0] == texts[1], len(texts[0]))
-"""
-    )
-    assert printed == "True 19\n"
-
-
-def test_what_a_killed_server_left_is_removed_and_what_is_in_use_is_not() -> None:
-    output = run(
-        """
-import os, signal, subprocess, sys
-share = "import time; from authenticator.serving import metric_files;"
-share += "print(metric_files.share_between_workers(), flush=True);"
-def start(then):
-    process = subprocess.Popen([sys.executable, "-c", share + then], stdout=subprocess.PIPE)
-    path = process.stdout.readline().decode().strip()
-    os.utime(path, (0, 0))  # it was made long ago
-    return process, path
-killed, left = start("time.sleep(1000)")
-killed.kill()
-killed.wait()
-living, used = start("time.sleep(1000)")
-from authenticator.serving import metric_files
-metric_files.discard(metric_files.share_between_workers())
-print(os.path.exists(left), os.path.exists(used))
-living.kill()
-living.wait()
-metric_files.discard(used)
-"""
-    )
-    assert output == "False True\n"
-
-
-def test_sharing_after_prometheus_client_was_imported_is_refused() -> None:
-    run(
-        """
-import prometheus_client
-from authenticator.serving.metric_files import share_between_workers
-try:
-    share_between_workers()
-except RuntimeError:
-    raise SystemExit(0)
-raise SystemExit("not refused")
-"""
-    )
+        theirs.observe(each)
+        ours.observe_review("success", each)
+    expected = series(generate_latest(registry).decode())
+    found = series(ours.render().decode())
+    for name, value in expected.items():
+        if not name.startswith("h_created"):
+            labels = name.removeprefix("h").replace("{", '{result="success",')
+            if "{" not in labels:
+                labels += '{result="success"}'
+            swapped = re.sub(r'\{(result="success"),(le="[^"]*")\}', r"{\2,\1}", labels)
+            key = f"authenticate_latency_seconds{labels}"
+            other = f"authenticate_latency_seconds{swapped}"
+            assert found.get(key, found.get(other)) == value, name
 
 
 def test_every_kind_of_error_has_its_result() -> None:

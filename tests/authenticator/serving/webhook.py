@@ -80,6 +80,8 @@ class Service:
         }
         self.look = metrics.flush
         self.refused = metrics.refused
+        self.forking = metrics.forking
+        self.ended = metrics.ended
         self.wsgi = build_app(self.handlers, self.refused)
 
     def validate(self, body: bytes, _remote: str) -> Answer:
