@@ -48,7 +48,7 @@ def decide(token: str) -> Decision:
     identity = CallerIdentity(
         PrincipalArn.parse("arn:aws:iam::111122223333:user/bob"), "AIDA1", "AKIA1"
     )
-    match = cast("Match", SimpleNamespace(origin="test"))
+    match = cast("Match", SimpleNamespace(origin="test", reason=""))
     return Decision(f"worker-{os.getpid()}", (), identity, match, Source.STS)
 
 
