@@ -74,6 +74,8 @@ class Metrics:
 
     def render(self) -> bytes:
         """Return all of it in the Prometheus text format, summed over the workers."""
+        # The next scrape, at another worker, must show no less.
+        self.flush()
         past, others = b"", list[bytes]()
         if self._shared is not None:
             past, others = self._shared.others()
