@@ -138,6 +138,11 @@ def of_cluster(options: SourceOptions, cluster: Cluster) -> InForce:
     return replace(of_server(chosen, cluster), left_out=(SERVER_FILES,))
 
 
+def of_cluster_alone(cluster: Cluster) -> InForce:
+    """What stands in a cluster, without any setting of its server; see `of_cluster`."""
+    return of_cluster(SourceOptions(modes=(EKS_CONFIG_MAP, CRD), state_dir=_NO_STATE), cluster)
+
+
 def of_file(name: str, guard: Guard) -> InForce:
     """What stands in a file.
 

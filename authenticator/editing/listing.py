@@ -12,7 +12,6 @@ from authenticator.editing.located import Located
 from authenticator.mapping.overlaps import overlaps
 from authenticator.mapping.problems import Problem
 from authenticator.mapping.rules import Match, Rule
-from authenticator.mapping.templates import Placeholder, Template
 
 # What machines are told of entries that have it only.
 _OPTIONAL = frozenset({"reason", "sso"})
@@ -125,16 +124,9 @@ def _sso(entry: MappingEntry) -> Mapping[str, str]:
 def _granted(entry: MappingEntry, match: Match | None) -> tuple[str, tuple[str, ...]]:
     """What the server reads or, where that is nothing, what is written."""
     if match:
-        return _written(match.username), tuple(map(_written, match.groups))
+        return match.username.written, tuple(group.written for group in match.groups)
     groups = entry.fields.get("groups", [])
     return _text(entry, "username"), tuple([groups] if isinstance(groups, str) else groups)
-
-
-def _written(template: Template) -> str:
-    return "".join(
-        f"{{{{{part.value}}}}}" if isinstance(part, Placeholder) else part
-        for part in template.parts
-    )
 
 
 def _text(entry: MappingEntry, key: str) -> str:

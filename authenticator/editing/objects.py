@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,9 +15,13 @@ from authenticator.editing.edits import EditError
 from authenticator.editing.entry import MappingEntry, Value
 from authenticator.editing.formats.identity_mappings import portable, specs
 from authenticator.editing.located import Located, reader
+from authenticator.editing.principals import identity
 from authenticator.mapping.sections import MAP_ROLES, MAP_USERS, Section
 from authenticator.mapping.selectors import by_arn
 
+# The names of grants: a digit comes before the letters with which most names begin.
+_GRANT = re.compile(r"0grant-(\d{5})-", re.ASCII)
+_LAST_GRANT = 99999
 _USERS = frozenset({PrincipalKind.USER, PrincipalKind.FEDERATED_USER, PrincipalKind.ROOT})
 _KEYS = {MAP_ROLES: "rolearn", MAP_USERS: "userarn"}
 
@@ -87,6 +92,25 @@ class IdentityMappings:
             objects[name] = {"spec": spec}
         return replace(self, objects=objects)
 
+    def shadowed(self, additions: Sequence[MappingEntry]) -> IdentityMappings:
+        """The document with entries that come before those for the same principal.
+
+        The first name applies, so that each of them gets one before all that are there.
+
+        Raises:
+            EditError: no name comes before theirs.
+        """
+        objects = dict(self.objects)
+        for entry in additions:
+            ((natural, spec),) = specs(portable([entry])[0])
+            key = identity(entry)
+            rivals = [
+                name for name in objects if identity(_entry(dict(objects[name]["spec"]))) == key
+            ]
+            name = _first_name(natural, rivals)
+            objects[name] = {"spec": spec}
+        return replace(self, objects=objects)
+
     @cached_property
     def _entries(self) -> tuple[Located, ...]:
         return tuple(
@@ -111,6 +135,19 @@ class IdentityMappings:
 
     def _spec(self, name: str) -> dict[str, Any]:
         return dict(self.objects[name].get("spec") or {})
+
+
+def _first_name(natural: str, rivals: Sequence[str]) -> str:
+    """Return a name that comes before others; the digits count down, for the grants after it."""
+    first = min(rivals, default="")
+    used = _GRANT.match(first)
+    name = f"0grant-{int(used[1]) - 1 if used else _LAST_GRANT:05d}-{natural}"
+    if rivals and name >= first:
+        raise EditError(
+            f"{first}: no name for a grant comes before this object's, and the first name applies;"
+            " give the object another name first"
+        )
+    return name
 
 
 def _entry(spec: Mapping[str, Any]) -> MappingEntry:

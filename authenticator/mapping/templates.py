@@ -94,6 +94,14 @@ class Template:
         first = self.parts[0]
         return "" if isinstance(first, Placeholder) else first
 
+    @property
+    def written(self) -> str:
+        """The text of which it was parsed."""
+        return "".join(
+            f"{{{{{part.value}}}}}" if isinstance(part, Placeholder) else part
+            for part in self.parts
+        )
+
     def render(self, identity: CallerIdentity, instance_name: str) -> str:
         """Fill in the placeholders, in a single pass: what is filled in is never scanned again."""
         return "".join(

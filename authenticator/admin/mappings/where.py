@@ -15,6 +15,7 @@ from authenticator.admin.stores.base import Store
 from authenticator.admin.stores.config_map import AwsAuthStore
 from authenticator.admin.stores.file import FileStore
 from authenticator.admin.stores.objects import ObjectsStore
+from authenticator.sources.cluster import Cluster
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -42,8 +43,16 @@ class Where:
         if source.startswith(_FILE):
             return FileStore(Path(source.removeprefix(_FILE)))
         told: list[str] = []
-        cluster = connect(self.kubeconfig, self.context, self.master_url, told)
+        cluster = self.cluster(told)
         return (ObjectsStore if source == OBJECTS else AwsAuthStore)(cluster, told)
+
+    def cluster(self, told: list[str] | None = None) -> Cluster:
+        """The cluster meant; `told` as in `connect`.
+
+        Raises:
+            ConfigError: the kubeconfig file is missing.
+        """
+        return connect(self.kubeconfig, self.context, self.master_url, told)
 
 
 class _Source(click.ParamType[str]):

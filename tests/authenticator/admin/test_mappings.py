@@ -512,3 +512,40 @@ class TestExpires:
         run(*ADD, "--expires=7d", "--yes")
         (line,) = (line for line in run("list")[1].splitlines() if DEV in line)
         assert re.search(r"   20\d\d-\d\d-\d\dT[\d:]+Z \(in (6d23h|7d)\)   yes$", line)
+
+
+class TestGrant:
+    GRANT = ("grant", ADMIN, "--group=on-call", "--for=2h", "--reason=ticket 7", "--yes")
+
+    def test_a_group_is_given_for_a_while(self, run: Run, file: Path) -> None:
+        code, said = run(*self.GRANT)
+        assert code == 0
+        assert re.search(r"note: the access ends at 20[\dTZ:-]+ \(in (2h|1h59m)\)", said)
+        _, granted = json.loads(run("get", ADMIN, "-o", "json")[1])
+        assert granted["groups"] == ["system:masters", "on-call"]
+        assert (granted["username"], granted["reason"]) == ("admin", "ticket 7")
+        assert file.read_text().startswith(TEXT)
+        (edit,) = json.loads(run("history", "-o", "json")[1])
+        assert re.fullmatch(rf"grant on-call to {ADMIN} until 20[\dTZ:-]+: ticket 7", edit["edit"])
+
+    @pytest.mark.parametrize(
+        ("flags", "code", "reason"),
+        [
+            (["--for=yesterday"], 2, "--for"),
+            (["--for=2020-01-01"], 2, "in the past"),
+            (["--reason= "], 2, "--reason"),
+            (["--group="], 2, "--group NAME"),
+        ],
+    )
+    def test_flags_that_make_no_grant(
+        self, run: Run, file: Path, flags: list[str], code: int, reason: str
+    ) -> None:
+        name = flags[0].partition("=")[0]
+        others = [flag for flag in self.GRANT if not flag.startswith(name)]
+        ended, said = run(*others, *flags)
+        assert (ended, reason in said) == (code, True)
+        assert file.read_text() == TEXT
+
+    def test_an_unmapped_principal_is_told_what_to_do(self, run: Run) -> None:
+        code, said = run("grant", DEV, *self.GRANT[2:])
+        assert (code, "'mappings add --expires'" in said) == (1, True)
