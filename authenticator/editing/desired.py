@@ -77,21 +77,30 @@ def applied(
     return document.edited(updates=updates, removals=gone, additions=new)
 
 
-def unpruned(document: Document, empty: AbstractSet[str]) -> list[str]:
-    """Say what stays in sections that a file has without an entry, in a line for each of them.
+def unpruned(
+    document: Document, wanted: Sequence[MappingEntry], empty: AbstractSet[str]
+) -> list[str]:
+    """Say what stays in sections of which a file has no entry, in a line for each of them.
 
     An empty section may be a variable that was not set, so that nothing is pruned for it.
+
+    Args:
+        document: what there is.
+        wanted: the entries of the file.
+        empty: the sections that the file has without an entry.
     """
     lines: list[str] = []
+    spoken_of = {entry.section for entry in wanted}
     for section in SECTIONS:
-        if section not in empty:
+        if section in spoken_of:
             continue
+        why = "is empty" if section in empty else "is not"
         present = [one for one in document.entries() if one.entry.section == section]
         if present:
             named = ", ".join(one.entry.principal for one in present[:_NAMED])
             more = f" and {len(present) - _NAMED} more" if len(present) > _NAMED else ""
             lines.append(
-                f"{section} is empty in the file, so nothing in it was pruned: {named}{more};"
+                f"{section} {why} in the file, so nothing in it was pruned: {named}{more};"
                 " 'mappings remove' removes them"
             )
     return lines

@@ -14,17 +14,29 @@ _CONTEXT = 3
 _Difference = tuple[int, int, int, int]
 
 
-def diff(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
-    """The lines of a unified diff of all texts that differ; none if nothing does."""
+def diff(
+    before: Mapping[str, str],
+    after: Mapping[str, str],
+    labels: tuple[str, str] = ("current", "proposed"),
+) -> list[str]:
+    """Return the lines of a unified diff of all texts that differ; none if nothing does.
+
+    Args:
+        before: the old texts by name.
+        after: the new ones.
+        labels: what the two are, for people.
+    """
     names = [*before, *(name for name in after if name not in before)]
-    return [line for name in names for line in _diff(name, before.get(name), after.get(name))]
+    return [
+        line for name in names for line in _diff(name, before.get(name), after.get(name), labels)
+    ]
 
 
-def _diff(name: str, old: str | None, new: str | None) -> Iterator[str]:
+def _diff(name: str, old: str | None, new: str | None, labels: tuple[str, str]) -> Iterator[str]:
     if old == new:
         return
-    yield f"--- {f'{name} (now)' if old is not None else '(absent)'}"
-    yield f"+++ {f'{name} (then)' if new is not None else '(absent)'}"
+    yield f"--- {f'{name} ({labels[0]})' if old is not None else '(absent)'}"
+    yield f"+++ {f'{name} ({labels[1]})' if new is not None else '(absent)'}"
     for line in _hunks(_lines(old or ""), _lines(new or "")):
         # A line break of Windows is shown, since nothing else tells it from an ordinary one.
         text, _, rest = line.partition("\n")

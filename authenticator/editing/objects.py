@@ -26,6 +26,11 @@ _USERS = frozenset({PrincipalKind.USER, PrincipalKind.FEDERATED_USER, PrincipalK
 _KEYS = {MAP_ROLES: "rolearn", MAP_USERS: "userarn"}
 
 
+def as_text(obj: object) -> str:
+    """Give an object as the document's text has it."""
+    return json.dumps(obj, indent=2, ensure_ascii=False) + "\n"
+
+
 @dataclass(frozen=True)
 class IdentityMappings:
     """All objects of a cluster. Each new one is named after its principal.
@@ -54,10 +59,7 @@ class IdentityMappings:
     @property
     def texts(self) -> Mapping[str, str]:
         """Each object as JSON, by name."""
-        return {
-            name: json.dumps(self.objects[name], indent=2, ensure_ascii=False) + "\n"
-            for name in sorted(self.objects)
-        }
+        return {name: as_text(self.objects[name]) for name in sorted(self.objects)}
 
     def sections(self) -> tuple[Section, ...]:
         """What the server reads in it; see `authenticator.editing.documents.Document`."""

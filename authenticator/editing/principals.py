@@ -57,10 +57,21 @@ def callers_of(document: Document) -> Iterator[tuple[Located, tuple[str, str]]]:
 
 
 def matching(entries: Sequence[Located], wanted: str) -> list[Located]:
-    """The entries that `wanted` means: an ARN or pattern, an account id, or an entry's own id."""
-    by_id = [located for located in entries if located.id.lower() == wanted.strip().lower()]
-    if by_id:
-        return by_id
+    """The entries that `wanted` means.
+
+    Args:
+        entries: where to look.
+        wanted: an ARN or pattern, an account id, a permission set as it is shown or as `--sso`
+            takes it, or an entry's own id.
+    """
+    name = " ".join(wanted.split()).lower()
+    by_name = [
+        located
+        for located in entries
+        if name and name in (located.id.lower(), *_permission_set_names(located.entry))
+    ]
+    if by_name:
+        return by_name
     key = _arn(wanted)
     if not key:  # an unset variable of a shell is not the entry that names nobody
         return []
@@ -146,6 +157,16 @@ class Chosen:
                 )
             found[located.id] = located
         return [located for located in entries if located.id in found]
+
+
+def _permission_set_names(entry: MappingEntry) -> Iterator[str]:
+    """Yield the texts, in lower case, by which people name the permission set of an entry."""
+    sso = entry.fields.get("sso")
+    if not isinstance(sso, Mapping):
+        return
+    name, account = sso.get("permissionSetName", ""), sso.get("accountID", "")
+    yield entry.principal.lower()
+    yield f"permissionsetname={name},accountid={account}".lower()
 
 
 def _arn(text: str) -> str:

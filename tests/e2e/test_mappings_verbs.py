@@ -162,7 +162,7 @@ class TestEachVerb:
         assert verbs.entries(source) == before
         history = json.loads(verbs.mappings("history", source, "--output=json"))
         assert [(version["version"], version["edit"]) for version in history] == [
-            (5, "roll back to version 3"),
+            (5, "roll back to before edit 3"),
             (4, f"remove {DEV}"),
             (3, f"update {ADMIN}"),
             (2, f"add {DEV}"),

@@ -179,7 +179,7 @@ def _apply(where: Where, *, filename: str, prune: bool, manner: Manner) -> int:
     "rollback",
     help="Restore the mappings to their state before an edit (default: the last one).",
 )
-@click.argument("version", type=int, required=False)
+@click.argument("version", metavar="[EDIT]", type=int, required=False)
 @where_options
 @manner_options
 @complaining
@@ -187,7 +187,7 @@ def _rollback(where: Where, *, version: int | None, manner: Manner) -> int:
     store = where.store()
     chosen = store.history().find(version)
     if chosen is None:
-        name = "no edit" if version is None else f"no version {version}"
+        name = "no edit" if version is None else f"no edit {version}"
         raise ConfigError((f"{store.title}: {name} is in the history ('mappings history')",))
     undone: list[Mapping[str, str]] = []
 
@@ -200,7 +200,7 @@ def _rollback(where: Where, *, version: int | None, manner: Manner) -> int:
             )
         return store.restored(chosen.texts)
 
-    words = f"roll back to version {chosen.number}"
+    words = f"roll back to before edit {chosen.number}"
     return edit(store, change, words, manner, restoring=True)
 
 

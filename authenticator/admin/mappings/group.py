@@ -27,6 +27,8 @@ class Verbs(click.Group):
     """Verbs that have other names as well."""
 
     command_class = Verb
+    # Groups within it are of the same class.
+    group_class = type
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Find a verb by its name or another one."""

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from authenticator.admin.in_force import InForce
+from authenticator.admin.mappings.everything import YES, Claim
 from authenticator.admin.stores.history import Version
 from authenticator.admin.tables import (
     JSON,
@@ -21,7 +23,7 @@ from authenticator.admin.tables import (
 )
 from authenticator.display import printable
 from authenticator.editing.listing import Listing, Row
-from authenticator.options import colour
+from authenticator.options import COMMAND, colour
 from authenticator.timestamps import parse_rfc3339
 
 # What names an entry, in the columns of a table.
@@ -98,6 +100,68 @@ def show_rows(rows: Sequence[Row], output: str, now: float) -> None:
             if name != "sso" and value not in ("", [], 0):
                 text = ", ".join(value) if isinstance(value, list) else _word(value)
                 click.echo(f"{_NAMES.get(name, name):<10} {printable(text)}")
+
+
+def show_claims(found: InForce, claims: Sequence[Claim], output: str, now: float) -> None:
+    """Print the mappings of all sources, and which sources those are.
+
+    Args:
+        found: what was read.
+        claims: the mappings to show.
+        output: the form of the output.
+        now: Unix time.
+    """
+    if output in (JSON, YAML):
+        entries = [claim.plain() for claim in claims]
+        read, unread, left_out = list(found.sources), list(found.unread), list(found.left_out)
+        values = {"read": read, "unread": unread, "leftOut": left_out, "entries": entries}
+        show_values(values, output)
+        return
+    if output == NAME:
+        names = dict.fromkeys(printable(claim.principal) for claim in claims)
+        click.echo("".join(f"{name}\n" for name in names), nl=False)
+    else:
+        show_table(
+            ("PRINCIPAL", "USERNAME", "GROUPS", "SOURCE", "EXPIRES", "DECIDES"),
+            [_claim(claim, now) for claim in claims],
+            ["green" if claim.verdict == YES else "yellow" for claim in claims],
+        )
+    click.echo(f"{COMMAND}: note: {printable(found.coverage)}", err=True)
+
+
+def _claim(claim: Claim, now: float) -> tuple[str, ...]:
+    groups, expires = claim.filtered
+    username = claim.match.username.written
+    place = str(claim.match.origin)
+    return (
+        claim.principal,
+        username,
+        listed(groups),
+        place,
+        expiry(expires, now),
+        claim.verdict,
+    )
+
+
+def show_version(version: Version, flags: str, now: float) -> None:
+    """Print the head of one edit.
+
+    Args:
+        version: the edit.
+        flags: those of the verb that say which mappings are meant.
+        now: Unix time.
+    """
+    undo = f"{COMMAND} mappings rollback {version.number}{flags}"
+    facts = {
+        "Edit": str(version.number),
+        "When": when(version, now),
+        "Who": version.user,
+        "What": version.edit,
+        "Undo": undo,
+    }
+    for name, text in facts.items():
+        click.echo(f"{click.style(f'{name:<5}', bold=True)} {printable(text)}", color=colour())
+    click.echo()
 
 
 def show_history(versions: Sequence[Version], output: str, now: float) -> None:

@@ -64,7 +64,7 @@ def applying(wanted: Conversion, *, prune: bool) -> Callable[[Document], Documen
 
     def change(document: Document) -> Document:
         after = applied(document, wanted.entries, prune=prune, now=time.time())
-        for line in unpruned(after, wanted.empty) if prune else ():
+        for line in unpruned(after, wanted.entries, wanted.empty) if prune else ():
             if line not in told:
                 warn(line)
             told.add(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -21,6 +22,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 CONFIG_MAP = "configmap"
 OBJECTS = "crd"
+ALL = "all"
 _FILE = "file="
 
 
@@ -40,11 +42,18 @@ class Where:
             ConfigError: the kubeconfig file is missing.
         """
         source = source or self.source
+        if source == ALL:
+            raise click.UsageError("--source all is for 'mappings list'; name one of the sources")
         if source.startswith(_FILE):
             return FileStore(Path(source.removeprefix(_FILE)))
         told: list[str] = []
         cluster = self.cluster(told)
         return (ObjectsStore if source == OBJECTS else AwsAuthStore)(cluster, told)
+
+    @property
+    def flags(self) -> str:
+        """The source as flags, for a command to type: " --source crd"; "" for the default."""
+        return "" if self.source == CONFIG_MAP else f" --source {shlex.quote(self.source)}"
 
     def cluster(self, told: list[str] | None = None) -> Cluster:
         """The cluster meant; `told` as in `connect`.
@@ -59,7 +68,7 @@ class _Source(click.ParamType[str]):
     name = "source"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        known = value in (CONFIG_MAP, OBJECTS) or (value.startswith(_FILE) and value != _FILE)
+        known = value in (CONFIG_MAP, OBJECTS, ALL) or (value.startswith(_FILE) and value != _FILE)
         if not known:
             self.fail(f"{value!r} is none of {CONFIG_MAP}, {OBJECTS}, {_FILE}PATH", param, ctx)
         return str(value)

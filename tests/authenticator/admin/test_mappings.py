@@ -549,3 +549,200 @@ class TestGrant:
     def test_an_unmapped_principal_is_told_what_to_do(self, run: Run) -> None:
         code, said = run("grant", DEV, *self.GRANT[2:])
         assert (code, "'mappings add --expires'" in said) == (1, True)
+
+
+class TestHistory:
+    def test_it_was_headed_by_the_edit_that_ended_a_version(self, run: Run) -> None:
+        run(*ADD, "--yes")
+        header, line = run("history")[1].splitlines()
+        assert header.split() == ["EDIT", "WHEN", "WHO", "WHAT", "UNDO"]
+        assert re.match(rf"1 .*Z \(\d+s ago\) .* add {DEV} +rollback 1$", line)
+
+    def test_show_tells_of_one_edit(self, run: Run, file: Path) -> None:
+        run(*ADD, "--yes")
+        run("remove", DEV, "--yes")
+        code, said = run("history", "show", "1")
+        assert code == 0
+        facts = dict(line.split(maxsplit=1) for line in said.splitlines()[:5])
+        assert facts["What"] == f"add {DEV}"
+        assert facts["Undo"] == f"aws-iam-authenticator mappings rollback 1 --source file={file}"
+        assert f"\n+  - rolearn: {DEV}\n" in said
+        assert f"\n-  - rolearn: {DEV}\n" in run("history", "show", "2")[1]
+        values = json.loads(run("history", "show", "1", "-o", "json")[1])
+        assert (values["version"], f"+  - rolearn: {DEV}" in values["diff"]) == (1, True)
+
+    def test_states_are_compared(self, run: Run) -> None:
+        run(*ADD, "--yes")
+        run("update", DEV, "--username=x", "--yes")
+        run("update", DEV, "--username=dev", "--yes")
+        code, said = run("history", "diff", "2", "3")
+        assert (code, "-    username: dev\n+    username: x\n" in said) == (3, True)
+        assert "(before edit 2)" in said
+        assert run("history", "diff", "2") == (0, "")
+        assert run("history", "diff", "1")[0] == 3
+
+    @pytest.mark.parametrize("arguments", [["show", "7"], ["diff", "7"], ["diff", "1", "7"]])
+    def test_an_edit_that_is_not_there(self, run: Run, arguments: list[str]) -> None:
+        run(*ADD, "--yes")
+        code, said = run("history", *arguments)
+        assert (code, "no edit 7 is in 'mappings history'" in said) == (1, True)
+
+
+class TestFilters:
+    @pytest.fixture(autouse=True)
+    def entries(self, run: Run) -> None:
+        run(*ADD, "--yes")
+        for name, expires in (("Soon", "2h"), ("Later", "30d")):
+            arn = DEV.replace("Dev", name)
+            run("add", arn, "--username=x", "--group=a", f"--expires={expires}", "--yes")
+
+    @pytest.mark.parametrize(
+        ("flags", "names"),
+        [
+            (["--group=a"], ["Dev", "Soon", "Later"]),
+            (["--group=system:masters"], ["Admin"]),
+            (["--expiring=7d"], ["Soon"]),
+            (["--expiring=60d", "--group=a"], ["Soon", "Later"]),
+            (["--group=none"], []),
+        ],
+    )
+    def test_entries_are_chosen(self, run: Run, flags: list[str], names: list[str]) -> None:
+        found = json.loads(run("list", *flags, "-o", "json")[1])["entries"]
+        assert [entry["principal"].rpartition("/")[2] for entry in found] == names
+
+    def test_names_are_for_other_verbs(self, run: Run) -> None:
+        names = run("list", "--group=a", "-o", "name")[1].split()
+        assert names == ["mapRoles[1]", "mapRoles[2]", "mapRoles[3]"]
+        assert run("rm", *names, "--yes")[0] == 0
+
+    @pytest.mark.parametrize("flags", [["--expiring=soon"], ["--config=x"]])
+    def test_flags_that_say_nothing(self, run: Run, flags: list[str]) -> None:
+        assert run("list", *flags)[0] == 2
+
+
+SSO = "permissionSetName=Dev,accountID=111122223333"
+
+
+@pytest.mark.parametrize("name", [SSO, "permission set Dev in 111122223333", SSO.lower()])
+def test_a_permission_set_was_not_found_by_the_name_shown(run: Run, name: str) -> None:
+    run("add", "role", f"--sso={SSO}", "--username=dev", "--yes")
+    code, said = run("get", name, "-o", "json")
+    assert code == 0
+    (entry,) = json.loads(said)
+    assert entry["sso"] == {"permissionSetName": "Dev", "accountID": "111122223333"}
+    assert run("remove", name, "--yes")[0] == 0
+
+
+def test_a_section_that_the_file_does_not_have_is_not_pruned_in_silence(
+    run: Run, tmp_path: Path
+) -> None:
+    user = "arn:aws:iam::111122223333:user/alice"
+    run("add", user, "--username=a", "--yes")
+    wanted = tmp_path / "wanted.yaml"
+    wanted.write_text(TEXT)
+    code, said = run("apply", f"--filename={wanted}", "--prune", "--yes")
+    assert code == 0
+    assert "mapUsers is not in the file, so nothing in it was pruned" in said
+    assert user in said
+
+
+class TestEditor:
+    """The editor is a script: each call of it is one line of sed, or does nothing."""
+
+    @pytest.fixture
+    def script(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+        def write(*steps: str) -> Path:
+            steps_file, seen = tmp_path / "steps", tmp_path / "seen"
+            steps_file.write_text("".join(f"{step}\n" for step in steps))
+            program = tmp_path / "editor"
+            program.write_text(
+                f'#!/bin/sh\ncat "$1" >> {seen}\nstep=$(head -n 1 {steps_file})\n'
+                f'sed -i 1d {steps_file}\n[ -z "$step" ] || eval "$step"\n'
+            )
+            program.chmod(0o755)
+            monkeypatch.setenv("EDITOR", str(program))
+            monkeypatch.delenv("KUBE_EDITOR", raising=False)
+            monkeypatch.delenv("VISUAL", raising=False)
+            return seen
+
+        return write
+
+    def test_what_was_edited_is_written(
+        self, run: Run, file: Path, script: Callable[..., Path]
+    ) -> None:
+        seen = script("sed -i s/admin$/boss/ $1")
+        code, said = run("edit", "--yes")
+        assert (code, "+    username: boss" in said) == (0, True)
+        assert file.read_text() == TEXT.replace("username: admin", "username: boss")
+        assert seen.read_text().endswith(TEXT)
+        assert "edit in an editor" in run("history")[1]
+
+    def test_nothing_changed_is_no_edit(
+        self, run: Run, file: Path, script: Callable[..., Path]
+    ) -> None:
+        script("")
+        assert run("edit", "--yes") == (0, "Edit cancelled, no changes made.\n")
+        assert file.read_text() == TEXT
+
+    @pytest.mark.parametrize(
+        ("mistake", "undo", "reason"),
+        [
+            ("s/mapRoles:$/mapRoles: [/", r"s/mapRoles: \[$/mapRoles:/", "cannot be read|parsing"),
+            ("$ a mapAccounts: [12345]", "/^mapAccounts/d", "a leading zero may have been lost"),
+            (r"s/\[system:masters/[dev/", r"s/\[dev/[system:masters/", "last-administrator"),
+        ],
+    )
+    def test_a_mistake_is_opened_again_with_the_reason(
+        self,
+        *,
+        run: Run,
+        file: Path,
+        script: Callable[..., Path],
+        mistake: str,
+        undo: str,
+        reason: str,
+    ) -> None:
+        seen = script(f"sed -i '{mistake}' $1", f"sed -i '{undo};s/admin$/boss/' $1")
+        code, said = run("edit", "--yes")
+        assert code == 0, said
+        again = seen.read_text().split("# --- ")[1]
+        assert re.search(f"# Not written: .*({reason})", again), again
+        assert file.read_text() == TEXT.replace("username: admin", "username: boss")
+
+    def test_a_mistake_that_is_left_so_is_kept_in_a_copy(
+        self, run: Run, file: Path, script: Callable[..., Path]
+    ) -> None:
+        script("sed -i 's/system:masters/dev/' $1", "")
+        code, said = run("edit", "--yes")
+        assert (code, "last-administrator" in said) == (1, True)
+        copy = Path(said.rpartition("is kept in ")[2].strip())
+        try:
+            assert copy.read_text() == TEXT.replace("system:masters", "dev")
+            assert copy.stat().st_mode & 0o777 == 0o600
+        finally:
+            copy.unlink()
+        assert file.read_text() == TEXT
+
+    def test_an_edit_made_meanwhile_is_not_undone(
+        self, run: Run, file: Path, script: Callable[..., Path]
+    ) -> None:
+        script(f"sed -i s/admin$/boss/ $1; echo '# theirs' >> {file}")
+        code, said = run("edit", "--yes")
+        assert (code, "another edit was made meanwhile" in said) == (1, True)
+        Path(said.rpartition("is kept in ")[2].strip()).unlink()
+        assert file.read_text() == f"{TEXT}# theirs\n"
+
+    def test_without_a_terminal_it_is_said_before_the_editor_opens(
+        self, run: Run, script: Callable[..., Path]
+    ) -> None:
+        seen = script("")
+        code, said = run("edit")
+        assert (code, "--yes" in said, seen.exists()) == (1, True, False)
+
+    @pytest.mark.parametrize("editor", ["/nonexistent/editor", "false", "'"])
+    def test_an_editor_that_does_not_run_is_named(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch, editor: str
+    ) -> None:
+        monkeypatch.setenv("KUBE_EDITOR", editor)
+        code, said = run("edit", "--yes")
+        assert (code, editor in said) == (1, True)
