@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import datetime, timezone
 
@@ -94,7 +95,8 @@ def ending(text: str, now: float) -> float:
         end = parse_rfc3339(text)
     else:
         try:
-            end = now + duration(text)
+            # In whole seconds, as it is written, and no shorter than it was said.
+            end = float(math.ceil(now + duration(text)))
         except ValueError:
             raise ValueError(
                 "it must be a duration (8h, 7d), a day (2031-01-31: its end in UTC) or a time with"

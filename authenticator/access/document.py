@@ -103,7 +103,8 @@ def notes(report: Report) -> list[str]:
         (_IDLE, [str(origin) for origin in report.entrants.idle]),
         (_DANGLING, [str(binding) for binding in report.rbac.dangling()]),
     )
-    return [
+    coverage = [report.coverage] if report.coverage else []
+    return coverage + [
         f"{text}: {', '.join(places[:_NAMED])}{', ...' if len(places) > _NAMED else ''}"
         for text, places in found
         if places

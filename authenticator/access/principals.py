@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from authenticator.access.names import (
@@ -116,16 +116,24 @@ class Entrants:
         return tuple(found)
 
 
-def entrants(sections: Sequence[Section], now: float) -> Entrants:
+def entrants(
+    sections: Sequence[Section],
+    now: float,
+    administrators: Sequence[Rule] = (),
+    break_glass: Sequence[Section] = (),
+) -> Entrants:
     """Whom `sections` let in.
 
     Args:
         sections: what was read of the mappings, in the order of sources.
         now: Unix time.
+        administrators: the bootstrap administrators, who come before all sections.
+        break_glass: the sections of the break-glass file, which come after all others.
     """
-    rules = [rule for section in sections for rule in section.rules]
-    every = [rule for section in sections for rule in (*section.rules, *section.denials)]
-    asked = [rule for rule in in_order(every) if not rule.has_expired(now)]
+    whole_chain = (*sections, *break_glass)
+    rules = [*administrators, *(rule for section in whole_chain for rule in section.rules)]
+    tiers = (administrators, _rules(sections), _rules(break_glass))
+    asked = [rule for tier in tiers for rule in in_order(tier) if not rule.has_expired(now)]
     in_force: list[Rule] = []
     barriers: list[tuple[int, Rule]] = []
     for rule, winner in zip(asked, hiding(asked), strict=True):
@@ -136,12 +144,16 @@ def entrants(sections: Sequence[Section], now: float) -> Entrants:
     kept = {rule.match.origin for rule in in_force}
     idle = tuple(rule.match.origin for rule in rules if rule.match.origin not in kept)
     refused = tuple(
-        problem for section in sections for problem in section.problems if not problem.in_force
+        problem for section in whole_chain for problem in section.problems if not problem.in_force
     )
-    accounts = of_accounts(found for section in sections for found in section.accounts)
+    accounts = of_accounts(found for section in whole_chain for found in section.accounts)
     whole = (_of_account(account_id, match) for account_id, match in accounts.items())
     principals = (*map(_of_rule, in_force), *whole)
     return Entrants(principals, idle, refused, behind_accounts(sections), tuple(barriers))
+
+
+def _rules(sections: Iterable[Section]) -> list[Rule]:
+    return [rule for section in sections for rule in (*section.rules, *section.denials)]
 
 
 def _names_arn(rule: Rule, key: str) -> bool:

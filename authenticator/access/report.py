@@ -59,13 +59,15 @@ class Grant:
 class Report:
     """All principals of a cluster and what they can do; immutable."""
 
-    def __init__(self, rbac: Rbac, entrants: Entrants) -> None:
+    def __init__(self, rbac: Rbac, entrants: Entrants, coverage: str = "") -> None:
         """Join the two.
 
         Args:
             rbac: the cluster's.
             entrants: whom the mappings let in.
+            coverage: which sources of mappings were read and which were not, in one line.
         """
+        self.coverage = coverage
         self.rbac = rbac
         self.entrants = entrants
         self.binding_risks = {binding: risks_of(rbac, binding) for binding in rbac.bindings}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -38,7 +38,7 @@ SERVER_FILES = (
     "the server's config file, with its mappings, bootstrapAdministrators, break-glass file and"
     " reserved names (--config FILE reads it)"
 )
-_ALL_ELSE = "all other sources (--config FILE and --cluster read the server's)"
+OTHERS = "all other sources (--config FILE and --cluster read the server's)"
 # A directory without the last good mappings of a server, which may be another cluster's.
 _NO_STATE = Path("/nonexistent")
 # An API server that has not answered by then is reported as not read.
@@ -80,13 +80,24 @@ class InForce:
 
     @property
     def coverage(self) -> str:
-        """One line on what was read and what was not, the same for texts and pages."""
-        parts = [f"Read: {', '.join(self.sources) or 'nothing'}"]
-        if self.unread:
-            parts.append(f"could not be read: {'; '.join(self.unread)}")
-        if self.left_out:
-            parts.append(f"left out: {'; '.join(self.left_out)}")
-        return ". ".join(part[:1].upper() + part[1:] for part in parts) + "."
+        """One line on what was read and what was not."""
+        return coverage(self.sources, self.unread, self.left_out)
+
+
+def coverage(read: Sequence[str], unread: Sequence[str], left_out: Sequence[str]) -> str:
+    """Return one line on the sources of an answer, the same for tables and pages.
+
+    Args:
+        read: what was read, each with how much it has.
+        unread: what could not be read, with the reasons.
+        left_out: what takes no part, each with the way to have it take part.
+    """
+    parts = [f"Read: {', '.join(read) or 'nothing'}"]
+    if unread:
+        parts.append(f"Could not be read: {'; '.join(unread)}")
+    if left_out:
+        parts.append(f"Left out: {'; '.join(left_out)}")
+    return ". ".join(parts) + "."
 
 
 def of_server(options: SourceOptions, cluster: Cluster | None) -> InForce:
@@ -103,7 +114,8 @@ def of_server(options: SourceOptions, cluster: Cluster | None) -> InForce:
     mappings = Mappings(options, on_change=settled, cluster=cluster, read_only=True)
     mappings.start()
     try:
-        settled.wait()
+        if mappings.status().sources:
+            settled.wait()
         status, rules = mappings.status(), mappings.current()
     finally:
         mappings.stop()
@@ -170,7 +182,7 @@ def of_file(name: str, guard: Guard) -> InForce:
         raise ConfigError((f"{reader.source}: {error}",)) from error
     store = MappingStore((Still(SourceState(reader.source, sections, (), True)),))
     store.start()
-    return InForce(store.current(), store.status(), chain=sections, left_out=(_ALL_ELSE,))
+    return InForce(store.current(), store.status(), chain=sections, left_out=(OTHERS,))
 
 
 def counted(number: int) -> str:

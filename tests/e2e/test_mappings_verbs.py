@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import re
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from authenticator.admin.add import add
+from authenticator.admin.explain.command import explain
 from authenticator.admin.mappings.change import add_entry
 from authenticator.admin.mappings.command import mappings
 from authenticator.admin.mappings.edit import Manner, edit
@@ -29,7 +31,10 @@ from authenticator.editing.entry import MappingEntry
 from authenticator.editing.principals import Chosen
 from authenticator.sources.cluster import Object, Watch
 from authenticator.sources.kubernetes_api import KubernetesApi, configuration
+from authenticator.sources.mappings import Mappings, SourceOptions
 from dev.cluster import ControlPlane, Options
+from dev.waiting import wait_until
+from tests.authenticator.mapping import callers
 from tests.e2e.administrator import Administrator
 
 if TYPE_CHECKING:
@@ -78,10 +83,16 @@ class Verbs:
     def mappings(self, verb: str, *arguments: str, code: int = 0) -> str:
         return self.run(mappings, verb, *arguments, code=code)
 
+    def list(self, *source: str) -> list[dict[str, Any]]:
+        """What `mappings list` tells a program."""
+        found: list[dict[str, Any]] = json.loads(self.mappings("list", *source, "--output=json"))[
+            "entries"
+        ]
+        return found
+
     def entries(self, *source: str) -> dict[str, dict[str, Any]]:
         """What `mappings list` tells a program, by principal."""
-        found = json.loads(self.mappings("list", *source, "--output=json"))
-        return {entry["principal"]: entry for entry in found["entries"]}
+        return {entry["principal"]: entry for entry in self.list(*source)}
 
 
 @pytest.fixture(scope="module")
@@ -322,6 +333,199 @@ class Overtaken:
 
     def watch(self, path: str, query: Mapping[str, str]) -> AbstractContextManager[Watch]:
         return self._cluster.watch(path, query)
+
+
+WARNING = "this policy only warns"
+
+
+@pytest.fixture
+def warned(plane: ControlPlane, administrator: Administrator) -> Iterator[None]:
+    """Have the API server warn of every write of aws-auth, as an admission policy can."""
+    kind = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": "warns"}}
+    rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["*"]}
+    only = {"resourceRules": [{**rule, "resources": ["configmaps"], "resourceNames": ["aws-auth"]}]}
+    validations = [{"expression": "false", "message": WARNING}]
+    policy = {"matchConstraints": only, "validations": validations}
+    binding = {"policyName": "warns", "validationActions": ["Warn"]}
+    administrator.apply({**kind, "kind": "ValidatingAdmissionPolicy", "spec": policy})
+    administrator.apply({**kind, "kind": "ValidatingAdmissionPolicyBinding", "spec": binding})
+    manifest = {"apiVersion": "v1", "kind": "ConfigMap"}
+    manifest |= {"metadata": {"name": "aws-auth", "namespace": "kube-system"}}
+
+    def in_force() -> bool:
+        ran = plane.kubectl("create", "--dry-run=server", "-f", "-", stdin=json.dumps(manifest))
+        return WARNING in ran.stderr
+
+    wait_until(in_force, "the policy does not warn")
+    yield
+    for name in ("validatingadmissionpolicybinding", "validatingadmissionpolicy"):
+        plane.kubectl("delete", name, "warns")
+
+
+class TestWarningsOfTheServer:
+    def test_they_were_dropped_and_stand_between_difference_and_result(
+        self, verbs: Verbs, warned: None
+    ) -> None:
+        for how in ("--dry-run=server", "--yes"):
+            said = verbs.mappings(*add_role(DEV, "dev"), how)
+            assert said.count(f"Warning: {WARNING}") + said.count(WARNING) >= 1
+            assert said.index("+++") < said.index(WARNING) < said.rindex("aws-auth:")
+
+    def test_in_ci_they_are_errors(self, verbs: Verbs, warned: None) -> None:
+        said = verbs.mappings(*add_role(DEV, "dev"), "--strict", "--yes", code=1)
+        assert "refused (--strict)" in said
+        assert verbs.entries() == {}
+
+
+class Server:
+    """The mappings as a server follows them, with what it writes on the objects."""
+
+    def __init__(self, plane: ControlPlane, state_dir: Path) -> None:
+        modes = ("EKSConfigMap", "CRD")
+        options = SourceOptions(modes=modes, state_dir=state_dir, kubeconfig=plane.admin_kubeconfig)
+        self.mappings = Mappings(options)
+
+    def groups(self, name: str) -> set[str]:
+        """The groups of a role, as a login gets them now."""
+        match = self.mappings.current().find(callers.role(name), time.time())
+        return set(match.render(callers.role(name), "")[1]) if match else set()
+
+
+@pytest.fixture
+def server(plane: ControlPlane, administrator: Administrator, tmp_path: Path) -> Iterator[Server]:
+    """A server of ours, seen by its condition on a custom resource."""
+    administrator.map("seen", arn="arn:aws:iam::111122223333:role/Seen", username="seen")
+    started = Server(plane, tmp_path)
+    started.mappings.start()
+
+    def seen() -> bool:
+        status = administrator.get("iamidentitymapping", "seen").get("status") or {}
+        return bool(status.get("conditions"))
+
+    wait_until(seen, "the server does not report")
+    yield started
+    started.mappings.stop()
+
+
+class TestGrants:
+    GRANT = ("grant", DEV, "--group=on-call", "--reason=ticket 7", "--yes")
+
+    def test_a_group_is_given_and_taken_again(
+        self, verbs: Verbs, server: Server, source: str
+    ) -> None:
+        verbs.mappings(*add_role(DEV, "dev", "devs"), source, "--yes")
+        wait_until(lambda: server.groups("Dev") == {"devs"}, "the role is not mapped")
+        said = verbs.mappings(*self.GRANT, "--for=8s", source)
+        assert re.search(r"the access ends at \S+ \(in [78]s\)", said)
+        wait_until(lambda: server.groups("Dev") == {"devs", "on-call"}, "nothing is granted")
+        (line,) = (ln for ln in verbs.mappings("history", source).splitlines() if "ticket 7" in ln)
+        assert "grant on-call to" in line
+        (granted,) = (e for e in verbs.list(source) if e.get("reason") == "ticket 7")
+        assert granted["groups"] == ["devs", "on-call"]
+        # The server's own clock ends it: nothing writes to the API server.
+        wait_until(lambda: server.groups("Dev") == {"devs"}, "the grant does not end")
+        over = [entry for entry in verbs.list(source) if entry.get("reason") == "ticket 7"]
+        assert [entry["inForce"] for entry in over] == [False]
+
+    def test_where_it_would_not_end_it_is_refused(
+        self, verbs: Verbs, administrator: Administrator
+    ) -> None:
+        assert administrator.plane
+        verbs.mappings(*add_role(DEV, "dev", "devs"), "--yes")
+        said = verbs.mappings(*self.GRANT, "--for=2h", code=1)
+        assert "expires-ignored" in said
+        assert verbs.entries()[DEV]["groups"] == ["devs"]
+
+    def test_an_entry_of_the_other_source_is_named(self, verbs: Verbs, server: Server) -> None:
+        assert server.mappings
+        ops = DEV.replace("team/Dev", "Ops")
+        verbs.mappings(*add_role(ops, "ops", "ops"), "--source=crd", "--yes")
+        said = verbs.mappings("grant", ops, *self.GRANT[2:], "--for=2h", code=1)
+        assert "use the --source in which the principal is mapped" in said
+
+
+class TestEverything:
+    def test_all_sources_are_listed_with_what_decides(
+        self, verbs: Verbs, administrator: Administrator, tmp_path: Path
+    ) -> None:
+        assert administrator.plane
+        verbs.mappings(*add_role(DEV, "dev", "devs"), "--yes")
+        verbs.mappings(*add_role(DEV, "other"), "--source=crd", "--yes")
+        said = verbs.mappings("list", "--source=all")
+        rows = [line for line in said.splitlines() if DEV in line]
+        assert [row.rpartition("   ")[2].split(":")[0] for row in rows] == ["yes", "no"]
+        assert "Read: EKSConfigMap: 1 mapping, CRD: 1 mapping" in said
+        assert "bootstrapAdministrators" in said
+        config = tmp_path / "config.yaml"
+        server = {"backendMode": ["CRD"], "bootstrapAdministrators": [ADMIN]}
+        config.write_text(json.dumps({"clusterID": "c", "server": server}))
+        found = json.loads(
+            verbs.mappings("list", "--source=all", f"--config={config}", "--output=json")
+        )
+        assert [(e["principal"], e["decides"]) for e in found["entries"]] == [
+            (ADMIN, "yes"),
+            (DEV, "yes"),
+        ]
+        assert "the ConfigMap aws-auth (not in the server's backendMode)" in found["leftOut"]
+
+    def test_what_may_not_be_read_is_said_and_no_verdict_given(
+        self, plane: ControlPlane, verbs: Verbs, administrator: Administrator
+    ) -> None:
+        """explain said DENIED, with only `get` on aws-auth."""
+        verbs.mappings(*add_role(DEV, "dev"), "--yes")
+        plane.kubectl("create", "serviceaccount", "getter", "-n=kube-system")
+        rule = ["--verb=get", "--resource=configmaps", "--resource-name=aws-auth"]
+        plane.kubectl("create", "role", "getter", "-n=kube-system", *rule)
+        subject = "--serviceaccount=kube-system:getter"
+        plane.kubectl("create", "rolebinding", "getter", "-n=kube-system", "--role=getter", subject)
+        token = plane.kubectl("create", "token", "getter", "-n=kube-system").stdout.strip()
+        getter = Verbs(plane, plane.kubeconfig("getter", {"token": token}))
+        said = getter.run(explain, "--cluster", f"--arn={DEV}", code=3)
+        assert "UNKNOWN" in said
+        assert "DENIED" not in said
+        assert "could not be read" in getter.mappings("list", "--source=all", code=1).lower()
+
+
+class TestEditor:
+    def test_what_the_server_refuses_is_opened_again(
+        self,
+        verbs: Verbs,
+        administrator: Administrator,
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+    ) -> None:
+        """A username is required by the schema, which only the API server knows."""
+        administrator.map("dev", arn=DEV, username="dev", groups=["devs"])
+        editor, seen = tmp_path / "editor", tmp_path / "seen"
+        editor.write_text(
+            f'#!/bin/sh\ncat "$1" >> {seen}\n'
+            'if grep -q "nickname" "$1"; then sed -i "s/nickname:/username:/" "$1"\n'
+            'else sed -i "s/username: dev/nickname: ops/" "$1"; fi\n'
+        )
+        editor.chmod(0o755)
+        monkeypatch.setenv("KUBE_EDITOR", str(editor))
+        verbs.mappings("edit", "dev", "--source=crd", "--yes")
+        assert administrator.get("iamidentitymapping", "dev")["spec"]["username"] == "ops"
+        assert "# Not written: " in seen.read_text()
+
+    def test_aws_auth_is_opened_as_blocks_of_text(
+        self,
+        verbs: Verbs,
+        administrator: Administrator,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        administrator.write(BY_HAND)
+        monkeypatch.setenv("KUBE_EDITOR", "sed -i 's/username: admin/username: boss/'")
+        verbs.mappings("edit", "--yes")
+        data = administrator.get("configmap", "aws-auth", "-n=kube-system")["data"]
+        assert data["mapRoles"] == BY_HAND.replace("username: admin", "username: boss")
+        said = verbs.mappings("history", "show", "1")
+        assert re.search(r"^Who +admin$", said, re.MULTILINE)
+        assert re.search(r"^Undo +aws-iam-authenticator mappings rollback 1$", said, re.MULTILINE)
+        assert "+  username: boss" in said
+        verbs.mappings("rollback", "1", "--yes")
+        data = administrator.get("configmap", "aws-auth", "-n=kube-system")["data"]
+        assert data["mapRoles"] == BY_HAND
 
 
 class TestConflicts:

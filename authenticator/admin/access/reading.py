@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeAlias
 
 import yaml
 
@@ -43,6 +44,9 @@ _MAPPINGS = (
     # Without its definition there are no such objects.
     _Collection(API_VERSION, KIND, IdentityMappings.resource.path, optional=True),
 )
+# Sections by the mode of their source.
+ByMode: TypeAlias = dict[str, list[Section]]
+NO_GUARDS: Mapping[str, Guard] = MappingProxyType({})
 _PAGE = "500"
 _FORBIDDEN, _NOT_FOUND, _GONE = 403, 404, 410
 _SUFFIXES = frozenset({".json", ".yaml", ".yml"})
@@ -104,11 +108,14 @@ def _pages(
         query = {**query, "continue": str(token)}
 
 
-def of_files(names: Sequence[str]) -> tuple[list[Object], list[Section]]:
+def of_files(
+    names: Sequence[str], guards: Mapping[str, Guard] = NO_GUARDS
+) -> tuple[list[Object], ByMode]:
     """Read Kubernetes objects from files, as kubectl prints them.
 
     Args:
         names: JSON or YAML files, directories of them, or "-" for standard input.
+        guards: by mode, what its mappings may not grant.
 
     Returns:
         the objects, and the mappings among them.
@@ -121,7 +128,11 @@ def of_files(names: Sequence[str]) -> tuple[list[Object], list[Section]]:
         obj for path, content in contents for obj in _objects(path, _documents(path, content))
     ]
     parts = [part for path, content in contents for part in _held(path, content).parts]
-    return objects, _sections(map(_as_of_server, parts), "")
+    found: dict[str, list[Section]] = {EKS_CONFIG_MAP: [], CRD: []}
+    for part in map(_as_of_server, parts):
+        mode = CRD if isinstance(part, Identity) else EKS_CONFIG_MAP
+        found[mode] += _sections([part], "", guards.get(mode, Guard()))
+    return objects, found
 
 
 def _as_of_server(part: Part) -> Part:
@@ -176,18 +187,21 @@ def _documents(name: str, content: bytes) -> list[Any]:
         raise ConfigError((f"{name}: it is neither JSON nor YAML: {error}",)) from error
 
 
-def sections_of(objects: Sequence[Object], now: float) -> list[Section]:
-    """The mappings among Kubernetes objects: aws-auth first, as the server's default chain.
+def sections_of(
+    objects: Sequence[Object], now: float, guards: Mapping[str, Guard] = NO_GUARDS
+) -> ByMode:
+    """The mappings among Kubernetes objects.
 
     Args:
         objects: any objects.
         now: Unix time.
+        guards: by mode, what its mappings may not grant.
     """
-    aws_auth = AwsAuth(SectionReader(EKS_CONFIG_MAP, Guard()))
+    aws_auth = AwsAuth(SectionReader(EKS_CONFIG_MAP, guards.get(EKS_CONFIG_MAP, Guard())))
     aws_auth.listed([obj for obj in objects if _is_aws_auth(obj)], now)
-    resources = IdentityMappings(SectionReader(CRD, Guard()))
+    resources = IdentityMappings(SectionReader(CRD, guards.get(CRD, Guard())))
     resources.listed([obj for obj in objects if obj.get("kind") == KIND], now)
-    return [*aws_auth.sections(), *resources.sections()]
+    return {EKS_CONFIG_MAP: list(aws_auth.sections()), CRD: list(resources.sections())}
 
 
 def _is_aws_auth(obj: Object) -> bool:
@@ -223,12 +237,12 @@ def _held(name: str, content: bytes) -> Held:
     return found
 
 
-def _sections(parts: Iterable[Part], name: str) -> list[Section]:
+def _sections(parts: Iterable[Part], name: str, guard: Guard | None = None) -> list[Section]:
     """What parts of files say; a section that cannot be read is an error, not an empty one."""
     sections: list[Section] = []
     for part in parts:
         source = name or (CRD if isinstance(part, Identity) else EKS_CONFIG_MAP)
-        sections += part.sections(SectionReader(source, Guard()))
+        sections += part.sections(SectionReader(source, guard or Guard()))
     if errors := tuple(f"{name or 'mappings'}: {error}" for error in broken_in(sections)):
         raise ConfigError(errors)
     return sections

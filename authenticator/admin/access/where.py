@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import wraps
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -15,7 +17,10 @@ from authenticator.access.document import notes
 from authenticator.access.objects import KINDS, read_rbac
 from authenticator.access.principals import entrants
 from authenticator.access.report import Report
+from authenticator.admin import in_force
 from authenticator.admin.access.reading import (
+    NO_GUARDS,
+    ByMode,
     Say,
     mappings_of_file,
     of_cluster,
@@ -23,14 +28,16 @@ from authenticator.admin.access.reading import (
     sections_of,
 )
 from authenticator.admin.connection import connect, connection_options
+from authenticator.admin.in_force import OTHERS, SERVER_FILES
+from authenticator.config import load
 from authenticator.display import printable
 from authenticator.errors import ConfigError
+from authenticator.mapping.rules import Rule
+from authenticator.mapping.sections import Section
 from authenticator.options import COMMAND
+from authenticator.sources.mappings import SourceOptions
+from authenticator.sources.options import source_options
 
-_WITHOUT_CONFIG = (
-    "The mappings of the server's config file take no part, since no cluster shows them; give the"
-    " file with --mappings, and aws-auth with it if both are in use."
-)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -43,6 +50,7 @@ class Where:
     master_url: str | None
     filename: tuple[str, ...]
     mappings: tuple[str, ...]
+    config: str | None = None
 
     @property
     def name(self) -> str:
@@ -56,18 +64,30 @@ def reading_options(function: F) -> Callable[..., Any]:
     """Give a command the options that say where to read from, and `where` made of them."""
 
     @wraps(function)
-    def run(
+    def run(  # click passes by name
+        *,
         kubeconfig: str | None,
         context: str | None,
         master_url: str | None,
         filename: tuple[str, ...],
         mappings: tuple[str, ...],
+        config: str | None,
         **values: Any,
     ) -> Any:
-        return function(Where(kubeconfig, context, master_url, filename, mappings), **values)
+        if config and mappings:
+            raise click.UsageError("--config and --mappings exclude each other")
+        where = Where(kubeconfig, context, master_url, filename, mappings, config)
+        return function(where, **values)
 
     decorated = connection_options(run)
     for option in (
+        click.option(
+            "-c",
+            "--config",
+            metavar="FILE",
+            help="The server's config file: its mappings, sources and their order,"
+            " bootstrapAdministrators, break-glass file and reserved names count as well.",
+        ),
         click.option(
             "--mappings",
             multiple=True,
@@ -95,29 +115,89 @@ def read_report(where: Where, now: float) -> Report:
         ConfigError: something cannot be read, or there are no mappings.
     """
     with _progress() as say:
+        options = _options(where)
+        guards = options.guards if options else NO_GUARDS
         if where.filename:
-            objects, mapped = of_files(where.filename)
+            objects, found = of_files(where.filename, guards)
         else:
             cluster = connect(where.kubeconfig, where.context, where.master_url)
             objects = of_cluster(cluster, say, mappings=not where.mappings)
-            mapped = sections_of(objects, now)
+            found = sections_of(objects, now, guards)
         say("Joining mappings and RBAC")
-        if where.mappings:
-            mapped = [section for name in where.mappings for section in mappings_of_file(name)]
+        mapped = _mapped(where, found, options)
         try:
             rbac = read_rbac(objects)
         except ValueError as error:
             raise ConfigError((str(error),)) from error
-        report = Report(rbac, entrants(mapped, now))
+        who = entrants(mapped.chain, now, mapped.administrators, mapped.break_glass)
+        report = Report(rbac, who, mapped.coverage)
     if not report.principals:
-        reason = "there are no mappings in aws-auth or IAMIdentityMapping objects"
-        raise ConfigError((f"{reason}; name files with --mappings",))
+        reason = "there are no mappings in what was read"
+        raise ConfigError((reason, mapped.coverage))
     absent = set(KINDS) - {str(obj.get("kind")) for obj in objects}
-    unasked = [] if where.mappings or where.filename else [_WITHOUT_CONFIG]
     missing = [f"No {kind} was read; was everything exported?" for kind in sorted(absent)]
-    for note in (*unasked, *missing, *notes(report)):
+    for note in (*missing, *notes(report)):
         click.echo(f"{COMMAND}: note: {printable(note)}", err=True)
     return report
+
+
+@dataclass(frozen=True, slots=True)
+class _Mapped:
+    """The mappings of a report, in the server's order.
+
+    Attributes:
+        chain: the sections of the sources.
+        coverage: what was read and what was not, in one line.
+        administrators: the rules of `bootstrapAdministrators`.
+        break_glass: the sections of the break-glass file.
+    """
+
+    chain: list[Section]
+    coverage: str
+    administrators: tuple[Rule, ...] = ()
+    break_glass: tuple[Section, ...] = ()
+
+
+def _options(where: Where) -> SourceOptions | None:
+    if where.config is None:
+        return None
+    loaded = load({}, os.environ, Path(where.config), {"cluster_id": "none"})
+    return source_options(loaded.settings, loaded.file)
+
+
+def _mapped(where: Where, found: ByMode, options: SourceOptions | None) -> _Mapped:
+    """Put together the mappings that were asked for.
+
+    Raises:
+        ConfigError: a source cannot be read, so that principals would be missing.
+    """
+    if where.mappings:
+        chain = [section for name in where.mappings for section in mappings_of_file(name)]
+        line = in_force.coverage([_counted(", ".join(where.mappings), chain)], (), (OTHERS,))
+        return _Mapped(chain, line)
+    if options is None:
+        chain = [section for sections in found.values() for section in sections]
+        read = [_counted(mode, sections) for mode, sections in found.items()]
+        return _Mapped(chain, in_force.coverage(read, (), (SERVER_FILES,)))
+    # The cluster's sources have been read with RBAC; these are the server's files.
+    files = tuple(mode for mode in options.modes if mode not in found)
+    local = in_force.of_server(replace(options, modes=files, modes_file=None), None)
+    if local.unread:
+        raise ConfigError(local.unread)
+    by_mode = {state.name: list(state.sections) for state in local.status.sources} | found
+    chain = [section for mode in options.modes for section in by_mode[mode]]
+    of_objects = [_counted(mode, found[mode]) for mode in options.modes if mode in found]
+    left_out = [
+        f"{name} (not in the server's backendMode)"
+        for mode, name in in_force.NAMES.items()
+        if mode not in options.modes
+    ]
+    line = in_force.coverage([*local.sources, *of_objects], (), left_out)
+    return _Mapped(chain, line, local.administrators, local.break_glass)
+
+
+def _counted(name: str, sections: list[Section]) -> str:
+    return f"{name}: {in_force.counted(sum(section.size for section in sections))}"
 
 
 @contextmanager

@@ -320,3 +320,64 @@ def test_arns_were_shown_in_lower_case(
     assert arn in capsys.readouterr().out.splitlines()
     assert access([*arguments, "-f", dump, "-o", "json"]) == 0
     assert arn in [found["principal"] for found in values(capsys)["principals"]]
+
+
+class TestSourcesAreNamed:
+    """A logged-in administrator of the config file was missing from "all principals"."""
+
+    BOSS = "arn:aws:iam::111122223333:role/Boss"
+    MOUNTED = "arn:aws:iam::111122223333:role/Mounted"
+    GLASS = "arn:aws:iam::111122223333:role/Glass"
+
+    @pytest.fixture
+    def config(self, tmp_path: Path) -> str:
+        glass, path = tmp_path / "glass.json", tmp_path / "config.yaml"
+        entry = {"rolearn": self.GLASS, "username": "glass", "groups": ["readers"]}
+        glass.write_text(json.dumps({"mapRoles": [entry]}))
+        server = {
+            "backendMode": ["MountedFile", "EKSConfigMap"],
+            "bootstrapAdministrators": [self.BOSS],
+            "breakGlassPath": str(glass),
+            "mapRoles": [mapped("Mounted", "mounted", "readers"), mapped("Reader", "here")],
+        }
+        path.write_text(yaml.safe_dump({"clusterID": "c", "server": server}))
+        return str(path)
+
+    def test_the_servers_files_take_part_with_config(
+        self, dump: str, config: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert access(["report", "-f", dump, "-c", config, "-o", "json"]) == 0
+        report = values(capsys)
+        usernames = {found["principal"]: found["username"] for found in report["principals"]}
+        assert usernames[self.BOSS] == "{{CanonicalARN}}"
+        assert (usernames[self.MOUNTED], usernames[self.GLASS]) == ("mounted", "glass")
+        # MountedFile comes first, and CRD is not in backendMode.
+        assert usernames["arn:aws:iam::111122223333:role/Reader"] == "here"
+        assert not any("auditor" in principal for principal in usernames)
+        assert report["notes"][0] == (
+            "Read: bootstrapAdministrators: 1 mapping, MountedFile: 2 mappings, BreakGlass: 1"
+            " mapping, EKSConfigMap: 2 mappings. Left out: IAMIdentityMapping objects (not in the"
+            " server's backendMode); the dynamic file (not in the server's backendMode)."
+        )
+
+    @pytest.mark.parametrize("output", ["table", "json", "html"])
+    def test_table_and_page_carry_the_same_line(
+        self, dump: str, capsys: pytest.CaptureFixture[str], output: str
+    ) -> None:
+        assert access(["report", "-f", dump, "-o", output]) == 0
+        captured = capsys.readouterr()
+        line = "Read: EKSConfigMap: 2 mappings, CRD: 1 mapping. Left out: the server"
+        assert line in captured.err
+        assert output == "table" or line in captured.out
+
+    def test_a_source_that_cannot_be_read_gives_no_report(
+        self, dump: str, config: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with open(config, "a", encoding="utf-8") as file:  # noqa: PTH123
+            file.write("  mapUsers: nonsense\n")
+        assert access(["report", "-f", dump, "-c", config]) == 1
+        captured = capsys.readouterr()
+        assert (captured.out, "mapUsers" in captured.err) == ("", True)
+
+    def test_two_ways_to_say_where_are_an_error(self, dump: str, config: str) -> None:
+        assert access(["report", "-f", dump, "-c", config, "--mappings", config]) == 2

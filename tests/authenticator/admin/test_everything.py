@@ -22,8 +22,11 @@ AWS_AUTH: list[dict[str, Any]] = [
     {"rolearn": f"{ROLES}Typo", "username": "{{Typo}}"},
     {"rolearn": f"{ROLES}Ops", "username": "ops", "groups": ["ops"]},
     {
-        "rolearn": f"{ROLES}Ops", "username": "ops", "groups": ["ops", "on-call"],
-        "expires": "2099-01-01T00:00:00Z", "reason": "ticket",
+        "rolearn": f"{ROLES}Ops",
+        "username": "ops",
+        "groups": ["ops", "on-call"],
+        "expires": "2099-01-01T00:00:00Z",
+        "reason": "ticket",
     },
 ]
 SERVER = {
