@@ -36,12 +36,14 @@ EXIT_CODES: dict[str, dict[int, str]] = {
     },
     "explain": {
         0: "the caller may enter",
-        1: "they may not, or something cannot be read",
+        1: "they may not, or what was given cannot be used",
         2: "the command line is wrong",
+        3: "unknown: a source of mappings, or AWS, could not be asked",
         **_COMMON,
     },
     "mappings": _EDIT,
     "mappings diff": {**_EDIT, 0: "there is no difference", 3: "there is one"},
+    "mappings history diff": {**_EDIT, 0: "there is no difference", 3: "there is one"},
     "add": _EDIT,
     "lint": {
         0: "nothing as bad as `--fail-on`",

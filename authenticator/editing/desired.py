@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from authenticator.editing.documents import Document
 from authenticator.editing.edits import EditError
-from authenticator.editing.entry import MappingEntry, Value
+from authenticator.editing.entry import MappingEntry, Value, is_grant
 from authenticator.editing.located import Located
 from authenticator.editing.principals import callers, callers_of, identity, in_force
 from authenticator.mapping.sections import SECTIONS
@@ -47,7 +47,8 @@ def applied(
     place stay. With `prune`, entries that are not wanted go, in those sections that have a wanted
     one: nothing is taken from a section that was not spoken of.
 
-    Of several entries for the same callers the one that applies at `now` (Unix time) is changed.
+    Of several entries for the same callers the one that applies at `now` (Unix time) is changed; one
+    of `mappings grant` stays until it ends.
 
     Raises:
         EditError: an entry is wanted twice, it is not clear which entry is meant, or an edit cannot
@@ -125,6 +126,9 @@ def _standing_for(
     """The entry for the same callers; where several recreations are mapped, for the same one."""
     same = [located for located, key in candidates if key == callers(entry)]
     found = same or [located for located, key in candidates if key not in wanted]
+    if not entry.fields.get("expires"):
+        # It ends by itself, and the entry below it is the one that lasts.
+        found = [located for located in found if not is_grant(located.entry)] or found
     found = in_force(document, found, now) if len(found) > 1 else found
     if len(found) > 1:
         places = ", ".join(located.id for located in found)

@@ -43,3 +43,8 @@ class MappingEntry:
         parts = {key.lower(): value for key, value in sso.items()}
         name, account = parts.get("permissionsetname", "?"), parts.get("accountid", "?")
         return permission_set(name, account)
+
+
+def is_grant(entry: MappingEntry) -> bool:
+    """Return whether an entry was made by `mappings grant`: it ends, and says why it was made."""
+    return bool(entry.fields.get("expires") and entry.fields.get("reason"))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from authenticator.aws.arns import CallerIdentity, PrincipalArn
 from authenticator.editing.documents import Document
 from authenticator.editing.edits import EditError
-from authenticator.editing.entry import MappingEntry, Value
+from authenticator.editing.entry import MappingEntry, Value, is_grant
 from authenticator.editing.located import Located
 from authenticator.editing.objects import IdentityMappings
 from authenticator.editing.principals import identity as identity_of
@@ -154,9 +154,8 @@ def _over(document: Document, grant: Grant, now: float) -> Iterator[Located]:
     """Yield the entries of earlier grants to the same principal that are over."""
     key = grant.arn.canonical.lower()
     for located in document.entries():
-        fields = located.entry.fields
-        expires = fields.get("expires")
-        if not (fields.get("reason") and isinstance(expires, str)):
+        expires = located.entry.fields.get("expires")
+        if not (is_grant(located.entry) and isinstance(expires, str)):
             continue
         try:
             is_over = parse_rfc3339(expires) <= now

@@ -11,8 +11,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from authenticator.aws.arns import CallerIdentity, PrincipalArn
+from authenticator.editing.desired import applied
 from authenticator.editing.documents import AwsAuth, Document, MappingFile
 from authenticator.editing.edits import EditError
+from authenticator.editing.entry import MappingEntry
 from authenticator.editing.grants import Grant, granted, principal
 from authenticator.editing.objects import IdentityMappings
 from authenticator.lint import Context, Severity, lint_data
@@ -171,6 +173,16 @@ def test_neither_lint_nor_the_webhook_takes_it_for_a_conflict() -> None:
     texts = give(aws_auth(BASE)).texts
     findings = lint_data(texts, "aws-auth", Context(now=NOW))
     assert [f for f in findings if f.severity is not Severity.NOTE] == []
+
+
+@pytest.mark.parametrize("prune", [False, True])
+@pytest.mark.parametrize("kind", ["aws-auth", "custom resources"])
+def test_applying_a_file_ends_no_grant(kind: str, prune: bool) -> None:
+    given_now = give(DOCUMENTS[kind])
+    wanted = [MappingEntry("mapRoles", {**BASE, "groups": ["renamed"]})]
+    after = applied(given_now, wanted, prune=prune, now=NOW).sections()
+    assert answer(after, NOW) == ("dev:alice", frozenset({"devs", "on-call"}))
+    assert answer(after, NOW + 3 * HOUR) == ("dev:alice", frozenset({"renamed"}))
 
 
 _GROUPS = st.lists(st.sampled_from("abc"), max_size=2)
