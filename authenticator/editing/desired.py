@@ -47,8 +47,8 @@ def applied(
     place stay. With `prune`, entries that are not wanted go, in those sections that have a wanted
     one: nothing is taken from a section that was not spoken of.
 
-    Of several entries for the same callers the one that applies at `now` (Unix time) is changed; one
-    of `mappings grant` stays until it ends.
+    Of several entries for the same callers the one that applies at `now` (Unix time) is changed;
+    one of `mappings grant` stays until it ends.
 
     Raises:
         EditError: an entry is wanted twice, it is not clear which entry is meant, or an edit cannot

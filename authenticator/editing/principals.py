@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from authenticator.editing.documents import Document
 from authenticator.editing.edits import EditError
-from authenticator.editing.entry import ACCOUNT, MappingEntry
+from authenticator.editing.entry import ACCOUNT, MappingEntry, is_grant
 from authenticator.editing.located import Located
 from authenticator.mapping.precedence import in_order
 from authenticator.mapping.rules import Rule
@@ -137,7 +137,7 @@ class Chosen:
         Args:
             document: where to look.
             applying_at: the Unix time at which the entry chosen applies, where several are for the
-                same callers; None if it has to be the only one.
+                same callers, those of `mappings grant` apart; None if it has to be the only one.
 
         Raises:
             EditError: one is missing or not the only one, or its id is now that of another entry.
@@ -147,6 +147,8 @@ class Chosen:
         for name in self._wanted:
             same = matching(entries, name)
             if applying_at is not None and len(same) > 1:
+                # What is changed in a grant would be lost at its end.
+                same = [one for one in same if not is_grant(one.entry)] or same
                 same = in_force(document, same, applying_at)
             located = _only(same, name)
             now = identity(located.entry)

@@ -546,6 +546,11 @@ class TestGrant:
         assert (ended, reason in said) == (code, True)
         assert file.read_text() == TEXT
 
+    def test_an_update_is_of_the_entry_that_lasts(self, run: Run, file: Path) -> None:
+        run(*self.GRANT)
+        assert run("update", ADMIN, "--username=boss", "--yes")[0] == 0
+        assert file.read_text().startswith(TEXT.replace("username: admin", "username: boss"))
+
     def test_an_unmapped_principal_is_told_what_to_do(self, run: Run) -> None:
         code, said = run("grant", DEV, *self.GRANT[2:])
         assert (code, "'mappings add --expires'" in said) == (1, True)
