@@ -12,6 +12,7 @@ import errno
 import fcntl
 import os
 import secrets
+import stat
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -72,6 +73,20 @@ def _temporary_beside(path: Path, data: bytes, mode: int) -> Iterator[Path]:
         sync_directory(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def read_own(path: Path) -> tuple[bytes, float]:
+    """Return the content of a file that only this user can have written, and its mtime.
+
+    Raises:
+        OSError: it cannot be read, is a symbolic link, or can be written by others.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o022:
+            raise OSError("it belongs to another user, or others can write it")
+        return file.read(), status.st_mtime
 
 
 def sync_directory(directory: Path) -> None:

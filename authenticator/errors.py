@@ -3,7 +3,7 @@
 Three answers exist, and the API server treats each in its own way:
 
 * `Denied`: the caller may not enter. HTTP 200 with `authenticated: false`, which the API server
-  caches.
+  caches; with `UnknownKey` it does not.
 * `MalformedRequest`: whoever posted this is no API server. A 4xx that is never retried.
 * `Unavailable`: a passing fault. 429, 500 or 504 without `Retry-After`: the API server asks again
   within seconds and caches nothing, so that an outage is never mistaken for a denial. With
@@ -76,8 +76,18 @@ class NotProven(Denied):
         self.code = code
 
 
+class UnknownKey(Denied):
+    """A JWT names a key that its issuer's last key set does not hold.
+
+    It may be a new one: the answer carries `status.error`, so that the API server does not cache
+    it, and is no fault, which the API server would ask about five times.
+    """
+
+    result = "unknown_key"
+
+
 class UnknownUser(Denied):
-    """STS proved the caller, and no mapping lets them in.
+    """The caller is proven, and no mapping lets them in.
 
     Attributes:
         arn: the caller's ARN, once it is known here.
@@ -144,6 +154,13 @@ class NamesUnavailable(Unavailable):
     """EC2 could not be asked for an instance's private DNS name."""
 
     result = "ec2_error"
+
+
+class KeysUnavailable(Unavailable):
+    """No keys are known of a JWT's issuer, or only ones that are too old."""
+
+    result = "keys_unavailable"
+    status = 500
 
 
 class Overloaded(Unavailable):

@@ -1,8 +1,9 @@
 """The use case: a bearer token goes in, a decision comes out. No I/O of its own.
 
-    token -> PresignedRequest -> Proof -> Match -> Decision
+    token -> PresignedRequest or UnprovenJwt -> Proof -> Match -> Decision
 
-What has to be waited for is a value in between: a `Question` for STS, or a `Naming` for EC2.
+A login that has to wait is a value in between: a `Question` for STS, a `KeyWait` for an issuer's
+keys, or a `Naming` for EC2.
 
 Each step takes what the step before has proven and nothing less. The mappings are taken once, as
 an immutable snapshot, at the moment that STS has answered, so that an edit counts at once.
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from authenticator.aws.arns import CallerIdentity
 from authenticator.errors import UnknownUser
@@ -21,25 +22,27 @@ from authenticator.mapping.ruleset import RuleSet, Tried
 from authenticator.review import Decision
 from authenticator.verdicts.prover import Question
 from authenticator.verdicts.verdict import Proof, Source
+from authenticator.verdicts.web_identity import KeyWait
 
 
 class ProvesCallers(Protocol):
-    """Says who signed a token. `authenticator.verdicts.prover.Prover` does."""
+    """Says who signed a token. `authenticator.verdicts.prover.Prover` does, and `Provers`."""
 
-    def recall(self, token: str, /) -> Proof | Question:
-        """Return the proof if it is remembered, and otherwise what to ask. Never waits.
+    def recall(self, token: str, /) -> Proof | Question | KeyWait:
+        """Return the proof if nothing has to be asked, and otherwise what to ask. Never waits.
 
         Raises:
             Denied: the token is refused already.
+            Unavailable: it could not be decided now.
         """
         ...
 
-    async def ask(self, question: Question, /) -> Proof:
-        """Return the proof, asking STS.
+    async def ask(self, question: Any, /) -> Proof:
+        """Return the proof, asking what `recall` has returned.
 
         Raises:
-            Denied: STS refused it.
-            Unavailable: it could not be found out now.
+            Denied: the token is refused.
+            Unavailable: it could not be decided now.
         """
         ...
 
@@ -75,7 +78,7 @@ class Naming:
 
 
 # What a login waits for.
-Pending: TypeAlias = Question | Naming
+Pending: TypeAlias = Question | KeyWait | Naming
 
 
 class Login:
@@ -115,6 +118,7 @@ class Login:
 
         Raises:
             Denied: the caller is refused; the kind says at which step.
+            Unavailable: it could not be decided now.
         """
         proof = self._prover.recall(token)
         return self._match(proof) if isinstance(proof, Proof) else proof
@@ -126,7 +130,7 @@ class Login:
             Denied: the caller is refused; the kind says at which step.
             Unavailable: it could not be decided now.
         """
-        if isinstance(pending, Question):
+        if not isinstance(pending, Naming):
             decided = self._match(await self._prover.ask(pending))
             if isinstance(decided, Decision):
                 return decided

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from authenticator.aws.arns import CallerIdentity
+from authenticator.aws.arns import CallerIdentity, ProofKind, SignedClaims
 from authenticator.errors import MalformedRequest
 from authenticator.mapping.rules import Match
 from authenticator.posted_json import decode, encode
@@ -16,6 +16,7 @@ from authenticator.verdicts.verdict import Source
 
 API_VERSIONS = frozenset({"authentication.k8s.io/v1", "authentication.k8s.io/v1beta1"})
 _KIND = "TokenReview"
+_EXTRA = "sigs.k8s.io/aws-iam-authenticator/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Decision:
     Attributes:
         username: the Kubernetes username, never empty (the API server would accept an empty one).
         groups: the Kubernetes groups.
-        identity: who STS proved the caller to be.
+        identity: who the caller is proven to be.
         match: the mapping that applied.
         source: how we know who the caller is.
     """
@@ -80,6 +81,15 @@ def deny(request: ReviewRequest) -> bytes:
     return _render(request, {"authenticated": False})
 
 
+def deny_for_now(request: ReviewRequest) -> bytes:
+    """The answer to a caller who is refused, and may not be the next time.
+
+    The API server caches no answer that carries `status.error`.
+    """
+    error = "the token's key is not known yet; try again in a minute"
+    return _render(request, {"authenticated": False, "error": error})
+
+
 def allow(request: ReviewRequest, decision: Decision, *, scrubbed: bool) -> bytes:
     """The answer to a caller who may enter.
 
@@ -93,18 +103,35 @@ def allow(request: ReviewRequest, decision: Decision, *, scrubbed: bool) -> byte
     if scrubbed:
         user["uid"] = f"aws-iam-authenticator:administrative:{decision.username}"
     else:
-        user["uid"] = f"aws-iam-authenticator:{identity.arn.account_id}:{identity.principal_id}"
-        user["extra"] = {
-            "accessKeyId": [identity.access_key_id],
-            "arn": [str(identity.arn)],
-            "canonicalArn": [identity.canonical_arn],
-            "principalId": [identity.principal_id],
-            "sessionName": [identity.arn.session],
-            "sigs.k8s.io/aws-iam-authenticator/principalId": [identity.principal_id],
-        }
+        of_both = {"arn": [str(identity.arn)], "canonicalArn": [identity.canonical_arn]}
+        if identity.claims is None:
+            user["uid"] = f"aws-iam-authenticator:{identity.arn.account_id}:{identity.principal_id}"
+            user["extra"] = {
+                "accessKeyId": [identity.access_key_id],
+                **of_both,
+                "principalId": [identity.principal_id],
+                "sessionName": [identity.arn.session],
+                "sigs.k8s.io/aws-iam-authenticator/principalId": [identity.principal_id],
+            }
+        else:
+            # A JWT has no unique id. Its ARN serves as the uid, which may not be empty.
+            user["uid"] = f"aws-iam-authenticator:{identity.arn.account_id}:{identity.arn}"
+            user["extra"] = {**of_both, **_signed(identity.claims)}
     if decision.groups:
         user["groups"] = decision.groups
     return _render(request, {"authenticated": True, "user": user})
+
+
+def _signed(claims: SignedClaims) -> dict[str, list[str]]:
+    """What a JWT says in addition. The keys are in lower case, to survive impersonation."""
+    values = {
+        "proof": ProofKind.JWT.value,
+        "token-id": claims.token_id,
+        "source-identity": claims.source_identity,
+        "identity-store-user-id": claims.identity_store_user_id,
+        "instance-id": claims.instance_id,
+    }
+    return {f"{_EXTRA}{name}": [value] for name, value in values.items() if value}
 
 
 def _render(request: ReviewRequest, status: dict[str, Any]) -> bytes:

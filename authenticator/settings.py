@@ -32,6 +32,8 @@ ENVIRONMENT_PREFIX = "KUBERNETES_AWS_AUTHENTICATOR_"
 
 # The mappings themselves stand in the same file, and are the business of the source MountedFile.
 MAPPING_KEYS = ("mapRoles", "mapUsers", "mapAccounts")
+# Before the cluster id, so that a token for another service called like a cluster does not open it.
+AUDIENCE_PREFIX = "urn:k8s-aws:"
 # Switches of the reference for what is always on here.
 FEATURE_GATES = frozenset({"SSORoleMatch", "IAMIdentityMappingCRD", "ConfiguredInitDirectories"})
 
@@ -182,6 +184,67 @@ class ReservedPrefixes(BaseModel):
         return self
 
 
+def _lower_members(value: Any) -> Any:
+    """Give every map in a structure its keys in lower case."""
+    if isinstance(value, list):
+        return [_lower_members(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key).lower(): _lower_members(item) for key, item in value.items()}
+    return value
+
+
+def _issuer_url(value: str) -> str:
+    # Without a port: the keys come from 443. A token's `iss` has to be this text byte for byte.
+    if not re.fullmatch(
+        r"(?=.{1,255}\Z)https://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(/[A-Za-z0-9._~-]+)*", value, re.ASCII
+    ):
+        raise ValueError(
+            "it must be https://HOST[/PATH] as in the tokens: no port, query or last /"
+        )
+    return value
+
+
+def _account_id(value: str) -> str:
+    return _account_ids((value,))[0]
+
+
+def _audiences(values: tuple[str, ...]) -> tuple[str, ...]:
+    if not all(re.fullmatch(r"[!-~](?:[ -~]{0,998}[!-~])?", value, re.ASCII) for value in values):
+        raise ValueError("each must be 1 to 1000 printable ASCII characters")
+    return values
+
+
+class WebIdentityIssuer(BaseModel):
+    """An AWS account whose JWTs are taken."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    url: Annotated[str, AfterValidator(_issuer_url)]
+    accountid: Annotated[str, AfterValidator(_account_id)]
+    keysfile: Path | None = None
+
+
+class WebIdentitySettings(BaseModel):
+    """Which JWTs of sts:GetWebIdentityToken are taken."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    issuers: tuple[WebIdentityIssuer, ...] = ()
+    audiences: Annotated[Items, AfterValidator(_audiences)] = ()
+    algorithms: Annotated[
+        tuple[Literal["RS256", "ES384"], ...], BeforeValidator(_items), Field(min_length=1)
+    ] = ("RS256",)
+    maxageseconds: Annotated[int, Field(ge=60, le=3600)] = 900
+    keysmaxageseconds: Annotated[int, Field(ge=3600, le=30 * 86400)] = 86400
+
+    @field_validator("issuers")
+    @classmethod
+    def _listed_once(cls, issuers: tuple[WebIdentityIssuer, ...]) -> tuple[WebIdentityIssuer, ...]:
+        if len({issuer.url for issuer in issuers}) < len(issuers):
+            raise ValueError("an issuer is listed twice; a token's account must be one")
+        return issuers
+
+
 class Settings(BaseModel):
     """What the server was told. Frozen, and made by `authenticator.config.load` only."""
 
@@ -329,6 +392,16 @@ class Settings(BaseModel):
         300.0,
         description="How much longer it counts while STS cannot be asked; 0 for not at all.",
     )
+    web_identity: Annotated[
+        WebIdentitySettings,
+        BeforeValidator(_lower_members),
+        Place("webIdentity", file_only=True),
+    ] = Field(
+        WebIdentitySettings(),
+        description="The AWS accounts whose JWTs (sts:GetWebIdentityToken) log in without STS:"
+        " `{issuers: [{url, accountID, keysFile}], audiences, algorithms, maxAgeSeconds,"
+        " keysMaxAgeSeconds}` ([guide](web-identity.md#settings)); none without issuers.",
+    )
     workers: Annotated[int, Field(ge=1, le=64), Place("workers", "--workers")] = Field(
         2, description="Processes that answer reviews."
     )
@@ -348,6 +421,11 @@ class Settings(BaseModel):
         """The address and the port of `metrics_address`; without an address, every one."""
         found = _ADDRESS_AND_PORT.fullmatch(self.metrics_address)
         return found and (found["address"] or found["name"] or "::", int(found["port"]))
+
+    @property
+    def audiences(self) -> frozenset[str]:
+        """The audiences that a JWT may have: as set, or this cluster's own."""
+        return frozenset(self.web_identity.audiences or (f"{AUDIENCE_PREFIX}{self.cluster_id}",))
 
     @property
     def hosts(self) -> Mapping[str, StsHost]:

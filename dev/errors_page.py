@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from authenticator import errors
 from authenticator.aws.sts import REFUSALS
-from authenticator.tokens.presigned import CHECKS
+from authenticator.tokens import jwt, presigned
 from dev import exit_codes
 
 PAGE = Path(__file__).parent.parent / "docs" / "errors.md"
@@ -44,6 +44,11 @@ _KINDS: tuple[tuple[type[errors.AuthenticatorError], str, str], ...] = (
         "[what STS says](#what-sts-says)",
     ),
     (
+        errors.UnknownKey,
+        "a JWT names a key that its issuer has not published so far",
+        "nothing, if it passes within a minute ([keys](web-identity.md#keys))",
+    ),
+    (
         errors.UnknownUser,
         "STS has proven the caller, and no mapping lets them in",
         "[no mapping](#no-mapping)",
@@ -72,6 +77,11 @@ _KINDS: tuple[tuple[type[errors.AuthenticatorError], str, str], ...] = (
         errors.NamesUnavailable,
         "EC2 cannot be asked for a node's name",
         "the server's rights and Region for EC2 ([nodes](mappings.md#nodes))",
+    ),
+    (
+        errors.KeysUnavailable,
+        "no keys are known of a JWT's issuer, or only old ones",
+        "`webIdentity` in `/readyz` says why they cannot be fetched ([keys](web-identity.md#keys))",
     ),
     (
         errors.Overloaded,
@@ -125,12 +135,45 @@ _CHECKS = {
     ),
 }
 
+# The same for a JWT.
+_NOT_AWS = "not a token of `token --jwt`; [have one made](client.md)"
+_JWT_CHECKS = {
+    "size": ("16 KiB at most", _NOT_AWS),
+    "segments": ("three segments", "see that it was copied whole"),
+    "base64": ("unpadded base64url, nothing cut off", "see that it was copied whole"),
+    "json": ("JSON objects with unique keys, at most 8 levels deep", _NOT_AWS),
+    "header": ("`alg`, `kid` and `typ`, and nothing else", _NOT_AWS),
+    "type": ("`JWT`", _NOT_AWS),
+    "algorithm": ("one of `webIdentity.algorithms`", "ask for RS256, or allow ES384"),
+    "key-id": ("letters, digits, `-` or `_`", _NOT_AWS),
+    "issuer": (
+        "one of `webIdentity.issuers`, to the letter",
+        "nothing, for tokens of ServiceAccounts or OIDC; else [configure it](web-identity.md)",
+    ),
+    "audience": ("this cluster's, and no other", "compare the cluster ids of both sides"),
+    "times": ("`exp` and `iat` as whole numbers", _NOT_AWS),
+    "expired": ("before `exp`", "have a new one made (kubectl does so by itself)"),
+    "lifetime": ("an hour at most", _NOT_AWS),
+    "not-yet": ("`iat` no more than a minute ahead", "set this machine's clock"),
+    "age": ("not older than `webIdentity.maxAgeSeconds`", "ask for a shorter lifetime"),
+    "not-before": ("`nbf` no more than a minute ahead", "set this machine's clock"),
+    "aws-claims": ("AWS's own claims", _NOT_AWS),
+    "account": ("the account that the issuer is configured for", "`accountID` of the issuer"),
+    "subject": ("a role or user of this partition", "root and federated users have no JWT"),
+    "subject-account": ("a subject of the issuer's account", _NOT_AWS),
+    "principal-account": ("a principal of the issuer's account", _NOT_AWS),
+    "subject-mode": ("an AWS principal as the subject", "ask without `SubjectMode`"),
+    "signature-algorithm": ("the algorithm of the key", _NOT_AWS),
+    "signature": ("a signature of the key", "damaged, or forged"),
+}
+
 
 def page() -> str:
     """The page as it should be: its tables as the code has them, and all else as it is."""
     tables = {
         "answers": _ANSWERS + "".join(map(_row, _kinds())),
-        "checks": _WANTED + "".join(_row((f"`{check}`", *_CHECKS[check])) for check in CHECKS),
+        "checks": _checks(presigned.CHECKS, _CHECKS),
+        "checks of a JWT": _checks(jwt.CHECKS, _JWT_CHECKS),
         "refusals": _SAID + "".join(_row((f"`{code}`", why)) for code, why in REFUSALS.items()),
         "exit codes": exit_codes.table(),
     }
@@ -139,6 +182,10 @@ def page() -> str:
     )
     assert not tables, f"the page has {number} tables, and no place for {', '.join(tables)}"
     return text
+
+
+def _checks(names: Iterable[str], told: Mapping[str, tuple[str, str]]) -> str:
+    return _WANTED + "".join(_row((f"`{name}`", *told[name])) for name in names)
 
 
 def _kinds() -> Iterable[tuple[str, ...]]:
@@ -153,6 +200,8 @@ def _answer(kind: type[errors.AuthenticatorError]) -> tuple[str, str]:
         return str(kind.status), "asks again within seconds, and remembers nothing"
     if issubclass(kind, errors.MalformedRequest):
         return "4xx", "(it was not the API server)"
+    if issubclass(kind, errors.UnknownKey):
+        return "200, with `status.error`", "answers 401, and remembers nothing"
     return "200, `authenticated: false`", "answers 401, and remembers it for this token"
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from authenticator.settings import places, variable
 
 PAGE = Path(__file__).parent.parent / "docs" / "settings.md"
@@ -35,6 +37,8 @@ def page() -> str:
 
 
 def _shown(default: object) -> str:
+    if isinstance(default, BaseModel):
+        return ""
     text = ",".join(map(str, default)) if isinstance(default, tuple) else str(default or "")
     if isinstance(default, bool):
         text = str(default).lower()

@@ -40,13 +40,15 @@ class AuditRecord:
         denial_id: a short random name of a refusal or fault, by which it can be found.
         reason: why it was not allowed.
         check: the name of the token check that failed.
-        arn, canonical_arn, account, session, access_key_id: who STS proved the caller to be.
+        arn, canonical_arn, account, session, access_key_id: who the caller is proven to be.
+        token_id: the `jti` of a JWT.
         unproven_access_key_id, unproven_host, unproven_region: who signed, as the token says and
             nothing has proven.
         username, groups: whom they became.
         mapping: where the mapping that applied stands.
         mapping_reason: why that mapping was made, as its entry says.
-        source: how it was known who the caller is: `sts`, `cache`, or `degraded` while STS is away.
+        source: how it was known who the caller is: `sts`, `cache`, `degraded` while STS is away, or
+            `jwt` for a token that AWS signed.
     """
 
     event: ClassVar[str] = "review"
@@ -68,6 +70,7 @@ class AuditRecord:
     unproven_access_key_id: str = ""
     unproven_host: str = ""
     unproven_region: str = ""
+    token_id: str = ""
     username: str = ""
     groups: tuple[str, ...] = ()
     mapping: str = ""

@@ -13,11 +13,13 @@ NAMESPACE = "aws_iam_authenticator"
 RESULTS = (
     "success",
     "invalid_token",
+    "unknown_key",
     "unknown_user",
     "malformed_request",
     "sts_error",
     "sts_throttling",
     "ec2_error",
+    "keys_unavailable",
     "overloaded",
     "internal_error",
 )
@@ -31,6 +33,7 @@ ADMISSIONS = (
     "overloaded",
     "internal_error",
 )
+_ISSUERS = "the URL of a configured issuer of JWTs"
 _REGIONS = "the region of the STS host"
 _SOURCES = "the source of mappings"
 _SECTIONS = "mapRoles, mapUsers or mapAccounts"
@@ -176,6 +179,25 @@ METRICS = (
         "counter",
         "Requests that reached no endpoint",
         (("code", "the HTTP status: 400, 404, 405, 411, 413, 414, 417, 429 or 431"),),
+    ),
+    Metric(
+        "issuer_keys",
+        "gauge",
+        "Keys of an issuer of JWTs that count now, in the worker that has fewest",
+        (("issuer", _ISSUERS),),
+        reduced="livemin",
+    ),
+    Metric(
+        "issuer_keys_since_seconds",
+        "gauge",
+        "When an issuer last gave its keys (Unix time); 0 for none, and for keys from a file",
+        (("issuer", _ISSUERS),),
+    ),
+    Metric(
+        "issuer_key_fetch_failures_total",
+        "counter",
+        "Key sets that could not be fetched or used",
+        (("issuer", _ISSUERS),),
     ),
     Metric("audit_dropped_total", "counter", "Audit lines that could not be kept"),
 )

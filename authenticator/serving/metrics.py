@@ -216,6 +216,15 @@ class Metrics:
         self._set(ends, "certificate_expiry_timestamp_seconds")
         self._set(ends - begins, "certificate_lifetime_seconds")
 
+    def key_fetch_failed(self, issuer: str) -> None:
+        """Count a key set that could not be fetched or used."""
+        self._count("issuer_key_fetch_failures_total", issuer)
+
+    def issuer_keys(self, issuer: str, number: int, since: float) -> None:
+        """Note how many keys of an issuer count, and since when; see `ObservesKeys`."""
+        self._set(number, "issuer_keys", issuer)
+        self._set(since, "issuer_keys_since_seconds", issuer)
+
     def audit_dropped(self) -> None:
         """Count an audit line that could not be kept."""
         self._count("audit_dropped_total")

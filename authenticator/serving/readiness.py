@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +13,7 @@ from authenticator.sources.base import SourceState
 from authenticator.sources.chain import StoreStatus
 from authenticator.timestamps import rfc3339
 from authenticator.verdicts.breaker import StsHealth
+from authenticator.verdicts.issuer_keys import IssuerState
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ def readiness(
     sts: StsHealth,
     scrubbed_accounts: frozenset[str],
     now: datetime,
+    *,
+    issuers: Sequence[IssuerState] = (),
 ) -> Readiness:
     """Describe the state of the server.
 
@@ -45,10 +49,11 @@ def readiness(
         sts: how STS has been lately.
         scrubbed_accounts: AWS accounts whose ids must not be shown.
         now: the time, aware.
+        issuers: the keys of the issuers of JWTs. They take no part in `ready`, as STS does not.
     """
     valid = certificate is not None and now < certificate.ends
     ready = status.ready and valid
-    detail = {
+    detail: dict[str, Any] = {
         "ready": ready,
         "mappings": status.size,
         "sources": [_source(state) for state in status.sources],
@@ -63,6 +68,8 @@ def readiness(
             "unusedSilentHosts": sts.unused_silent_hosts,
         },
     }
+    if issuers:
+        detail["webIdentity"] = [_issuer(state) for state in issuers]
     text = json.dumps(detail, indent=2) + "\n"
     for account in scrubbed_accounts:
         text = text.replace(account, "(scrubbed)")
@@ -71,6 +78,15 @@ def readiness(
 
 def _rfc3339(unix: float | None) -> str | None:
     return None if unix is None else rfc3339(unix)
+
+
+def _issuer(state: IssuerState) -> dict[str, Any]:
+    return {
+        "issuer": state.url,
+        "keys": state.keys,
+        "since": _rfc3339(state.since),
+        "fault": state.fault,
+    }
 
 
 def _source(state: SourceState) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Answers reviews: bytes to an HTTP answer, every outcome counted and audited. No HTTP library.
 
     Denied            200, authenticated: false      the API server caches it
+    UnknownKey        200, with status.error         never cached, and not asked again at once
     MalformedRequest  its 4xx                        never retried
     Unavailable       its 429, 500 or 504            asked again within seconds, never cached
     anything else     500                            a fault of ours
@@ -29,6 +30,7 @@ from authenticator.errors import (
     MalformedRequest,
     TokenRefused,
     Unavailable,
+    UnknownKey,
     UnknownUser,
 )
 from authenticator.login import Pending
@@ -187,7 +189,10 @@ class Reviews:
         if isinstance(error, Denied):
             self._explain(attempt.record, "deny", error)
             # Only what has been read as a review can be denied.
-            return Answer(HTTPStatus.OK, review.deny(cast("review.ReviewRequest", attempt.request)))
+            request = cast("review.ReviewRequest", attempt.request)
+            passing = isinstance(error, UnknownKey)
+            body = review.deny_for_now(request) if passing else review.deny(request)
+            return Answer(HTTPStatus.OK, body)
         if isinstance(error, MalformedRequest):
             self._explain(attempt.record, "malformed", error)
             return plain(error.status)
@@ -216,6 +221,8 @@ class Reviews:
             record.account = identity.arn.account_id
             record.session = identity.arn.session
             record.access_key_id = identity.access_key_id
+            if identity.claims is not None:
+                record.token_id = identity.claims.token_id
         request = cast("review.ReviewRequest", attempt.request)
         return Answer(HTTPStatus.OK, review.allow(request, decision, scrubbed=scrubbed))
 

@@ -29,6 +29,7 @@ from authenticator.serving.node_names import NodeNames
 from authenticator.serving.readiness import Readiness, readiness
 from authenticator.serving.reviews import Reviews
 from authenticator.serving.tracing import tracing
+from authenticator.serving.web_identity import issuer_keys, policy
 from authenticator.settings import Settings
 from authenticator.sources.chain import StoreStatus
 from authenticator.sources.mappings import Mappings
@@ -37,6 +38,8 @@ from authenticator.verdicts.budget import Budget
 from authenticator.verdicts.limits import Limits
 from authenticator.verdicts.memory import Remembering
 from authenticator.verdicts.prover import Prover
+from authenticator.verdicts.provers import Provers
+from authenticator.verdicts.web_identity import WebIdentity
 
 
 class ReviewService:
@@ -77,8 +80,10 @@ class ReviewService:
             remembering=Remembering(settings.verdict_seconds, settings.degraded_seconds),
             is_mapped=lambda account: account in self._mappings.current().mapped_accounts,
         )
+        self._keys = issuer_keys(settings, metrics)
+        by_jwt = WebIdentity(policy(settings), self._keys, time.time, time.monotonic)
         login = Login(
-            prover=self._prover,
+            prover=Provers(self._prover, by_jwt) if self._keys.issuers else self._prover,
             rules=self._mappings.current,
             name_instance=self._tracing.ec2(self._names),
             clock=time.time,
@@ -119,6 +124,7 @@ class ReviewService:
             self._prover.sts_health(),
             self._scrubbed,
             datetime.now(timezone.utc),
+            issuers=self._keys.states(),
         )
 
     def certificate_loaded(self, pair: ServerCertificate) -> None:
@@ -140,12 +146,14 @@ class ReviewService:
         self._audit.start()
         self._tracing.start()
         self._mappings.start()
+        self._keys.start()
         self._renewal.start()
 
     def look(self) -> None:
         """See `authenticator.serving.http.worker.Service`."""
         self._metrics.reviews_waiting(self._prover.waiting)
         self._metrics.circuits_open(self._prover.sts_health())
+        self._keys.observe()
         self._metrics.flush()
 
     def stop(self) -> None:
@@ -154,6 +162,7 @@ class ReviewService:
         self._renewal.stop()
         self._mappings.stop()
         self._names.stop()
+        self._keys.stop()
         self._audit.stop()
         self._tracing.stop()
         self._log.stop()

@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import logging
 import os
-import stat
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from authenticator.atomic import write_atomically
+from authenticator.atomic import read_own, write_atomically
 from authenticator.background import BackgroundThread
 from authenticator.sources.base import Kept
 
 _LOG = logging.getLogger(__name__)
-_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 # A burst of edits is written once.
 _PAUSE_SECONDS = 1.0
 
@@ -49,7 +47,7 @@ class LastGoodFiles:
         """See `LastGood.load`."""
         path = self._path(source)
         try:
-            content, saved_at = _read_own(path)
+            content, saved_at = read_own(path)
             texts = json.loads(content)
             if not isinstance(texts, dict) or not all(isinstance(t, str) for t in texts.values()):
                 raise ValueError("it is not of our form")  # noqa: TRY301 (one place warns)
@@ -86,24 +84,10 @@ class LastGoodFiles:
 
 def _write(path: Path, content: bytes) -> None:
     try:
-        same = _read_own(path)[0] == content
+        same = read_own(path)[0] == content
     except OSError:
         same = False
     if same:
         os.utime(path)
     else:
         write_atomically(path, content)
-
-
-def _read_own(path: Path) -> tuple[bytes, float]:
-    """Read a file that nobody else can have written.
-
-    Raises:
-        OSError: it cannot be read, is a symbolic link, or can be written by others.
-    """
-    descriptor = os.open(path, _FLAGS)
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if status.st_uid != os.geteuid() or stat.S_IMODE(status.st_mode) & 0o022:
-            raise OSError("it belongs to somebody else, or others can write it")
-        return file.read(), status.st_mtime

@@ -15,11 +15,13 @@ class Source(str, Enum):
     CACHE = "cache"
     # From the cache, past its time, since STS cannot be asked.
     DEGRADED = "degraded"
+    # From the signature of a JWT, now or a moment ago: no service is asked.
+    JWT = "jwt"
 
 
 @dataclass(frozen=True, slots=True)
 class Proof:
-    """A caller whom STS has proven, and how we know.
+    """A proven caller, and how we know.
 
     Attributes:
         identity: the caller.

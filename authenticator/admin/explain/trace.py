@@ -17,6 +17,7 @@ from authenticator.mapping.ruleset import RuleSet
 from authenticator.review import Decision
 from authenticator.verdicts.prover import Question
 from authenticator.verdicts.verdict import Proof, Source
+from authenticator.verdicts.web_identity import KeyWait
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Given:
         """See `ProvesCallers.recall`."""
         return self._proof
 
-    async def ask(self, question: Question) -> Proof:  # noqa: ARG002 (it is never asked)
+    async def ask(self, question: Question | KeyWait) -> Proof:  # noqa: ARG002 (it is never asked)
         """See `ProvesCallers.ask`."""
         return self._proof
 
@@ -79,11 +80,11 @@ class _Noted:
         self.identity: CallerIdentity | None = None
         self._prover = prover
 
-    def recall(self, token: str) -> Proof | Question:
+    def recall(self, token: str) -> Proof | Question | KeyWait:
         recalled = self._prover.recall(token)
         return self._note(recalled) if isinstance(recalled, Proof) else recalled
 
-    async def ask(self, question: Question) -> Proof:
+    async def ask(self, question: Question | KeyWait) -> Proof:
         return self._note(await self._prover.ask(question))
 
     def remember_login(self, identity: CallerIdentity) -> None:

@@ -33,6 +33,8 @@ def everything() -> str:
     metrics.mappings(in_force=1, faults={"CRD": 0}, stale={"CRD": 0.0}, overlaps=0)
     metrics.budget_refused("key")
     metrics.refused(405)
+    metrics.key_fetch_failed("https://issuer.example")
+    metrics.issuer_keys("https://issuer.example", 2, 1_790_000_000.0)
     return metrics.render().decode()
 
 

@@ -147,7 +147,7 @@ async def name_instance(_identity: CallerIdentity) -> str:
 
 
 def decision(source: Source) -> Decision:
-    match = SimpleNamespace(origin=Origin("EKSConfigMap", "mapRoles", 2, 14))
+    match = SimpleNamespace(origin=Origin("EKSConfigMap", "mapRoles", 2, 14), reason="")
     return Decision("dev:alice", ("developers",), CALLER, cast("Match", match), source)
 
 
