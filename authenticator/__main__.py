@@ -74,7 +74,7 @@ def main() -> int:
     if verb in _VERBS:
         return _run(verb, arguments)
     if verb and verb != "help":
-        sys.stderr.write(f"{COMMAND}: unknown verb {verb!r}; {COMMAND} --help lists the verbs\n")
+        sys.stderr.write(f"{COMMAND}: unknown verb {verb!a}; {COMMAND} --help lists the verbs\n")
         return 1
     sys.stdout.write(_help())
     return 0

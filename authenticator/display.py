@@ -45,3 +45,8 @@ def printable(text: str, length: int | None = None) -> str:
     if length is None or len(shown) <= length:
         return shown
     return shown[: length - len(_ELLIPSIS)] + _ELLIPSIS
+
+
+def printable_lines(text: str) -> str:
+    """Return `text` with its line breaks, and each of its lines as `printable` has it."""
+    return "\n".join(map(printable, text.split("\n")))

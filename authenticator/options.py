@@ -5,6 +5,7 @@ A switch may be given as the reference's users write it: `--flag`, `--flag=true`
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 import click
 
 from authenticator.config import load
+from authenticator.display import printable_lines
 from authenticator.errors import ConfigError
 from authenticator.settings import places, variable
 
@@ -52,7 +54,7 @@ def command(
             flags = {option.name: values.pop(option.name) for option in options if option.name}
             loaded = load(flags, os.environ, Path(config) if config else None, otherwise)
             for warning in loaded.warnings:
-                click.echo(f"{COMMAND}: warning: {warning}", err=True)
+                click.echo(printable_lines(f"{COMMAND}: warning: {warning}"), err=True)
             return run(loaded, **values)
 
         config = click.Option(["-c", "--config"], metavar="FILE", help="The config file (YAML).")
@@ -107,10 +109,13 @@ def run_verb(verb: click.Command, name: str, arguments: list[str]) -> int:
         code = verb.main(arguments, prog_name=f"{COMMAND} {name}", standalone_mode=False)
     except ConfigError as error:
         for problem in error.problems:
-            click.echo(f"{COMMAND}: {problem}", err=True)
+            click.echo(printable_lines(f"{COMMAND}: {problem}"), err=True)
         return 1
     except click.ClickException as error:
-        error.show()
+        # It quotes the command line, which may have been pasted.
+        shown = io.StringIO()
+        error.show(shown)
+        click.echo(printable_lines(shown.getvalue()), err=True, nl=False)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         return 130

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 COMMAND = "aws-iam-authenticator"
 _STDOUT = 1
 _INTERRUPTED = 130
-# Letters and marks that draw nothing, though Python counts them as printable.
-_BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180e\u180f\u2800\u3164\uffa0"
 
 # Name, short form, what its value is (empty: a switch), help.
 FLAGS = (
@@ -210,19 +208,9 @@ def one_line(text: str) -> str:
     line = " ".join(text.split())
     if line.isascii() and line.isprintable():
         return line
-    # The codec is a module that is loaded when it is first used.
-    escape = "unicode_escape"
-    return "".join([c if _is_seen(c) else c.encode(escape).decode("ascii") for c in line])
+    from . import display  # noqa: PLC0415 - rarely needed, and not for `token`
 
-
-def _is_seen(character: str) -> bool:
-    """Return whether a character draws something; the blank ones are those of the server."""
-    return (
-        character.isprintable()
-        and character not in _BLANK
-        and not "\ufe00" <= character <= "\ufe0f"
-        and not "\U000e0100" <= character <= "\U000e01ef"
-    )
+    return display.escaped(line)
 
 
 def warn(message: str) -> None:

@@ -10,12 +10,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from .display import is_seen
+
 # A letter first: no number, date, marker or indicator can start so.
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./:@+=-]*[A-Za-z0-9_/@+=-]|[A-Za-z]{2}", re.ASCII)
 # YAML 1.1 takes these for booleans and nulls.
 _WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y", "n"})
-# What YAML does not allow unescaped, and JSON does.
-_UNPRINTABLE = re.compile("[\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 def dump(document: dict[str, Any]) -> str:
@@ -57,7 +57,8 @@ def _scalar(value: Any) -> str:
     if isinstance(value, str):
         if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
             return value
+        # YAML does not allow all of JSON's characters, nor does a terminal show them.
         quoted = json.dumps(value, ensure_ascii=False)
-        return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)
+        return "".join([c if is_seen(c) else f"\\U{ord(c):08x}" for c in quoted])
     # Empty collections, numbers, booleans and null are the same in both.
     return json.dumps(value)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
+from authenticator.display import is_printable
 from authenticator.editing.entry import Value
 
 # An item of a list: a group or an account, or a whole entry.
@@ -33,7 +34,20 @@ def scalar(text: str) -> str:
 
 def quoted(text: str) -> str:
     """One value in double quotes, as JSON and YAML both read it."""
-    return json.dumps(text, ensure_ascii=not text.isprintable())
+    return as_json(text)
+
+
+def as_json(value: object, indent: int | None = None) -> str:
+    """JSON as people write it, but for characters that a reader does not see: these are escaped."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    if all(map(is_printable, text.split("\n"))):
+        return text
+    return "".join(c if c == "\n" or is_printable(c) else _escape(c) for c in text)
+
+
+def _escape(character: str) -> str:
+    """One character of a JSON string as JSON's own escape; DEL has none in `json`."""
+    return "\\u007f" if character == "\x7f" else json.dumps(character)[1:-1]
 
 
 def field_lines(key: str, value: Value | Items, offset: int) -> list[str]:
@@ -70,5 +84,4 @@ def flow(value: Value | Item | Items, *, indent: int = 0, newline: str = "\n") -
         indent: how far each level is indented; 0 for all in one line.
         newline: what stands between two lines, with what the second begins with.
     """
-    text = json.dumps(value, ensure_ascii=False, indent=indent or None)
-    return text.replace("\n", newline)
+    return as_json(value, indent or None).replace("\n", newline)

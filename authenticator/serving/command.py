@@ -11,6 +11,7 @@ import click
 
 from authenticator.aws.proxy import Proxies
 from authenticator.config import Loaded
+from authenticator.display import printable, printable_lines
 from authenticator.options import command
 from authenticator.serving import announcement, logs
 from authenticator.serving.certificates import rotation, webhook_kubeconfig
@@ -97,7 +98,7 @@ def init(loaded: Loaded, *, days: int) -> int:
         (certificate.key, "its private key; keep it secret"),
         (kubeconfig, "for the API server's --authentication-token-webhook-config-file"),
     ):
-        click.echo(f"{path}: {use}")
+        click.echo(printable(f"{path}: {use}"))
     return 0
 
 
@@ -117,18 +118,18 @@ def rotate(loaded: Loaded, *, switch: bool, days: int) -> int:
     if switch:
         certificate = rotation.switch(directory, _now())
         _write_kubeconfig(settings, kubeconfig, directory)
-        click.echo(
-            f"{certificate.certificate}: in use now, valid until {certificate.ends:%F}."
-            " Running servers serve it within seconds."
-        )
+        in_use = f"{certificate.certificate}: in use now, valid until {certificate.ends:%F}."
+        click.echo(printable(f"{in_use} Running servers serve it within seconds."))
         return 0
     rotation.current(directory, _wanted(settings), _now())
     certificate = rotation.prepare(directory, _wanted(settings, days), _now())
     _write_kubeconfig(settings, kubeconfig, directory)
     click.echo(
-        f"{certificate.certificate}: the next certificate, valid until {certificate.ends:%F}\n"
-        f"{kubeconfig}: trusts both\n"
-        "Now restart every API server that reads it, then run: rotate --switch"
+        printable_lines(
+            f"{certificate.certificate}: the next certificate, valid until {certificate.ends:%F}\n"
+            f"{kubeconfig}: trusts both\n"
+            "Now restart every API server that reads it, then run: rotate --switch"
+        )
     )
     return 0
 

@@ -6,7 +6,6 @@ a new one is written.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 
 from authenticator.editing.entry import ACCOUNT, MappingEntry, Value
@@ -16,6 +15,7 @@ from authenticator.editing.formats.conversion import (
     Options,
 )
 from authenticator.editing.formats.texts import as_fields, as_text
+from authenticator.editing.writing import as_json
 from authenticator.mapping.nodes import Items, Node, Text
 from authenticator.mapping.sections import MAP_ACCOUNTS, SECTIONS
 
@@ -53,7 +53,7 @@ def entry_lines(entry: MappingEntry) -> Iterator[str]:
 
 def quoted(value: Value) -> str:
     """A value as JSON, which is YAML and needs no rules about what to quote."""
-    return json.dumps(value, ensure_ascii=False)
+    return as_json(value)
 
 
 def entry_of(section: str, node: Node) -> MappingEntry:

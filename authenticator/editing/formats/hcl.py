@@ -5,8 +5,9 @@ Source: HCL Native Syntax Specification (HashiCorp).
 
 from __future__ import annotations
 
-import json
 import re
+
+from authenticator.editing.writing import as_json
 
 _ESCAPE = re.compile(r"\\(.)")
 _NOT_IN_HCL = {"b": r"\u0008", "f": r"\u000c"}
@@ -24,7 +25,7 @@ def written(value: object, indent: int = 0) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(written, value))}]"
     # HCL has the escapes of JSON but for two; `${` and `%{` would begin a template.
-    quoted = _ESCAPE.sub(_escape, json.dumps(value, ensure_ascii=False))
+    quoted = _ESCAPE.sub(_escape, as_json(value))
     return quoted.replace("${", "\\u0024{").replace("%{", "\\u0025{")
 
 

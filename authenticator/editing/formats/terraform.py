@@ -8,7 +8,6 @@ written only, since Terraform alone can evaluate it. The variables are `aws_auth
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -22,6 +21,7 @@ from authenticator.editing.formats.conversion import Conversion, Export, Options
 from authenticator.editing.formats.plain import plain_refusal, remarks
 from authenticator.editing.formats.texts import as_fields, as_items
 from authenticator.editing.formats.withholding import checked, sift
+from authenticator.editing.writing import as_json
 from authenticator.mapping.nodes import DocumentError, Fields, Node
 from authenticator.mapping.sections import MAP_ACCOUNTS, MAP_ROLES, MAP_USERS
 
@@ -94,7 +94,7 @@ def write_hcl(entries: Iterable[MappingEntry], _: Options) -> Export:
 def write_json(entries: Iterable[MappingEntry], _: Options) -> Export:
     """Write a `terraform.tfvars.json`."""
     kept, notes = sift(entries, plain_refusal)
-    text = json.dumps(_variables(kept), indent=2, ensure_ascii=False)
+    text = as_json(_variables(kept), 2)
     return Export(f"{text}\n", (*notes, *remarks(kept)))
 
 
