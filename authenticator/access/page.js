@@ -93,11 +93,12 @@
     return has("apiGroups", wanted.group) && has("resources", ...full) && !rule.resourceNames;
   }
   const known = (resource) => (Object.hasOwn(data.groups, resource) ? data.groups[resource] : undefined);
+  const plural = (resource) => (Object.hasOwn(data.plurals, resource) ? data.plurals[resource] : resource);
   function request(verb, text) {
     if (text.startsWith("/")) return { verb, path: text, wide: true };
     const [full, sub = ""] = text.toLowerCase().split("/", 2);
     const dot = full.indexOf(".");
-    const resource = dot < 0 ? full : full.slice(0, dot);
+    const resource = dot < 0 ? plural(full) : full.slice(0, dot);
     const group = dot < 0 ? (resource === "*" ? "*" : known(resource)) : full.slice(dot + 1);
     if (group === undefined) return null;
     const wide = data.wide.includes(`${resource}.${group}`) && verb !== "bind";

@@ -13,7 +13,7 @@ import json
 from importlib.resources import files
 from typing import Any
 
-from authenticator.access.resources import CLUSTER_WIDE, GROUPS
+from authenticator.access.resources import CLUSTER_WIDE, GROUPS, PLURALS
 
 # What could end the script element, or begin a comment in it, stands in JSON as an escape.
 _ESCAPES = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})
@@ -33,7 +33,8 @@ def page(document: dict[str, Any]) -> str:
             "trusted-types 'none'",
         )
     )
-    known = {"groups": dict(GROUPS), "wide": sorted(CLUSTER_WIDE)}
+    other_names = {name: plural for name, plural in PLURALS.items() if name != plural}
+    known = {"groups": dict(GROUPS), "plurals": other_names, "wide": sorted(CLUSTER_WIDE)}
     data = json.dumps(document | known, separators=(",", ":")).translate(_ESCAPES)
     # The data go in last: nothing in them is taken for a place to fill.
     whole = _part("page.html")

@@ -1,4 +1,4 @@
-"""The resources that every cluster has: their API groups, and which of them are in no namespace.
+"""The resources that every cluster has: names, API groups, and which of them are in no namespace.
 
 Source: `kubectl api-resources` of Kubernetes 1.34, plus what RBAC alone knows (users and groups to
 impersonate, signers) and this project's own resource.
@@ -47,6 +47,16 @@ _CLUSTER_SCOPED = {
 }
 # Targets of constrained impersonation. `users` and `groups` alone mean those of the core group.
 _TARGETS = frozenset(f"{name}.authentication.k8s.io" for name in ("users", "groups", "nodes"))
+_SHORT = (
+    "cm configmaps, crd customresourcedefinitions, crds customresourcedefinitions,"
+    " cj cronjobs, cs componentstatuses, csr certificatesigningrequests, deploy deployments,"
+    " ds daemonsets, ep endpoints, ev events, hpa horizontalpodautoscalers,"
+    " iim iamidentitymappings, ing ingresses, ip ipaddresses, limits limitranges, netpol"
+    " networkpolicies, no nodes, ns namespaces, pc priorityclasses, pdb poddisruptionbudgets,"
+    " po pods, pv persistentvolumes, pvc persistentvolumeclaims, quota resourcequotas,"
+    " rc replicationcontrollers, rs replicasets, sa serviceaccounts, sc storageclasses,"
+    " sts statefulsets, svc services, vac volumeattributesclasses"
+)
 # By resource, its group. `events` are in two groups, of which the core one is meant here.
 GROUPS = MappingProxyType(
     {
@@ -54,6 +64,28 @@ GROUPS = MappingProxyType(
         for table in (_NAMESPACED, _CLUSTER_SCOPED)
         for group, names in table.items()
         for name in names.split()
+    }
+)
+_ENDINGS = {"ies": "y", "sses": "ss", "uses": "us", "endpoints": "endpoints", "s": ""}
+
+
+def singular(plural: str) -> str:
+    """Return a resource's name in the singular, as Kubernetes has it: its kind in lower case."""
+    ending = next(ending for ending in _ENDINGS if plural.endswith(ending))
+    return plural.removesuffix(ending) + _ENDINGS[ending]
+
+
+# By each name that kubectl takes for a resource, its name in the plural.
+PLURALS = MappingProxyType(
+    {singular(name): name for name in GROUPS}
+    | dict(pair.split() for pair in _SHORT.split(","))
+    | {name: name for name in GROUPS}
+)
+# What people write after a slash who mean a subresource (`pods/log` is the pod named log).
+SUBRESOURCES = frozenset(
+    {
+        *("approval", "attach", "binding", "ephemeralcontainers", "eviction", "exec", "finalize"),
+        *("log", "portforward", "proxy", "resize", "scale", "status", "token"),
     }
 )
 # Those that only the cluster as a whole has, as `resource.group`. A request for one namespace is

@@ -199,6 +199,8 @@ def test_all_filters_are_cleared_at_once(report: Page) -> None:
 _QUESTIONS = [
     ("get", "secrets", ""),
     ("get", "secrets", "shop"),
+    ("get", "secret", ""),
+    ("patch", "deploy", "shop"),
     ("get", "pods", "kube-system"),
     ("list", "pods/log", ""),
     ("create", "pods/exec", "billing"),
@@ -219,7 +221,7 @@ def test_the_page_answers_who_can_as_the_command_does(
     report: Page, verb: str, resource: str, namespace: str
 ) -> None:
     full, _, subresource = resource.partition("/") if resource[0] != "/" else (resource, "", "")
-    request = request_for(verb, full, subresource)
+    request = request_for(verb, full, subresource, lambda *_: None)
     where = None if is_cluster_wide(request) else namespace or None
     able = {principal.arn for principal, _ in samples.small_report().who_can(request, where)}
     if namespace:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from difflib import get_close_matches
 
 import click
 
@@ -12,15 +13,16 @@ from authenticator.access.document import document
 from authenticator.access.page import page
 from authenticator.access.principals import Principal
 from authenticator.access.report import Report, Standing
-from authenticator.access.resources import GROUPS, is_cluster_wide
-from authenticator.access.rules import ALL, Request
+from authenticator.access.resources import PLURALS, SUBRESOURCES, is_cluster_wide
+from authenticator.access.rules import Request
 from authenticator.admin.access import text
-from authenticator.admin.access.where import Where, read_report, reading_options
+from authenticator.admin.access.discovery import known
+from authenticator.admin.access.where import Where, note, read_report, reading_options
 from authenticator.admin.tables import JSON, NAME, TABLE, WIDE, YAML, output_option, show_values
 from authenticator.aws.arns import PrincipalArn, PrincipalKind
 from authenticator.display import printable
 from authenticator.errors import ConfigError
-from authenticator.options import COMMAND, run_verb
+from authenticator.options import COMMAND, Verbs, run_verb
 
 
 def access(arguments: list[str]) -> int:
@@ -30,7 +32,7 @@ def access(arguments: list[str]) -> int:
 
 @click.group(
     "access",
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    cls=Verbs,
     help="Join the IAM mappings with the cluster's RBAC: who can do what.",
 )
 def _access() -> None: ...
@@ -74,9 +76,10 @@ _output = output_option(WIDE, NAME, JSON, YAML)
 
 @_access.command(
     "who-can",
-    help="Show which principals may do something.\n\nRESOURCE is RESOURCE[.GROUP][/NAME], or a"
-    " path such as /metrics. Examples: who-can get secrets; who-can delete"
-    " deployments.apps/web -n shop; who-can create pods --subresource exec",
+    help="Show which principals may do something.\n\nRESOURCE is TYPE[.GROUP][/NAME] with the type"
+    " as kubectl takes it, in the plural or singular or in short, or a path such as /metrics."
+    " Examples: who-can get secrets; who-can delete deploy/web -n shop; who-can create pods"
+    " --subresource exec",
 )
 @reading_options
 @_output
@@ -93,7 +96,12 @@ def _who_can(
     verb: str,
     resource: str,
 ) -> int:
-    request = request_for(verb, resource, subresource)
+    request = request_for(verb, resource, subresource, where.resource)
+    if request.name in SUBRESOURCES:
+        note(
+            f"{resource} is the object named {request.name}; for the subresource use"
+            f" {request.resource} --subresource {request.name}"
+        )
     if namespace and is_cluster_wide(request):
         raise click.UsageError(f"{resource} is in no namespace; leave --namespace away")
     report = read_report(where, time.time())
@@ -151,13 +159,16 @@ def _find(report: Report, wanted: str) -> tuple[tuple[Principal, Standing], ...]
     return report.of(replace(arn, path="") if arn.kind is PrincipalKind.ROLE else arn)
 
 
-def request_for(verb: str, target: str, subresource: str) -> Request:
-    """What is asked for.
+def request_for(
+    verb: str, target: str, subresource: str, find: Callable[[str, str], tuple[str, str] | None]
+) -> Request:
+    """Return the request that is asked about.
 
     Args:
         verb: the verb.
-        target: RESOURCE[.GROUP][/NAME], or a path.
+        target: RESOURCE[.GROUP][/NAME] with a resource as kubectl takes it, or a path.
         subresource: of the resource; "" for none.
+        find: returns plural name and API group of a resource and a group, which may be "".
 
     Raises:
         click.UsageError: the API group is missing, and not known.
@@ -166,12 +177,13 @@ def request_for(verb: str, target: str, subresource: str) -> Request:
         return Request(verb, path=target)
     full, _, name = target.partition("/")
     resource, _, group = full.lower().partition(".")
-    if not group:
-        known = ALL if resource == ALL else GROUPS.get(resource)
-        if known is None:
-            raise click.UsageError(
-                f"{resource} is not known; write it in the plural, and the resource of a custom"
-                " definition with its group: widgets.example.com"
-            )
-        group = known
+    found = known(resource, group) or find(resource, group)
+    if found is None and not group:
+        near = get_close_matches(resource, PLURALS, 1)
+        meant = f"; did you mean {near[0]}" if near else ""
+        raise click.UsageError(
+            f"there is no resource {printable(resource)!r}{meant}? Name the API group of a custom"
+            " resource too: widgets.example.com"
+        )
+    resource, group = found or (resource, group)
     return Request(verb, resource, group, subresource, name)

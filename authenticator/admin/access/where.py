@@ -18,6 +18,7 @@ from authenticator.access.objects import KINDS, read_rbac
 from authenticator.access.principals import entrants
 from authenticator.access.report import Report
 from authenticator.admin import in_force
+from authenticator.admin.access.discovery import discovered
 from authenticator.admin.access.reading import (
     NO_GUARDS,
     ByMode,
@@ -35,6 +36,7 @@ from authenticator.errors import ConfigError
 from authenticator.mapping.rules import Rule
 from authenticator.mapping.sections import Section
 from authenticator.options import COMMAND
+from authenticator.sources.cluster import ClusterError
 from authenticator.sources.mappings import SourceOptions
 from authenticator.sources.options import source_options
 
@@ -58,6 +60,23 @@ class Where:
         if self.filename:
             return ", ".join(self.filename)
         return self.context or self.master_url or "current context"
+
+    def resource(self, name: str, group: str) -> tuple[str, str] | None:
+        """Return plural name and API group of a resource of the cluster; None if it has none such.
+
+        None as well without a cluster, and where it cannot be asked.
+        """
+        if self.filename:
+            return None
+        cluster = connect(self.kubeconfig, self.context, self.master_url)
+        try:
+            found = discovered(cluster, name, group)
+        except ClusterError as error:
+            note(f"the API server's resources cannot be listed: {error}")
+            return None
+        if found is None and group:
+            note(f"the API server has no resource {name}.{group}; the answer is for this name")
+        return found
 
 
 def reading_options(function: F) -> Callable[..., Any]:
@@ -136,8 +155,8 @@ def read_report(where: Where, now: float) -> Report:
         raise ConfigError((reason, mapped.coverage))
     absent = set(KINDS) - {str(obj.get("kind")) for obj in objects}
     missing = [f"No {kind} was read; was everything exported?" for kind in sorted(absent)]
-    for note in (*missing, *notes(report)):
-        click.echo(f"{COMMAND}: note: {printable(note)}", err=True)
+    for text in (*missing, *notes(report)):
+        note(text)
     return report
 
 
@@ -198,6 +217,11 @@ def _mapped(where: Where, found: ByMode, options: SourceOptions | None) -> _Mapp
 
 def _counted(name: str, sections: list[Section]) -> str:
     return f"{name}: {in_force.counted(sum(section.size for section in sections))}"
+
+
+def note(text: str) -> None:
+    """Print what a reader should know of an answer to standard error."""
+    click.echo(f"{COMMAND}: note: {printable(text)}", err=True)
 
 
 @contextmanager

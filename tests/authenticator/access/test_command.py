@@ -207,6 +207,7 @@ def test_shown_keeps_what_can_be_seen() -> None:
     ("arguments", "message"),
     [
         (["get", "widgets"], "widgets.example.com"),
+        (["get", "secert"], "there is no resource 'secert'; did you mean secret?"),
         (["get", "nodes", "-n", "shop"], "in no namespace"),
     ],
 )
@@ -250,6 +251,18 @@ def test_a_file_that_is_not_there_is_named(
         ("Pods", "log", Request("get", "pods", subresource="log")),
         ("deployments", "", Request("get", "deployments", "apps")),
         ("deployments.apps/web", "", Request("get", "deployments", "apps", name="web")),
+        ("pod", "", Request("get", "pods")),
+        ("po/web", "", Request("get", "pods", name="web")),
+        ("deploy/web", "", Request("get", "deployments", "apps", name="web")),
+        ("deploy.apps", "", Request("get", "deployments", "apps")),
+        ("ingress", "", Request("get", "ingresses", "networking.k8s.io")),
+        ("netpol", "", Request("get", "networkpolicies", "networking.k8s.io")),
+        ("sc", "", Request("get", "storageclasses", "storage.k8s.io")),
+        (
+            "IAMIdentityMapping",
+            "",
+            Request("get", "iamidentitymappings", "iamauthenticator.k8s.aws"),
+        ),
         ("widgets.example.com", "", Request("get", "widgets", "example.com")),
         ("*", "", Request("get", "*", "*")),
         ("/metrics", "", Request("get", path="/metrics")),
@@ -258,7 +271,7 @@ def test_a_file_that_is_not_there_is_named(
 def test_a_resource_is_read_as_kubectl_writes_it(
     target: str, subresource: str, expected: Request
 ) -> None:
-    assert request_for("get", target, subresource) == expected
+    assert request_for("get", target, subresource, lambda *_: None) == expected
 
 
 class Pages:
