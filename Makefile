@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # Two workers, whatever the number of cores: each starts control planes of its own. A file's tests
 # stay on one worker, so that its fixtures are set up once.
 PYTEST_WORKERS ?= --numprocesses=2 --dist=loadfile --no-loadscope-reorder
-SOURCES := $(shell find authenticator client scripts -type f -not -name '*.pyc' 2>/dev/null) setup.py
+SOURCES := $(shell find authenticator client scripts -type f -not -name '*.pyc' 2>/dev/null) setup.py setup.cfg docs/lint.md
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo quick pythons programs test nightly lint bench dist fuzz clean

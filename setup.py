@@ -1,7 +1,8 @@
 """Builds the distribution that setup.cfg describes.
 
-The wheel gets an additional module: `client/hot.py` holds the modules that every token needs.
-Finding and reading ten files takes as long as running them (docs/adr/0016-installed-command.md).
+The wheel gets docs/lint.md, for `lint --explain`, and an additional module: `client/hot.py` holds
+the modules that every token needs. Finding and reading ten files takes as long as running them
+(docs/adr/0016-installed-command.md).
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from setuptools import setup
 from setuptools.command.build_py import build_py
 
 PACKAGE = Path(__file__).resolve().parent / "client"
+# The explanations of lint's rules, for `lint --explain`.
+RULES = PACKAGE.parent / "docs" / "lint.md"
+RULES_PAGE = ("authenticator", "lint", "rules.md")
 # The module that starts `token`; it imports the others.
 _FIRST = "command"
 _HEAD = '''\
@@ -119,11 +123,15 @@ class BuildPy(build_py):  # type: ignore[misc] # setuptools has no types
             target = Path(self.build_lib, "client", "hot.py")
             target.write_text(hot_source(), "utf-8")
             self.byte_compile([str(target)])
+            self.copy_file(str(RULES), str(Path(self.build_lib, *RULES_PAGE)))
 
     def get_outputs(self, include_bytecode: bool = True) -> list[str]:
         """Name the module too."""
-        made = [] if self.editable_mode else [str(Path(self.build_lib, "client", "hot.py"))]
-        return [*super().get_outputs(include_bytecode), *made]
+        made = [("client", "hot.py"), RULES_PAGE] if not self.editable_mode else []
+        return [
+            *super().get_outputs(include_bytecode),
+            *(str(Path(self.build_lib, *parts)) for parts in made),
+        ]
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ _KEPT = 2
 
 # The wheel is built from these.
 _SOURCES = (
-    *("setup.py", "setup.cfg", "pyproject.toml", "docs/package.md", "LICENSE"),
+    *("setup.py", "setup.cfg", "pyproject.toml", "docs/package.md", "docs/lint.md", "LICENSE"),
     *("authenticator", "client", "scripts"),
 )
 

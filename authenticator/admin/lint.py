@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,8 @@ from authenticator.lint import (
     documents_of_object,
     lint,
 )
-from authenticator.lint.reports import as_data, as_sarif, counted
+from authenticator.lint.explanations import explanation
+from authenticator.lint.reports import as_data, as_github, as_sarif, counted
 from authenticator.mapping.files import NAME, NAMESPACE
 from authenticator.mapping.guards import Guard
 from authenticator.mapping.problems import shortened
@@ -41,9 +43,24 @@ from authenticator.sources.options import source_options
 _CONFIG_MAP = f"/api/v1/namespaces/{NAMESPACE}/configmaps/{NAME}"
 _IDENTITIES = f"/apis/{API_VERSION}/iamidentitymappings"
 _ABSENT = 404
-_CONNECTION = click.command()(connection_options(lambda: None)).params
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 _STDIN = "-"
+_EVERY_RULE = "all"
+
+
+class _RuleId(click.ParamType[str]):
+    """The id of a rule, or `all`."""
+
+    name = "rule"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the id, or say which one may be meant."""
+        if value in RULES or (value == _EVERY_RULE and param and param.name == "explain"):
+            return str(value)
+        near = get_close_matches(value, RULES, 1)
+        meant = f"did you mean {near[0]}? " if near else ""
+        every = f"'{COMMAND} lint --explain all' lists them"
+        return self.fail(f"there is no rule {value!r}; {meant}{every}", param, ctx)
 
 
 @command(
@@ -53,42 +70,52 @@ _STDIN = "-"
     " - is standard input. All that is given is taken to be in force together. Exit code: 0 if"
     " there is nothing as bad as --fail-on, 1 if there is, or if something cannot be read.",
     frozenset(),
-    click.Argument(["files"], nargs=-1, metavar="[FILE|-]..."),
-    click.Option(["--cluster"], is_flag=True, help="aws-auth and the IAMIdentityMappings."),
-    *_CONNECTION,
-    click.Option(
-        ["-o", "--output"],
-        type=click.Choice(["text", "json", "sarif"]),
-        default="text",
-        show_default=True,
-        help="The form of the output.",
-    ),
-    click.Option(
-        ["--fail-on"],
-        type=click.Choice([severity.value for severity in Severity]),
-        default=Severity.ERROR.value,
-        show_default=True,
-        help="The mildest finding that makes the exit code 1.",
-    ),
-    click.Option(
-        ["--disable"],
-        type=click.Choice(list(RULES)),
-        multiple=True,
-        metavar="RULE",
-        help="A rule to leave out; can be given again.",
-    ),
-    click.Option(["--known-arn"], multiple=True, metavar="ARN", help="A principal that exists."),
-    click.Option(["--known"], metavar="FILE", help="A file with such ARNs, one a line."),
-    click.Option(
-        ["--client-region"],
-        multiple=True,
-        metavar="REGION",
-        help="A Region whose STS clients sign tokens for; can be given again.",
-    ),
     otherwise={"cluster_id": "none"},
 )
-def run(loaded: Loaded, *, files: Sequence[str], **given: Any) -> int:
+@click.argument("files", nargs=-1, metavar="[FILE|-]...")
+@click.option("--cluster", is_flag=True, help="aws-auth and the IAMIdentityMappings.")
+@connection_options
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json", "sarif", "github"]),
+    default="text",
+    show_default=True,
+    help="The form of the output; github annotates the files of a pull request.",
+)
+@click.option(
+    "--explain",
+    type=_RuleId(),
+    metavar="RULE",
+    help="Show what a rule finds and how to correct it; all lists the rules.",
+)
+@click.option(
+    "--fail-on",
+    type=click.Choice([severity.value for severity in Severity]),
+    default=Severity.ERROR.value,
+    show_default=True,
+    help="The mildest finding that makes the exit code 1.",
+)
+@click.option(
+    "--disable",
+    type=_RuleId(),
+    multiple=True,
+    metavar="RULE",
+    help="A rule to leave out; can be given again.",
+)
+@click.option("--known-arn", multiple=True, metavar="ARN", help="A principal that exists.")
+@click.option("--known", metavar="FILE", help="A file with such ARNs, one a line.")
+@click.option(
+    "--client-region",
+    multiple=True,
+    metavar="REGION",
+    help="A Region whose STS clients sign tokens for; can be given again.",
+)
+def run(loaded: Loaded, *, files: Sequence[str], explain: str | None, **given: Any) -> int:
     """Lint what is given, and return 0 if nothing is as bad as `--fail-on`."""
+    if explain:
+        click.echo(_explained(explain))
+        return 0
     if not files and not given["cluster"]:
         raise click.UsageError("Name a FILE, - for standard input, or --cluster.")
     if files.count(_STDIN) > 1:
@@ -108,6 +135,18 @@ def run(loaded: Loaded, *, files: Sequence[str], **given: Any) -> int:
     _show(findings, given["output"], sum(len(document.entries) for document in documents))
     worst = min((finding.severity.rank for finding in findings), default=len(Severity))
     return 1 if worst <= Severity(given["fail_on"]).rank else 0
+
+
+def _explained(rule: str) -> str:
+    if rule != _EVERY_RULE:
+        try:
+            return explanation(RULES[rule])
+        except OSError as error:
+            raise ConfigError((f"{error.filename}: {error.strerror}; reinstall this",)) from error
+    width = max(map(len, RULES))
+    return "\n".join(
+        f"{rule.severity.value:<8} {rule.id:<{width}}  {rule.title}" for rule in RULES.values()
+    )
 
 
 def _of_file(file: str, context: Context) -> tuple[Document, ...]:
@@ -174,6 +213,9 @@ def _get(cluster: Cluster, path: str) -> Object:
 def _show(findings: Sequence[Finding], output: str, entries: int) -> None:
     if output == "json":
         click.echo(json.dumps(as_data(findings), indent=2))
+    elif output == "github":
+        lines = [as_github(finding) for finding in findings]
+        click.echo("\n".join([*lines, _summary(findings, entries)]))
     elif output == "sarif":
         click.echo(json.dumps(as_sarif(findings, __version__), indent=2))
     else:

@@ -1,6 +1,7 @@
-"""Findings for machines: JSON, and SARIF 2.1.0 as code hosts show it beside the code.
+"""Findings for machines: JSON, SARIF 2.1.0, and annotations of GitHub Actions.
 
-Source: OASIS, "Static Analysis Results Interchange Format (SARIF) Version 2.1.0".
+Sources: OASIS, "Static Analysis Results Interchange Format (SARIF) Version 2.1.0"; GitHub,
+"Workflow commands for GitHub Actions", whose escapes are those of its toolkit (`command.ts`).
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from authenticator.lint.rules import RULES, LintRule, Severity
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _TOOL = "aws-iam-authenticator lint"
+_GITHUB = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.NOTE: "notice"}
+_IN_MESSAGE = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_IN_PROPERTY = _IN_MESSAGE | str.maketrans({":": "%3A", ",": "%2C"})
 
 
 def counted(findings: Sequence[Finding]) -> dict[Severity, int]:
@@ -62,6 +66,7 @@ def _rule(rule: LintRule) -> dict[str, Any]:
     return {
         "id": rule.id,
         "shortDescription": {"text": rule.title},
+        "helpUri": rule.page,
         "help": {"text": f"See {rule.page}"},
         # The names of the severities are SARIF's levels.
         "defaultConfiguration": {"level": rule.severity.value},
@@ -89,3 +94,18 @@ def _location(place: Place) -> dict[str, Any]:
     if place.entry:
         location["logicalLocations"] = [{"fullyQualifiedName": place.entry}]
     return location
+
+
+def as_github(finding: Finding) -> str:
+    """Return a finding as the line by which GitHub Actions annotates the file."""
+    place = finding.place
+    properties = {
+        "file": place.document,
+        "line": str(place.line or ""),
+        "col": str(place.column or ""),
+        "title": f"{finding.rule.title} [{finding.rule.id}]",
+    }
+    named = [f"{name}={text.translate(_IN_PROPERTY)}" for name, text in properties.items() if text]
+    entry = f"{place.entry}: " if place.entry else ""
+    message = f"{entry}{finding.message} ({finding.rule.page})".translate(_IN_MESSAGE)
+    return f"::{_GITHUB[finding.severity]} {','.join(named)}::{message}"

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from types import MappingProxyType
 
+from authenticator import REPOSITORY, __version__
+
 
 class Severity(str, Enum):
     """How bad it is.
@@ -48,8 +50,8 @@ class LintRule:
 
     @property
     def page(self) -> str:
-        """Where it is explained, from the root of the repository."""
-        return f"docs/lint.md#{self.id}"
+        """The URL of its explanation, of the version that is installed."""
+        return f"{REPOSITORY}/blob/v{__version__}/docs/lint.md#{self.id}"
 
 
 _TITLES: dict[Severity, dict[str, str]] = {

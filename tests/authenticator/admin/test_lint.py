@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from authenticator.admin import lint
+from authenticator.lint import RULES
 from authenticator.sources.cluster import ClusterError
 
 if TYPE_CHECKING:
@@ -55,7 +56,49 @@ def test_exit_codes(document: Path, text: str, arguments: list[str], code: int) 
 )
 def test_a_wrong_command_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert lint.run(arguments) == 2
-    assert "Error" in capsys.readouterr().err
+    assert "see aws-iam-authenticator lint --help" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_every_rule_is_explained(rule: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Rules could not be read after `pip install`: the documents were not in the wheel."""
+    assert lint.run(["--explain", rule]) == 0
+
+    out = capsys.readouterr().out
+    assert out.startswith(f"{rule} ({RULES[rule].severity.value}): {RULES[rule].title}\n\n")
+    assert out.endswith(f"\n\n{RULES[rule].page}\n")
+    assert "\nBad:\n\n    " in out
+    assert "\nGood:\n\n    " in out
+    assert out.count("Bad:") == 1
+    assert "```" not in out
+    assert "](" not in out
+
+
+def test_all_rules_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert lint.run(["--explain", "all"]) == 0
+
+    assert [line.split()[1] for line in capsys.readouterr().out.splitlines()] == list(RULES)
+
+
+@pytest.mark.parametrize("flag", ["--explain", "--disable"])
+def test_a_mistyped_rule_is_answered_with_the_one_meant(
+    flag: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All 57 were listed."""
+    assert lint.run([flag, "bad-arm", "-"]) == 2
+
+    said = capsys.readouterr().err
+    assert "there is no rule 'bad-arm'; did you mean bad-arn?" in said
+    assert "lint --explain all" in said
+
+
+def test_annotations_for_github(document: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    document.write_text(BROKEN)
+    assert lint.run([str(document), "-o", "github"]) == 1
+
+    annotation, summary = capsys.readouterr().out.splitlines()
+    assert annotation.startswith(f"::error file={document},line=2,")
+    assert summary == "1 error in 1 entry"
 
 
 def test_text_is_as_compilers_write_it(document: Path, capsys: pytest.CaptureFixture[str]) -> None:

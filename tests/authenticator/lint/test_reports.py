@@ -9,8 +9,9 @@ import jsonschema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from authenticator import REPOSITORY, __version__
 from authenticator.lint import RULES, Finding, Place, Severity, lint_file
-from authenticator.lint.reports import as_data, as_sarif
+from authenticator.lint.reports import as_data, as_github, as_sarif
 from tests.examples import examples
 
 FINDINGS = lint_file(b"mapRoles:\n- a\n- {rolearn: b, username: c}\n", "my aws-auth.yaml")
@@ -29,6 +30,7 @@ SCHEMA = {
             "properties": {
                 "id": {"type": "string"},
                 "shortDescription": _MESSAGE,
+                "helpUri": {"type": "string", "pattern": "^https://[!-~]+$"},
                 "help": _MESSAGE,
                 "defaultConfiguration": {"properties": {"level": _LEVEL}},
             },
@@ -168,10 +170,64 @@ def test_json() -> None:
         "index": 0,
         "line": 2,
         "column": 3,
-        "page": "docs/lint.md#bad-entry",
+        "page": f"{REPOSITORY}/blob/v{__version__}/docs/lint.md#bad-entry",
     }
 
 
 def test_the_worst_severity_ranks_first() -> None:
     assert [severity.rank for severity in Severity] == [0, 1, 2]
     assert Severity.ERROR.rank == 0
+
+
+def test_every_rule_of_sarif_has_an_absolute_address() -> None:
+    """Code hosts show no link for `docs/lint.md#...`, and `help` alone is text."""
+    (run,) = as_sarif((), "1")["runs"]
+    assert {rule["helpUri"] for rule in run["tool"]["driver"]["rules"]} == {
+        rule.page for rule in RULES.values()
+    }
+
+
+def read_as_github_does(line: str) -> tuple[str, dict[str, str], str]:
+    """Read a workflow command.
+
+    Source: actions/runner, `ActionCommand.cs` (`TryParseV2`), and its tables of escapes.
+    """
+    command, _, message = line.removeprefix("::").partition("::")
+    name, _, listed = command.partition(" ")
+    properties = dict(each.split("=", 1) for each in listed.split(","))
+
+    def plain(text: str, *further: tuple[str, str]) -> str:
+        for escape, character in (*further, ("%0D", "\r"), ("%0A", "\n"), ("%25", "%")):
+            text = text.replace(escape, character)
+        return text
+
+    colons = (("%3A", ":"), ("%2C", ","))
+    return name, {key: plain(value, *colons) for key, value in properties.items()}, plain(message)
+
+
+@given(
+    st.builds(
+        Finding,
+        st.sampled_from(list(RULES.values())),
+        st.text(max_size=30),
+        st.builds(Place, st.text(min_size=1, max_size=30), st.just("mapRoles"), st.just(1)),
+    )
+)
+@settings(max_examples=examples(100))
+def test_no_text_escapes_from_an_annotation(finding: Finding) -> None:
+    line = as_github(finding)
+
+    assert "\n" not in line
+    assert "\r" not in line
+    name, properties, message = read_as_github_does(line)
+    assert name in {"error", "warning", "notice"}
+    assert properties["file"] == finding.place.document
+    assert message == f"mapRoles[1]: {finding.message} ({finding.rule.page})"
+
+
+def test_an_annotation_names_line_and_column() -> None:
+    page = f"{REPOSITORY}/blob/v{__version__}/docs/lint.md#bad-entry"
+    assert as_github(FINDINGS[0]) == (
+        "::error file=my aws-auth.yaml,line=2,col=3,title=An entry that is not a map [bad-entry]"
+        f"::mapRoles[0]: it must be a map with keys such as rolearn or sso ({page})"
+    )
