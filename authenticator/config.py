@@ -58,8 +58,13 @@ def load(
     found: dict[str, tuple[str, Any]] = {n: ("default", v) for n, v in otherwise.items()}
     problems: list[str] = []
     warnings: list[str] = []
+    is_read = True
     if file is not None:
-        found.update(_from_file(file, problems, warnings))
+        try:
+            found.update(_from_file(file, problems, warnings))
+        except ConfigError as error:
+            problems.extend(error.problems)
+            is_read = False
     for name, _, place in places():
         if not place.file_only and variable(name) in environment:
             found[name] = (f"environment variable {variable(name)}", environment[variable(name)])
@@ -68,7 +73,12 @@ def load(
     try:
         settings = Settings.model_validate({name: value for name, (_, value) in found.items()})
     except ValidationError as error:
-        problems.extend(_sentence(item, found) for item in error.errors(include_url=False))
+        problems.extend(
+            _sentence(item, found)
+            for item in error.errors(include_url=False)
+            # A file that cannot be read may have what is missing.
+            if is_read or item["type"] != "missing"
+        )
     if problems:
         raise ConfigError(tuple(problems))
     return Loaded(settings, file, tuple(warnings))
@@ -83,8 +93,11 @@ def _sentence(item: ErrorDetails, found: Mapping[str, tuple[str, Any]]) -> str:
             f" the flag {place.flag} or the environment variable {variable(name)}"
         )
     inner = "".join(f"[{part}]" for part in item["loc"][1:])
-    message = item["msg"].removeprefix("Value error, ")
-    return f"{found[name][0]}{inner}: {message[0].lower()}{message[1:]}"
+    message = item["msg"]
+    ours = message.removeprefix("Value error, ")
+    if ours == message:  # pydantic's own; ours may begin with a user's word
+        ours = f"{message[0].lower()}{message[1:]}"
+    return f"{found[name][0]}{inner}: {ours}"
 
 
 def _read(file: Path) -> Fields:
@@ -122,11 +135,7 @@ def _server(document: Fields, file: Path, problems: list[str]) -> Fields:
 
 
 def _from_file(file: Path, problems: list[str], warnings: list[str]) -> dict[str, tuple[str, Any]]:
-    try:
-        document = _read(file)
-    except ConfigError as error:
-        problems.extend(error.problems)
-        return {}
+    document = _read(file)
     server = _server(document, file, problems)
     found: dict[str, tuple[str, Any]] = {}
     for section, top, under in ((document, True, ""), (server, False, "server.")):

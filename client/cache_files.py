@@ -141,4 +141,4 @@ def _remove_stale(directory: Path) -> None:
 
 def _give_up(error: Exception, warn: Callable[[str], None]) -> None:
     reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
-    warn(f"caching no credentials: {reason}; correct that, or give --no-cache")
+    warn(f"caching no credentials: {reason}; correct that, or give `token` --no-cache")

@@ -37,8 +37,7 @@ def paths() -> list[Path]:
         home = profiles.expand_home("~")
         if not home:
             raise ClientError(
-                "this user has no home directory to keep a kubeconfig in; set HOME, or name the"
-                " file with --kubeconfig"
+                "this user has no home directory to keep a kubeconfig in; set HOME or KUBECONFIG"
             )
         return [Path(home, ".kube", "config")]
     return listed

@@ -49,7 +49,7 @@ def load(paths: Sequence[Path], context: str, into: Configuration) -> None:
     if merged.config is None:
         raise ConfigException("no such file, or an empty one; name another with --kubeconfig")
     if not (context or current):
-        raise ConfigException("no current context is set; name one with --context")
+        raise ConfigException("no current context is set: run kubectl config use-context NAME")
     loader: Any = _Loader
     loader(
         config_dict=merged.config, active_context=context or current, config_base_path=None

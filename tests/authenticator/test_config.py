@@ -169,8 +169,17 @@ def test_files_that_are_refused(file: Path, text: str, reason: str) -> None:
     assert any(reason in problem and str(file) in problem for problem in caught.value.problems)
 
 
-def test_a_file_that_is_not_there(file: Path) -> None:
-    with pytest.raises(ConfigError, match="No such file"):
+def test_a_file_that_is_not_there_is_the_only_error(file: Path) -> None:
+    """It was followed by "no clusterID is set", which the file may well set."""
+    with pytest.raises(ConfigError) as caught:
+        load({}, {}, file)
+    assert caught.value.problems == (f"{file}: cannot be read: No such file or directory",)
+
+
+def test_a_value_is_quoted_as_the_user_wrote_it(file: Path) -> None:
+    """`EKSConfigmap2` was quoted as `eKSConfigmap2`."""
+    file.write_text("clusterID: c\nserver: {backendMode: [EKSConfigmap2]}\n")
+    with pytest.raises(ConfigError, match="backendMode: EKSConfigmap2 given where one of"):
         load({}, {}, file)
 
 

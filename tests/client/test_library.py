@@ -47,7 +47,7 @@ class TestMint:
 
         [message] = told
         assert message.startswith("caching no credentials: ")
-        assert message.endswith(": Not a directory; correct that, or give --no-cache")
+        assert message.endswith(": Not a directory; correct that, or give `token` --no-cache")
 
     def test_threads_of_one_process_ask_once(self, sts: Sts) -> None:
         role = client.Role(ROLE)

@@ -57,8 +57,8 @@ def granted(policy: Policy, options: Options) -> tuple[str, str]:
         if options.map_admin_policy:
             return MASTERS, f"{CLUSTER_ADMIN} becomes the group {MASTERS}, as you asked"
         return "", (
-            f"{CLUSTER_ADMIN} is not carried over; give --map-admin-policy to make it the group"
-            f" {MASTERS}, or bind the ClusterRole cluster-admin"
+            f"{CLUSTER_ADMIN} is not carried over; 'mappings import --map-admin-policy' makes it"
+            f" the group {MASTERS}, or bind the ClusterRole cluster-admin"
         )
     where = (
         f"in the namespaces {', '.join(policy.namespaces)}" if policy.namespaces else "everywhere"
