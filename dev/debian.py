@@ -30,6 +30,7 @@ PROGRAMS = {
     "node": "nodejs",
     "npm": "npm",
     "promtool": "prometheus",
+    "systemd-analyze": "systemd",
     "zsh": "zsh",
 }
 # Unpacked into .cache: installing it would start a server.

@@ -76,6 +76,12 @@ class Process:
             self.stop()
             raise
 
+    @property
+    def pid(self) -> int:
+        """The process that was started."""
+        assert self._child is not None
+        return self._child.pid
+
     def wait(self) -> None:
         """Return when the program ends by itself, with a ProcessError that says so."""
         if self._child is not None:
