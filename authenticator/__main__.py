@@ -5,49 +5,68 @@
 
 import sys
 
-COMMAND = "aws-iam-authenticator"
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-# Each verb: where it is implemented, and what it does.
+COMMAND = "aws-iam-authenticator"
+_USAGE = 2
+
+# Each verb: the module and the function that implement it.
 _VERBS = {
-    "token": ("client.command", "start", "Print a token that logs you in (kubectl runs this)"),
-    "kubeconfig": (
-        "client.kubeconfig",
-        "main",
-        "Have kubectl log in to a cluster with this command",
-    ),
-    "whoami": ("client.whoami", "main", "Show the AWS identity that a token would carry"),
-    "doctor": ("client.doctor", "main", "Check what a login needs, each with a remedy"),
-    "completion": ("client.completion", "main", "Complete verbs and flags in bash, zsh or fish"),
-    "server": ("authenticator.serving.command", "server", "Answer an API server's TokenReviews"),
-    "init": (
-        "authenticator.serving.command",
-        "init",
-        "Write the certificate, its key and the webhook kubeconfig beforehand",
-    ),
-    "rotate": (
-        "authenticator.serving.command",
-        "rotate",
-        "Replace the certificate without refusing anybody",
-    ),
-    "verify": ("authenticator.admin.verify", "verify", "Check a token and show whose it is"),
-    "explain": (
-        "authenticator.admin.explain.command",
-        "explain",
-        "Show why a caller is let in or refused, and as whom",
-    ),
-    "mappings": (
-        "authenticator.admin.mappings.command",
-        "mappings",
-        "List, edit and restore who may enter",
-    ),
-    "add": ("authenticator.admin.add", "add", "Add a role or user to aws-auth"),
-    "lint": ("authenticator.admin.lint", "run", "Find what is wrong with mappings"),
-    "access": (
-        "authenticator.admin.access.command",
-        "access",
-        "Show who can do what, by mappings and RBAC",
-    ),
-    "version": ("authenticator.__main__", "version", "Show the version"),
+    "token": ("client.command", "start"),
+    "kubeconfig": ("client.kubeconfig", "main"),
+    "whoami": ("client.whoami", "main"),
+    "doctor": ("client.doctor", "main"),
+    "completion": ("client.completion", "main"),
+    "version": ("authenticator.__main__", "version"),
+    "mappings": ("authenticator.admin.mappings.command", "mappings"),
+    "add": ("authenticator.admin.add", "add"),
+    "lint": ("authenticator.admin.lint", "run"),
+    "explain": ("authenticator.admin.explain.command", "explain"),
+    "access": ("authenticator.admin.access.command", "access"),
+    "verify": ("authenticator.admin.verify", "verify"),
+    "server": ("authenticator.serving.command", "server"),
+    "init": ("authenticator.serving.command", "init"),
+    "rotate": ("authenticator.serving.command", "rotate"),
+}
+_ADMINISTRATORS = (
+    ("mappings", "List, edit and restore IAM mappings."),
+    ("add", "Add a role or user to aws-auth, as the reference does."),
+    ("lint", "Find faults in mappings, in files and in the cluster."),
+    ("explain", "Show why a caller is let in or refused, and as whom."),
+    ("access", "Show who can do what, by mappings and RBAC."),
+    ("verify", "Check a token as the server does, and show its identity."),
+)
+_OPERATORS = (
+    ("server", "Answer an API server's TokenReviews."),
+    ("init", "Write the certificate, its key and the webhook kubeconfig."),
+    ("rotate", "Replace the certificate while logins go on."),
+)
+# What needs which extra of the distribution (setup.cfg).
+_EXTRAS = dict.fromkeys((name for name, _ in _ADMINISTRATORS), "admin") | dict.fromkeys(
+    (name for name, _ in _OPERATORS), "server"
+)
+# What people type who come from kubectl, the AWS CLI or eksctl.
+_MEANT = {
+    "apply": "mappings apply",
+    "delete": "mappings remove",
+    "diff": "mappings diff",
+    "edit": "mappings edit",
+    "export": "mappings export",
+    "get": "mappings get",
+    "get-token": "token",
+    "history": "mappings history",
+    "import": "mappings import",
+    "list": "mappings list",
+    "login": "kubeconfig",
+    "remove": "mappings remove",
+    "rollback": "mappings rollback",
+    "serve": "server",
+    "update": "mappings update",
+    "update-kubeconfig": "kubeconfig",
+    "what": "access what",
+    "who-can": "access who-can",
 }
 _LARGE = frozenset({"mappings"})
 # The flags that may stand before the verb and are followed by their value.
@@ -69,15 +88,21 @@ _GLOBAL_FLAGS = frozenset(
 def main() -> int:
     """Run the command line and return its exit code."""
     verb, arguments = _split(sys.argv[1:])
+    if verb == "help":
+        verb, arguments = _split(arguments)
+        arguments = [*arguments, "--help"]
     if verb in _LARGE:
         return _uncollected(verb, arguments)
     if verb in _VERBS:
         return _run(verb, arguments)
-    if verb and verb != "help":
-        sys.stderr.write(f"{COMMAND}: unknown verb {verb!a}; {COMMAND} --help lists the verbs\n")
-        return 1
-    sys.stdout.write(_help())
-    return 0
+    if verb:
+        return _complain(_unknown(verb))
+    if not arguments or "--help" in arguments or "-h" in arguments:
+        sys.stdout.write(f"{_help()}\n")
+        return 0
+    if "--version" in arguments:
+        return version(["--short"])
+    return _complain(_verbless(arguments))
 
 
 def _split(arguments: list[str]) -> tuple[str, list[str]]:
@@ -107,19 +132,29 @@ def _uncollected(verb: str, arguments: list[str]) -> int:
 
 
 def _run(verb: str, arguments: list[str]) -> int:
-    module, name, _ = _VERBS[verb]
+    module, name = _VERBS[verb]
     try:
-        run = getattr(__import__(module, fromlist=[name]), name)
+        code: int = getattr(__import__(module, fromlist=[name]), name)(arguments)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] in ("authenticator", "client"):
             raise
-        sys.stderr.write(
-            f"{COMMAND}: {verb} needs the Python package {error.name}; install the extra 'server'"
-            " of kube-iam-authenticator: pip install '.[server]' in a checkout\n"
+        extra = _EXTRAS.get(verb, "server")
+        _complain(
+            f"{verb} needs the extra '{extra}' of kube-iam-authenticator ({error.name} is not"
+            f" installed): run {_pip(extra)}"
         )
         return 1
-    code: int = run(arguments)
     return code
+
+
+def _pip(extra: str) -> str:
+    """Return the command that installs an extra. No package index has the distribution yet."""
+    from authenticator import REPOSITORY  # noqa: PLC0415 - not for `token`
+
+    return (
+        f"pip install 'kube-iam-authenticator[{extra}] @ git+{REPOSITORY}',"
+        f" or pip install '.[{extra}]' in a checkout"
+    )
 
 
 def version(arguments: list[str]) -> int:
@@ -131,10 +166,55 @@ def version(arguments: list[str]) -> int:
     return code
 
 
+def _unknown(verb: str) -> str:
+    if verb in _MEANT:
+        return f"unknown verb {verb!r}; did you mean {_MEANT[verb]}? See {COMMAND} --help"
+    text: str = _usage().unknown("verb", verb, list(_VERBS), COMMAND)
+    return text
+
+
+def _verbless(arguments: list[str]) -> str:
+    """Say what is wrong with a command line of flags only."""
+    at = 0
+    while at < len(arguments):
+        name, equals, _ = arguments[at].partition("=")
+        if name not in _GLOBAL_FLAGS:
+            known = [*_GLOBAL_FLAGS, "--help", "--version"]
+            text: str = _usage().unknown("flag", name, known, COMMAND)
+            return text
+        if not equals and at + 1 == len(arguments):
+            more = "; for the version, use --version" if name == "-v" else ""
+            return f"{name} needs a value{more}; see {COMMAND} --help"
+        at += 1 if equals else 2
+    return f"name a verb after {' '.join(arguments)}; {COMMAND} --help lists the verbs"
+
+
+def _complain(text: str) -> int:
+    __import__("client.command", fromlist=["warn"]).warn(text)
+    return _USAGE
+
+
+def _usage() -> "Any":
+    """Return the client's module for help, which is named as text as all of its modules are."""
+    return __import__("client.usage", fromlist=["page"])
+
+
 def _help() -> str:
-    lines = [f"Usage: {COMMAND} VERB [flags]", ""]
-    lines += [f"  {verb:<10} {text}" for verb, (_, _, text) in _VERBS.items()]
-    return "\n".join([*lines, "", f"{COMMAND} VERB --help shows a verb's flags.", ""])
+    usage = _usage()
+    page: str = usage.page(
+        COMMAND,
+        "VERB [flags]",
+        "Log in to Kubernetes with AWS IAM.",
+        [
+            ("Users", usage.USERS),
+            ("Administrators (extra 'admin')", _ADMINISTRATORS),
+            ("Operators (extra 'server', which includes 'admin')", _OPERATORS),
+            ("Flags", [("-h, --help", "Show this message."), ("--version", "Show the version.")]),
+        ],
+        f"{COMMAND} help VERB shows the flags of a verb. A verb whose extra is missing says how to"
+        " install it.",
+    )
+    return page
 
 
 if __name__ == "__main__":

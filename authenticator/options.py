@@ -1,4 +1,4 @@
-"""The settings' flags for click, made from the table in `authenticator.settings`.
+"""The look of verbs, and the settings' flags, made from the table in `authenticator.settings`.
 
 A switch may be given as the reference's users write it: `--flag`, `--flag=true`, `--flag=false`.
 """
@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import click
 
 from authenticator.config import load
-from authenticator.display import printable_lines
+from authenticator.display import printable, printable_lines
 from authenticator.errors import ConfigError
 from authenticator.settings import places, variable
 
@@ -25,30 +26,88 @@ _SHORT = {
     "log_format": "-l",
     "log_verbosity": "-v",
 }
+# The help of a verb in a list of verbs is not cut off.
+_WHOLE = 1000
+
+
+class Verb(click.Command):
+    """A verb whose help looks like that of the client's verbs (`client.usage`)."""
+
+    def __init__(self, *arguments: Any, **values: Any) -> None:
+        values["context_settings"] = {
+            "help_option_names": ["-h", "--help"],
+            "max_content_width": 100,
+        }
+        super().__init__(*arguments, **{"options_metavar": "[flags]", **values})
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the flags, and below them those that are settings."""
+        flags: list[tuple[str, str]] = []
+        settings: list[tuple[str, str]] = []
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record and isinstance(parameter, click.Option):
+                (settings if isinstance(parameter, Setting) else flags).append(record)
+        with formatter.section("Flags"):
+            formatter.write_dl(flags)
+        if settings:
+            with formatter.section("Settings"):
+                formatter.write_dl(settings)
+            formatter.write_paragraph()
+            with formatter.indentation():
+                formatter.write_text(
+                    f"Each setting is also a key of the config file, and a variable such as"
+                    f" {variable('cluster_id')} for --cluster-id. A flag comes before the"
+                    " variable, and both before the file."
+                )
+
+
+class Verbs(Verb, click.Group):
+    """A verb that has verbs."""
+
+    command_class = Verb
+    group_class = type
+
+    def __init__(self, *arguments: Any, **values: Any) -> None:
+        super().__init__(*arguments, **{"subcommand_metavar": "VERB", **values})
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the verbs, then the flags."""
+        verbs = [
+            (name, command.get_short_help_str(_WHOLE))
+            for name, command in self.commands.items()
+            if not command.hidden
+        ]
+        with formatter.section("Verbs"):
+            formatter.write_dl(verbs)
+        super().format_options(ctx, formatter)
+
+
+class Setting(click.Option):
+    """The flag of a setting."""
 
 
 def command(
     name: str,
     text: str,
     settings: frozenset[str],
-    *further: click.Parameter,
     otherwise: Mapping[str, str] = MappingProxyType({}),
 ) -> Callable[[Callable[..., int]], Callable[[list[str]], int]]:
-    """Make a verb: a function of its arguments that returns its exit code.
+    """Make a verb with settings: a function of its arguments that returns its exit code.
 
     The decorated function is called with `loaded`, what the flags, the environment and the config
-    file say, and with the values of `further`.
+    file say, and with the values of its own options, which click's decorators give it.
 
     Args:
         name: the verb.
         text: its help.
         settings: the fields of `Settings` whose flags it has, besides those that every verb has.
-        further: flags of its own.
-        otherwise: by field, what stands in for a required setting that is given nowhere.
+        otherwise: by field, the default of a required setting.
     """
     options = _options(settings)
 
     def decorate(run: Callable[..., int]) -> Callable[[list[str]], int]:
+        @wraps(run)
         def callback(config: str | None, **values: Any) -> int:
             # Not all that are called like a setting: --kubeconfig can be a verb's own.
             flags = {option.name: values.pop(option.name) for option in options if option.name}
@@ -57,22 +116,15 @@ def command(
                 click.echo(printable_lines(f"{COMMAND}: warning: {warning}"), err=True)
             return run(loaded, **values)
 
-        config = click.Option(["-c", "--config"], metavar="FILE", help="The config file (YAML).")
-        parameters = [config, *further, *options]
-        verb = click.Command(
-            name,
-            params=parameters,
-            callback=callback,
-            help=text,
-            context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-        )
-        return lambda arguments: run_verb(verb, name, arguments)
+        config = click.option("-c", "--config", metavar="FILE", help="The config file (YAML).")
+        made = click.command(name, cls=Verb, help=text, params=list(options))(config(callback))
+        return lambda arguments: run_verb(made, name, arguments)
 
     return decorate
 
 
-def _options(settings: frozenset[str]) -> list[click.Parameter]:
-    options: list[click.Parameter] = []
+def _options(settings: frozenset[str]) -> list[Setting]:
+    options: list[Setting] = []
     for name, field, place in places():
         if place.flag is None or not (place.top or name in settings):
             continue
@@ -80,10 +132,10 @@ def _options(settings: frozenset[str]) -> list[click.Parameter]:
         is_switch = field.annotation is bool
         default = "" if field.is_required() else f" Default: {_shown(field.default)}."
         options.append(
-            click.Option(
+            Setting(
                 [*spellings, place.flag, name],
                 metavar="[BOOL]" if is_switch else "VALUE",
-                help=f"{field.description}{default} [{variable(name)}]",
+                help=f"{field.description}{default}",
                 # click's own switches refuse `--flag=true`.
                 is_flag=False,
                 flag_value="true" if is_switch else None,
@@ -111,6 +163,12 @@ def run_verb(verb: click.Command, name: str, arguments: list[str]) -> int:
         for problem in error.problems:
             click.echo(printable_lines(f"{COMMAND}: {problem}"), err=True)
         return 1
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return error.exit_code
+    except click.UsageError as error:
+        click.echo(f"{COMMAND}: {_complaint(error)}", err=True)
+        return error.exit_code
     except click.ClickException as error:
         # It quotes the command line, which may have been pasted.
         shown = io.StringIO()
@@ -121,3 +179,19 @@ def run_verb(verb: click.Command, name: str, arguments: list[str]) -> int:
         return 130
     # What --help returns is 0 too.
     return code if isinstance(code, int) else 0
+
+
+def _complaint(error: click.UsageError) -> str:
+    """Return one line on a command line that cannot be read, as the client's verbs write it."""
+    near: Sequence[str] = ()
+    if isinstance(error, click.NoSuchOption):
+        text, near = f"unknown flag {error.option_name}", error.possibilities or ()
+    elif isinstance(error, click.exceptions.NoSuchCommand):
+        text, near = f"unknown verb {error.command_name!r}", error.possibilities or ()
+    else:
+        text = error.format_message().rstrip(".")
+    text = printable(" ".join(text.split()))
+    help_of = f"{error.ctx.command_path if error.ctx else COMMAND} --help"
+    if near:
+        return f"{text}; did you mean {near[0]}? See {help_of}"
+    return f"{text}; see {help_of}"

@@ -5,19 +5,7 @@ import sys
 from . import command
 
 # The single file has these in addition to the token for kubectl.
-_VERBS = ("completion", "doctor", "kubeconfig", "whoami")
-_HELP = """\
-Usage: aws-iam-authenticator VERB [flags]
-
-  token       Print a token that logs you in (kubectl runs this)
-  kubeconfig  Add a cluster to a kubeconfig, or update it
-  whoami      Show the AWS identity that a token would carry
-  doctor      Check what a login needs, each fault with a remedy
-  completion  Complete verbs and flags in bash, zsh or fish
-  version     Show the version
-
-aws-iam-authenticator VERB --help shows a verb's flags.
-"""
+_VERBS = ("completion", "doctor", "kubeconfig", "version", "whoami")
 
 
 def run(number: str = "unversioned") -> int:
@@ -26,18 +14,36 @@ def run(number: str = "unversioned") -> int:
     Args:
         number: the version, which the build of the single file knows.
     """
-    verb = sys.argv[1] if len(sys.argv) > 1 else ""
+    verb, *arguments = sys.argv[1:] or ["help"]
+    if verb == "help" and arguments:
+        verb, *arguments = *arguments, "--help"
+    if verb == "--version":
+        verb, arguments = "version", ["--short"]
+    if verb in _VERBS:
+        main = __import__(f"client.{verb}", fromlist=["main"]).main
+        code: int = main(arguments, number) if verb == "version" else main(arguments)
+        return code
     if verb in {"-h", "--help", "help"}:
-        sys.stdout.write(_HELP)
+        sys.stdout.write(f"{_help()}\n")
         return 0
-    if verb == "version":
-        from .version import main  # noqa: PLC0415 - not for `token`
+    if verb == "token" or verb.startswith("-"):  # flags may stand before the verb
+        command.start([verb, *arguments], words=("token",))
+    from .usage import USERS, unknown  # noqa: PLC0415 - not for `token`
 
-        return main(sys.argv[2:], number)
-    if verb not in _VERBS:
-        command.start(sys.argv[1:], words=("token",))
-    code: int = __import__(f"client.{verb}", fromlist=["main"]).main(sys.argv[2:])
-    return code
+    command.warn(unknown("verb", verb, [name for name, _ in USERS], command.COMMAND))
+    return 2
+
+
+def _help() -> str:
+    from .usage import USERS, page  # noqa: PLC0415 - not for `token`
+
+    return page(
+        command.COMMAND,
+        "VERB [flags]",
+        "Log in to Kubernetes with AWS IAM. This is the single file, with the verbs of users.",
+        [("Users", USERS)],
+        f"{command.COMMAND} help VERB shows the flags of a verb.",
+    )
 
 
 if __name__ == "__main__":

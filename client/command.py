@@ -8,7 +8,7 @@ import os
 import sys
 
 from . import cluster, exec_credential
-from .errors import ClientError
+from .errors import ClientError, UsageError
 from .token import Token, mint
 
 TYPE_CHECKING = False
@@ -22,27 +22,24 @@ _INTERRUPTED = 130
 
 # Name, short form, what its value is (empty: a switch), help.
 FLAGS = (
-    ("cluster-id", "i", "ID", "the cluster's id, as its webhook knows it"),
-    ("config", "c", "FILE", "configuration file to read clusterID from"),
-    ("role", "r", "ARN", "role to assume first"),
-    ("external-id", "e", "ID", "external id to assume the role with"),
-    ("session-name", "s", "NAME", "name for the role's session"),
-    ("forward-session-name", "", "", "name it as the caller's own session"),
-    ("region", "", "REGION", "region whose STS endpoint to sign for"),
-    ("duration", "", "SECONDS", "how long the role's session lasts (an hour)"),
-    ("profile", "", "NAME", "profile of the shared AWS files"),
-    ("token-only", "", "", "print the bare token"),
-    ("only-temporary", "", "", "refuse to sign with a long-lived access key"),
-    ("cache", "", "", "share the reference's credential cache besides our own"),
-    ("no-cache", "", "", "keep no credentials, and use none that were kept"),
-    ("feature-gates", "", "LIST", "accepted; every feature is on"),
-    ("log-format", "l", "FORMAT", "accepted; the client does not log"),
-    ("log-verbosity", "v", "LEVEL", "accepted; the client does not log"),
-    ("help", "h", "", "show this help"),
+    ("cluster-id", "i", "ID", "The cluster's ID, as its webhook knows it."),
+    ("config", "c", "FILE", "The config file to read clusterID from."),
+    ("role", "r", "ARN", "The role to assume first. Default: $DEFAULT_ROLE."),
+    ("external-id", "e", "ID", "The external ID to assume the role with."),
+    ("session-name", "s", "NAME", "The name of the role's session."),
+    ("forward-session-name", "", "", "Name the session as the caller's own session."),
+    ("region", "", "REGION", "The Region whose AWS endpoints to use."),
+    ("duration", "", "SECONDS", "How long the role's session lasts. Default: an hour."),
+    ("profile", "", "NAME", "The profile of the shared AWS files."),
+    ("token-only", "", "", "Print the bare token."),
+    ("only-temporary", "", "", "Refuse to sign with a long-lived access key."),
+    ("cache", "", "", "Share the reference's credential cache in addition to our own."),
+    ("no-cache", "", "", "Neither read nor write cached credentials."),
+    ("feature-gates", "", "LIST", "Accepted; every feature is on."),
+    ("log-format", "l", "FORMAT", "Accepted; the client does not log."),
+    ("log-verbosity", "v", "LEVEL", "Accepted; the client does not log."),
+    ("help", "h", "", "Show this message and exit."),
 )
-_SWITCHES = frozenset(name for name, _, value, _ in FLAGS if not value)
-_LONG = frozenset(name for name, _, _, _ in FLAGS)
-_SHORT = {short: name for name, short, _, _ in FLAGS if short}
 _EXCLUSIVE = (("forward-session-name", "session-name"), ("cache", "no-cache"))
 # As Go's strconv.ParseBool reads them.
 _BOOLEANS = dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), "true") | dict.fromkeys(
@@ -51,7 +48,7 @@ _BOOLEANS = dict.fromkeys(("1", "t", "T", "true", "TRUE", "True"), "true") | dic
 
 
 def main(arguments: list[str], *, words: tuple[str, ...] = ()) -> int:
-    """Run the verb and return the exit code: 0, 1 for a fault, 130 when interrupted.
+    """Run the verb and return the exit code: 0, 1 for a fault, 2 for usage, 130 if interrupted.
 
     Args:
         arguments: the command line without the verb; global flags may stand anywhere in it.
@@ -74,23 +71,25 @@ def answer(run: "Callable[..., str]", *arguments: object) -> int:
     try:
         _write(run(*arguments))
     except ClientError as error:
-        return _fail(str(error))
+        warn(str(error))
+        return error.code
     except KeyboardInterrupt:
-        _fail("interrupted")
+        warn("interrupted")
         return _INTERRUPTED
     except Exception as error:  # noqa: BLE001 - kubectl users must not meet a traceback
-        return _fail(f"internal error, please report it: {_origin(error)}")
+        warn(f"internal error, please report it: {_origin(error)}")
+        return 1
     return 0
 
 
 def _run(arguments: list[str], words: tuple[str, ...]) -> str:
     flags, rest = parse(arguments)
     if flags.get("help"):
-        from .usage import usage  # noqa: PLC0415 - kubectl never asks
+        from .usage import VERB_MORE, VERB_TEXT, verb_page  # noqa: PLC0415 - kubectl never asks
 
-        return usage(COMMAND, FLAGS)
+        return verb_page(f"{COMMAND} token", "", VERB_TEXT, FLAGS, VERB_MORE)
     if tuple(rest) != words:
-        raise ClientError(
+        raise UsageError(
             f"expected {' and '.join((*words, 'flags'))}, got {' '.join(rest) or 'no verb'!r};"
             f" see {COMMAND} token --help"
         )
@@ -104,7 +103,7 @@ def _run(arguments: list[str], words: tuple[str, ...]) -> str:
 def _token(flags: dict[str, str]) -> Token:
     for one, other in _EXCLUSIVE:
         if flags.get(one) and flags.get(other):
-            raise ClientError(f"--{one} and --{other} exclude each other; drop one")
+            raise UsageError(f"--{one} and --{other} exclude each other; drop one")
     role = None
     if role_arn := flags.get("role", os.environ.get("DEFAULT_ROLE")):
         from .roles import Role  # noqa: PLC0415 - only for those who assume one
@@ -131,13 +130,22 @@ def _cluster_id(flags: dict[str, str]) -> str:
     return cluster_id or ""
 
 
-def parse(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
+def parse(
+    arguments: list[str],
+    flags: "tuple[tuple[str, str, str, str], ...]" = FLAGS,
+    verb: str = "token",
+) -> tuple[dict[str, str], list[str]]:
     """Return the flags given, by long name, and the other words; a switch is ``true`` or empty.
 
+    Args:
+        arguments: the command line without the verb.
+        flags: those that the verb has, as `FLAGS`.
+        verb: its name, for messages.
+
     Raises:
-        ClientError: a flag is unknown or lacks its value.
+        UsageError: a flag is unknown or lacks its value.
     """
-    flags: dict[str, str] = {}
+    given: dict[str, str] = {}
     words: list[str] = []
     rest = iter(arguments)
     for argument in rest:
@@ -146,36 +154,43 @@ def parse(arguments: list[str]) -> tuple[dict[str, str], list[str]]:
         elif not argument.startswith("-") or argument == "-":
             words.append(argument)
         else:
-            name, value = _flag(argument)
-            if name in _SWITCHES:
-                flags[name] = boolean(argument, "true" if value is None else value)
+            spelling, attached = _spelling(argument)
+            name, is_switch = _named(spelling, flags, verb)
+            if is_switch:
+                given[name] = boolean(argument, "true" if attached is None else attached)
                 continue
-            if value is None and (value := next(rest, None)) is None:
-                raise ClientError(f"{argument} needs a value; see {COMMAND} token --help")
-            flags[name] = value
-    return flags, words
+            value = next(rest, None) if attached is None else attached
+            if value is None:
+                raise UsageError(f"{argument} needs a value; see {COMMAND} {verb} --help")
+            given[name] = value
+    return given, words
 
 
-def _flag(argument: str) -> tuple[str, str | None]:
-    """Return a flag's long name and the value that is attached to it, if one is."""
-    value: str | None
+def _spelling(argument: str) -> tuple[str, str | None]:
+    """Return a flag without the value that is attached to it, and that value if there is one."""
     if argument.startswith("--"):
-        name, equals, value = argument[2:].partition("=")
-        value = value if equals else None
-        known = name in _LONG
-    else:
-        name = _SHORT.get(argument[1], "")
-        value = argument[2:].removeprefix("=") if argument[2:] else None
-        known = bool(name)
-    if not known:
-        raise ClientError(f"unknown flag {argument.partition('=')[0]}; see {COMMAND} token --help")
-    return name, value
+        flag, equals, value = argument.partition("=")
+        return flag, value if equals else None
+    return argument[:2], argument[2:].removeprefix("=") if argument[2:] else None
+
+
+def _named(
+    spelling: str, flags: "tuple[tuple[str, str, str, str], ...]", verb: str
+) -> tuple[str, bool]:
+    """Return the long name of a flag, and whether it is a switch."""
+    for name, short, value, _ in flags:
+        if spelling == f"--{name}" or (short and spelling == f"-{short}"):
+            return name, not value
+    from .usage import unknown  # noqa: PLC0415 - kubectl's flags are known
+
+    known = [f"--{name}" for name, _, _, _ in flags]
+    raise UsageError(unknown("flag", spelling, known, f"{COMMAND} {verb}"))
 
 
 def boolean(argument: str, value: str) -> str:
-    """Return "true", or "" for false, of a switch's value. Raises ClientError."""
+    """Return "true", or "" for false, of a switch's value. Raises UsageError."""
     if value not in _BOOLEANS:
-        raise ClientError(f"{argument}: a switch is true or false")
+        raise UsageError(f"{argument}: a switch is true or false")
     return _BOOLEANS[value]
 
 
@@ -232,8 +247,3 @@ def _warn_person(message: str) -> None:
 
 def _at_terminal() -> bool:
     return sys.stderr is not None and sys.stderr.isatty()
-
-
-def _fail(message: str) -> int:
-    warn(message)
-    return 1

@@ -5,8 +5,10 @@ The scripts ask the command itself, so that they know every verb of the version 
 
 from __future__ import annotations
 
-from . import command
-from .errors import ClientError
+from typing import Any
+
+from . import command, flags
+from .errors import UsageError
 
 _BASH = """\
 _aws_iam_authenticator() {
@@ -48,17 +50,10 @@ _SHELLS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 
 def main(arguments: list[str]) -> int:
     """Run the verb and return the exit code."""
-    return command.answer(_run, arguments)
+    return flags.run("completion", arguments, _run)
 
 
-def _run(arguments: list[str]) -> str:
-    usage = f"{command.COMMAND} completion {'|'.join(_SHELLS)}"
-    if arguments in (["-h"], ["--help"]):
-        return (
-            f"Usage: {usage}\n\nbash: source <({command.COMMAND} completion bash)\n"
-            f"zsh:  source <({command.COMMAND} completion zsh)\n"
-            f"fish: {command.COMMAND} completion fish | source"
-        )
-    if len(arguments) != 1 or arguments[0] not in _SHELLS:
-        raise ClientError(f"name one shell: {usage}")
-    return _SHELLS[arguments[0]].replace("COMMAND", command.COMMAND).removesuffix("\n")
+def _run(given: Any) -> str:
+    if len(given.words) != 1 or given.words[0] not in _SHELLS:
+        raise UsageError(f"name one shell: {command.COMMAND} completion {'|'.join(_SHELLS)}")
+    return _SHELLS[given.words[0]].replace("COMMAND", command.COMMAND).removesuffix("\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from . import cluster, command, kubeconfig_file
-from .errors import ClientError
+from .errors import ClientError, UsageError
 
 _AWS = "aws"
 
@@ -43,7 +43,10 @@ class Plugin:
             ClientError: a flag is unknown or lacks its value.
         """
         if self.is_ours:
-            return command.parse(list(self.arguments))[0]
+            try:
+                return command.parse(list(self.arguments))[0]
+            except UsageError as error:  # in the kubeconfig, and not in what was typed
+                raise ClientError(f"the kubeconfig's user: {error}") from error
         if Path(self.command).name == _AWS:
             return _flags_of_aws(self.arguments)
         return {}

@@ -26,6 +26,7 @@ from . import (
     current_user,
     endpoints,
     exec_credential,
+    flags,
     kubeconfig_file,
     proxy,
     token,
@@ -88,8 +89,8 @@ class Skipped(Exception):
 class Examination:
     """The checks; each may use what those before it found."""
 
-    def __init__(self, flags: Any) -> None:
-        self._flags = flags
+    def __init__(self, given: Any) -> None:
+        self._flags = given
         self._signer: Credentials | None = None
         self._endpoint: Endpoint | None = None
         self._user: CurrentUser | None = None
@@ -295,22 +296,15 @@ def _proven(value: str, cluster_id: str, profile: str | None) -> Finding:
 def main(arguments: list[str]) -> int:
     """Run the verb; the exit code is 1 if a check found a fault."""
     findings: list[Finding] = []
-    code = command.answer(_run, arguments, findings)
+    code = flags.run("doctor", arguments, _run, findings)
     return code or int(any(finding.status == "fault" for finding in findings))
 
 
-def _run(arguments: list[str], findings: list[Finding]) -> str:
-    parser = verbs.parser(
-        "doctor", "Check, in order, what a login to the cluster of kubectl's context needs."
-    )
-    parser.add_argument(
-        "--context", metavar="NAME", help="context of the kubeconfig (the current one)"
-    )
-    flags = parser.parse_args(arguments)
-    checks = Examination(flags).checks()
+def _run(given: Any, findings: list[Finding]) -> str:
+    checks = Examination(given).checks()
     findings += [_examine(check) for _, check in checks]
     named = list(zip((name for name, _ in checks), findings, strict=True))
-    if flags.output == "json":
+    if given.output == "json":
         return json.dumps(
             [{"check": name, "status": it.status, "text": it.text} for name, it in named]
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import base64
 import contextlib
 import difflib
@@ -23,7 +22,8 @@ from . import (
     verbs,
     yaml_text,
 )
-from .errors import ClientError
+from . import flags as flag_table
+from .errors import ClientError, UsageError
 from .imports import botocore_session
 from .profiles import expand_home
 
@@ -70,63 +70,28 @@ _Contents = dict[Path, dict[str, Any]]
 
 def main(arguments: list[str]) -> int:
     """Run the verb and return the exit code."""
-    return command.answer(_run, arguments)
+    return flag_table.run("kubeconfig", arguments, _run)
 
 
-def _run(arguments: list[str]) -> str:
-    flags = _parser().parse_args(arguments)
+def _run(flags: Any) -> str:
+    flags.kubeconfig = _path(flags.kubeconfig)
+    flags.certificate_authority = _path(flags.certificate_authority)
     _read_arn(flags)
     if flags.refresh:
         return _refresh(flags)
     cluster.check(flags.cluster_id or "")
     if bool(flags.server) != bool(flags.certificate_authority):
-        raise ClientError("--server and --certificate-authority come together; give both or none")
+        raise UsageError("--server and --certificate-authority come together; give both or none")
     verbs.role(flags)  # before kubectl is told of a role that cannot be one
     access = _described(flags) if not flags.server else _given(flags)
-    return _change(flags, entries(flags, access), use=flags.use_context)
+    return _change(flags, entries(flags, access), use=not flags.no_use_context)
 
 
-def _parser() -> verbs.Parser:
-    made = verbs.parser(
-        "kubeconfig",
-        "Add a cluster, a user and a context to a kubeconfig, or update them. EKS is asked for"
-        " server and certificate authority, unless both are given.",
-    )
-    made.add_argument(
-        "-i",
-        "--cluster-id",
-        metavar="ID",
-        help="the cluster, as its webhook knows it: for EKS its name or ARN",
-    )
-    made.add_argument(
-        "--alias", metavar="NAME", help="name of context and cluster (the cluster's and role's)"
-    )
-    made.add_argument("--server", metavar="URL", help="the API server")
-    made.add_argument("--certificate-authority", metavar="FILE", type=_path, help="its PEM file")
-    made.add_argument(
-        "--kubeconfig", metavar="FILE", type=_path, help="file to change (KUBECONFIG)"
-    )
-    made.add_argument(
-        "--no-use-context",
-        dest="use_context",
-        action="store_false",
-        help="leave kubectl's current context as it is",
-    )
-    made.add_argument(
-        "--refresh",
-        action="store_true",
-        help="ask EKS again for server and certificate authority of the current context's cluster,"
-        " and change nothing else (after a rotation of the authority)",
-    )
-    made.add_argument(
-        "--dry-run", action="store_true", help="show what would change, secrets hidden"
-    )
-    return made
-
-
-def _path(text: str) -> Path:
+def _path(text: str | None) -> Path | None:
+    if not text:
+        return None
     if not (expanded := expand_home(text)):
-        raise argparse.ArgumentTypeError(f"{text}: this user has no home directory; set HOME")
+        raise ClientError(f"{text}: this user has no home directory; set HOME")
     return Path(expanded)
 
 

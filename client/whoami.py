@@ -6,7 +6,7 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from . import command, current_user, exec_credential, kubeconfig_file, verbs
+from . import command, current_user, exec_credential, flags, kubeconfig_file, verbs
 from .errors import ClientError
 from .imports import botocore_session
 
@@ -17,53 +17,39 @@ if TYPE_CHECKING:
 def main(arguments: list[str]) -> int:
     """Run the verb; the exit code is 1 if the cluster, once asked, did not take the identity."""
     failed: list[str] = []
-    return command.answer(_run, arguments, failed) or int(bool(failed))
+    return flags.run("whoami", arguments, _run, failed) or int(bool(failed))
 
 
-def _run(arguments: list[str], failed: list[str]) -> str:
-    flags = _parser().parse_args(arguments)
-    seen = bool(flags.cluster or flags.context)
+def _run(given: Any, failed: list[str]) -> str:
+    seen = bool(given.cluster or given.context)
     shown: dict[str, Any] = {}
     if seen:
-        shown = _plugin(flags)
-    signer, endpoint = verbs.credentials(flags)
+        shown = _plugin(given)
+    signer, endpoint = verbs.credentials(given)
     shown |= {
-        **identity(signer, profile=flags.profile, region=endpoint.region),
+        **identity(signer, profile=given.profile, region=endpoint.region),
         "source": signer.source,
         "expires": _time(signer),
         "accessKeyId": signer.access_key,
         "sts": endpoint.host,
     }
     if seen:
-        shown["cluster"] = cluster_view(flags.context)
+        shown["cluster"] = cluster_view(given.context)
         failed += [str(shown["cluster"]["error"])] if "error" in shown["cluster"] else []
-    if flags.output == "json":
+    if given.output == "json":
         return json.dumps(shown)
     return "\n".join(
         f"{name + ':':<13} {command.one_line(_text(value))}" for name, value in shown.items()
     )
 
 
-def _parser() -> verbs.Parser:
-    made = verbs.parser(
-        "whoami", "Show the AWS identity that a token would carry, asked of STS, and its source."
-    )
-    made.add_argument(
-        "--cluster",
-        action="store_true",
-        help="examine what kubectl runs for its current context, and show who the cluster sees",
-    )
-    made.add_argument("--context", metavar="NAME", help="the same for another context")
-    return made
-
-
-def _plugin(flags: Any) -> dict[str, Any]:
+def _plugin(given: Any) -> dict[str, Any]:
     """Return how kubectl gets the user's credentials, and take its flags and variables."""
-    user = current_user.current(flags.context)
+    user = current_user.current(given.context)
     plugin = user.plugin
     if plugin is None:
         return {"context": user.context, "plugin": "none: the user's entry runs no program"}
-    verbs.adopt(flags, plugin.flags())
+    verbs.adopt(given, plugin.flags())
     os.environ.update(plugin.environment)
     return {
         "context": user.context,

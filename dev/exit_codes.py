@@ -4,7 +4,12 @@ from __future__ import annotations
 
 INTERRUPTED = 130
 _COMMON = {INTERRUPTED: "interrupted"}
-_CLIENT = {0: "done", 1: "not done, or the command line is wrong; one line says why", **_COMMON}
+_CLIENT = {
+    0: "done",
+    1: "not done; one line says why",
+    2: "the command line is wrong",
+    **_COMMON,
+}
 _COMMAND = {0: "done", 1: "not done; a line for each reason", 2: "the command line is wrong"}
 _EDIT = {
     0: "done, or there was nothing to do",
@@ -20,27 +25,7 @@ EXIT_CODES: dict[str, dict[int, str]] = {
     "whoami": _CLIENT,
     "doctor": {**_CLIENT, 0: "all is well", 1: "a check found a fault"},
     "completion": _CLIENT,
-    "server": {
-        0: "told to end, and ended in order",
-        1: "it cannot start: a line for each problem",
-        2: "the command line is wrong",
-        **_COMMON,
-    },
-    "init": {**_COMMAND, **_COMMON},
-    "rotate": {**_COMMAND, **_COMMON},
-    "verify": {
-        0: "STS has proven the token",
-        1: "it has not, or cannot be asked",
-        2: "the command line is wrong",
-        **_COMMON,
-    },
-    "explain": {
-        0: "the caller may enter",
-        1: "they may not, or what was given cannot be used",
-        2: "the command line is wrong",
-        3: "unknown: a source of mappings, or AWS, could not be asked",
-        **_COMMON,
-    },
+    "version": _CLIENT,
     "mappings": _EDIT,
     "mappings diff": {**_EDIT, 0: "there is no difference", 3: "there is one"},
     "mappings history diff": {**_EDIT, 0: "there is no difference", 3: "there is one"},
@@ -51,13 +36,33 @@ EXIT_CODES: dict[str, dict[int, str]] = {
         2: "the command line is wrong",
         **_COMMON,
     },
+    "explain": {
+        0: "the caller may enter",
+        1: "they may not, or what was given cannot be used",
+        2: "the command line is wrong",
+        3: "unknown: a source of mappings, or AWS, could not be asked",
+        **_COMMON,
+    },
     "access": {
         0: "done",
         1: "something cannot be read, or `what` finds nobody",
         2: "the question makes no sense",
         **_COMMON,
     },
-    "version": _CLIENT,
+    "verify": {
+        0: "STS has proven the token",
+        1: "it has not, or cannot be asked",
+        2: "the command line is wrong",
+        **_COMMON,
+    },
+    "server": {
+        0: "told to end, and ended in order",
+        1: "it cannot start: a line for each problem",
+        2: "the command line is wrong",
+        **_COMMON,
+    },
+    "init": {**_COMMAND, **_COMMON},
+    "rotate": {**_COMMAND, **_COMMON},
 }
 
 

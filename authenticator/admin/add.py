@@ -19,7 +19,7 @@ from authenticator.admin.mappings.fields import (
     user_entry,
 )
 from authenticator.admin.mappings.where import CONFIG_MAP, Where
-from authenticator.options import run_verb
+from authenticator.options import Verbs, run_verb
 
 # The reference's flags that every verb has. None of them concerns an edit.
 _GLOBAL_FLAGS = (
@@ -40,12 +40,11 @@ def _global_options() -> list[click.Parameter]:
     return [click.Option([*names], hidden=True, expose_value=False) for names in _GLOBAL_FLAGS]
 
 
-_group = click.Group(
+_group = Verbs(
     "add",
     params=_global_options(),
     help="Add an entry to the ConfigMap aws-auth.\n\n'mappings' can do more: other places,"
     " updates, rollback.",
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
 

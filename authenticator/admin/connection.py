@@ -22,12 +22,9 @@ _SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/tok
 
 def connection_options(function: F) -> F:
     """Give a click command `--kubeconfig`, `--context` and `--master-url`."""
-    for option in (
+    for option in (  # the help shows the last one first
         click.option(
-            "--kubeconfig",
-            metavar="FILE",
-            help="The kubeconfig file. Default: $KUBECONFIG, ~/.kube/config, or the pod's service"
-            " account.",
+            "--master-url", metavar="URL", help="The API server, instead of the context's."
         ),
         click.option(
             "--context",
@@ -36,7 +33,10 @@ def connection_options(function: F) -> F:
             help="The context in it. Default: its current one.",
         ),
         click.option(
-            "--master-url", metavar="URL", help="The API server, instead of the context's."
+            "--kubeconfig",
+            metavar="FILE",
+            help="The kubeconfig file. Default: $KUBECONFIG, ~/.kube/config, or the pod's service"
+            " account.",
         ),
     ):
         function = option(function)

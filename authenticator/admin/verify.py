@@ -24,11 +24,9 @@ from authenticator.verdicts.verdict import Proof
     "verify",
     "Check a token as the server would, and show whose it is.",
     frozenset({"partition"}),
-    click.Option(
-        ["-t", "--token"], required=True, help="The token; - reads it from standard input."
-    ),
-    click.Option(["-o", "--output"], type=click.Choice(["json"]), help="Write it for machines."),
 )
+@click.option("-t", "--token", required=True, help="The token; - reads it from standard input.")
+@click.option("-o", "--output", type=click.Choice(["json"]), help="Write it for machines.")
 def verify(loaded: Loaded, *, token: str, output: str | None) -> int:
     """Check a token, print the steps, and return 0 if STS proved it."""
     ask = asking(loaded.settings)

@@ -29,8 +29,8 @@ from authenticator.settings import Settings, places
 _LOG = logging.getLogger(__name__)
 _EVERY_FLAG = frozenset(name for name, _, place in places() if place.flag)
 _INIT_FLAGS = frozenset({"address", "hostname", "port", "state_dir", "generate_kubeconfig"})
-_DAYS = click.Option(
-    ["--days"],
+_days_option = click.option(
+    "--days",
     type=click.IntRange(1, LIFETIME.days),
     default=LIFETIME.days,
     show_default=True,
@@ -85,8 +85,8 @@ def _build(settings: Settings, config: Path | None, log: logs.LogHandler) -> Ser
     "init",
     "Write the certificate, its key and the webhook kubeconfig before the first start.",
     _INIT_FLAGS,
-    _DAYS,
 )
+@_days_option
 def init(loaded: Loaded, *, days: int) -> int:
     """Write the files into the working directory, or where the settings say."""
     settings = loaded.settings
@@ -104,13 +104,13 @@ def init(loaded: Loaded, *, days: int) -> int:
 
 @command(
     "rotate",
-    "Replace the certificate without refusing anybody, in two steps. First: rotate, which makes"
+    "Replace the certificate without refusing a login, in two steps. First: rotate, which makes"
     " the next certificate and has the webhook kubeconfig trust both. Then restart the API servers"
     " that read it, one after the other. Last: rotate --switch, which running servers follow.",
     _INIT_FLAGS,
-    click.Option(["--switch"], is_flag=True, help="Serve the next certificate from now on."),
-    _DAYS,
 )
+@click.option("--switch", is_flag=True, help="Serve the next certificate from now on.")
+@_days_option
 def rotate(loaded: Loaded, *, switch: bool, days: int) -> int:
     """Do one of the two steps, where `init` has written its files."""
     settings = loaded.settings

@@ -20,9 +20,13 @@ class Outcome:
     out: str
     err: str
 
-    def refusal(self) -> str:
-        """Return the one line of a run that failed as every failing run has to."""
-        assert (self.code, self.out, self.err.count("\n")) == (1, "", 1)
+    def refusal(self, code: int = 1) -> str:
+        """Return the one line of a run that failed as every failing run has to.
+
+        Args:
+            code: 2 if its command line cannot be read.
+        """
+        assert (self.code, self.out, self.err.count("\n")) == (code, "", 1)
         assert self.err.startswith(PREFIX)
         assert self.err.endswith("\n")
         return self.err.removeprefix(PREFIX).removesuffix("\n")

@@ -422,7 +422,6 @@ def test_a_lock_that_stays_is_named(
 
 REFUSALS: dict[str, tuple[str, Callable[[Path], object], str]] = {
     "no cluster": ("", lambda config: None, "no cluster id"),
-    "unknown flag": ("-i c --sever x", lambda config: None, "unrecognized arguments: --sever x"),
     "no role": ("-i c -r Admin", lambda config: None, "'Admin' is not the ARN of a role"),
     "broken file": ("-i c", lambda config: config.write_text("{"), "kubectl cannot read"),
     "directory": ("-i c", lambda config: config.mkdir(), "Is a directory; give --kubeconfig"),
@@ -440,8 +439,12 @@ def test_refuses_with_a_reason(
     assert reason in write(line).refusal()
 
 
+def test_an_unknown_flag_is_a_usage_error(write: Run) -> None:
+    assert "unknown flag --sever; did you mean --server?" in write("-i c --sever x").refusal(2)
+
+
 def test_a_server_needs_its_authority(capfd: pytest.CaptureFixture[str]) -> None:
-    assert kubeconfig.main(["-i", "c", "--server", "https://api.example"]) == 1
+    assert kubeconfig.main(["-i", "c", "--server", "https://api.example"]) == 2
     assert "come together" in capfd.readouterr().err
 
 

@@ -103,14 +103,19 @@ def test_what_follows_two_dashes_is_no_flag() -> None:
     assert command.parse(["--", "-i"]) == ({}, ["-i"])
 
 
-BAD_LINES = {
-    "unknown long flag": ("-i c --clusterid=x", "unknown flag --clusterid"),
-    "unknown short flag": ("-i c -x", "unknown flag -x"),
+UNREADABLE = {
+    "unknown long flag": (
+        "-i c --clusterid=x",
+        "unknown flag --clusterid; did you mean --cluster-id? See aws-iam-authenticator token --h",
+    ),
+    "unknown short flag": ("-i c -x", "unknown flag -x; see aws-iam-authenticator token --help"),
     "value missing": ("-i", "-i needs a value"),
     "switch with another value": ("-i c --cache=maybe", "--cache=maybe"),
     "stray word": ("-i c word", "expected flags, got 'word'"),
     "two session names": ("-i c -s x --forward-session-name", "exclude each other"),
     "cached and not": ("-i c --cache --no-cache", "exclude each other"),
+}
+BAD_LINES = {
     "duration that is none": (f"-i c -r {ROLE} --duration 1h", "--duration 1h: give a number"),
     "no cluster": ("--token-only", "no cluster id"),
     "empty cluster": ("--cluster-id=", "no cluster id"),
@@ -122,6 +127,13 @@ BAD_LINES = {
 @pytest.mark.parametrize(("line", "message"), BAD_LINES.values(), ids=BAD_LINES.keys())
 def test_refuses_bad_command_lines(line: str, message: str, run: Run) -> None:
     assert message in run(line).refusal()
+
+
+@pytest.mark.usefixtures("keys")
+@pytest.mark.parametrize(("line", "message"), UNREADABLE.values(), ids=UNREADABLE.keys())
+def test_a_line_that_cannot_be_read_is_a_usage_error(line: str, message: str, run: Run) -> None:
+    """It ended with 1, as a login that fails does."""
+    assert message in run(line).refusal(2)
 
 
 @pytest.mark.usefixtures("keys")
@@ -290,11 +302,24 @@ class TestAsAModule:
         assert (outcome.code, outcome.err) == (0, "")
         assert "k8s-aws-v1." in outcome.out
 
-    @pytest.mark.parametrize("line", ["-i c", "tokens -i c", "token token -i c"])
+    @pytest.mark.parametrize("line", ["-i c", "-i c tokens", "token token -i c"])
     def test_knows_one_verb(self, line: str) -> None:
         outcome = python("-m", "client", *line.split())
 
-        assert outcome.refusal().startswith("expected token and flags")
+        assert outcome.refusal(2).startswith("expected token and flags")
+
+    @pytest.mark.parametrize(
+        ("line", "remedy"),
+        [
+            ("tokens -i c", "did you mean token?"),
+            ("lint", "see aws-iam-authenticator --help"),
+            ("help lint", "see aws-iam-authenticator --help"),
+        ],
+    )
+    def test_an_unknown_verb_is_named(self, line: str, remedy: str) -> None:
+        outcome = python("-m", "client", *line.split())
+
+        assert remedy in outcome.refusal(2)
 
     def test_without_a_stderr_the_exit_code_tells(self) -> None:
         closing = "import os, sys; os.close(2); os.execv(sys.executable, sys.argv[1:])"

@@ -44,8 +44,12 @@ def needed(name: str, extra: str = "", environment: dict[str, str] = PYTHON) -> 
         requirement = Requirement(line)
         marker = requirement.marker
         if marker is None or marker.evaluate({**environment, "extra": extra}):
-            yield canonicalize_name(requirement.name)
-            yield from needed(requirement.name, environment=environment)
+            own = canonicalize_name(requirement.name) == name  # an extra that includes another
+            if not own:
+                yield canonicalize_name(requirement.name)
+                yield from needed(requirement.name, environment=environment)
+            for included in requirement.extras:
+                yield from needed(requirement.name, included, environment)
 
 
 def test_it_is_what_the_server_needs_and_no_more() -> None:

@@ -45,7 +45,7 @@ def flags_of(*verb: str) -> frozenset[str]:
 def verbs_below(*verb: str) -> frozenset[str]:
     """The verbs of a group, and of the command itself."""
     text = help_of(*verb)
-    listed = text.partition("Commands:")[2] if verb else text
+    listed = text.partition("Verbs:")[2].partition("\n\n")[0] if verb else text
     return frozenset(re.findall(r"^  ([a-z][a-z-]*) ", listed, re.MULTILINE))
 
 

@@ -7,6 +7,7 @@ from importlib.metadata import metadata
 import pytest
 from markdown_it import MarkdownIt
 
+from authenticator import REPOSITORY
 from tests.docs.pages import ROOT
 
 METADATA = metadata("kube-iam-authenticator")
@@ -32,9 +33,13 @@ def test_it_has_no_diagram() -> None:
 
 
 def test_it_names_the_extras_that_there_are() -> None:
-    for extra in ("server", "tracing"):
+    for extra in ("admin", "server", "tracing"):
         assert extra in METADATA.get_all("Provides-Extra", [])
         assert f"| `{extra}` |" in PAGE
+
+
+def test_the_command_names_the_same_repository() -> None:
+    assert f"Repository, {REPOSITORY}" in METADATA.get_all("Project-URL", [])
 
 
 @pytest.mark.parametrize("label", ["Repository", "Replaces"])

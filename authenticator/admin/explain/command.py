@@ -38,7 +38,6 @@ from authenticator.sources.options import source_options
 
 # What stands in for the cluster id where no token is checked.
 _NO_CLUSTER = "none"
-_CONNECTION = click.command()(connection_options(lambda: None)).params
 # Neither a usage error (2) nor a denial.
 _CODES = {ALLOWED: 0, DENIED: 1, UNKNOWN: 3, UNDECIDED: 3}
 _WHO = ("token", "token_file", "arn", "denial_id")
@@ -51,26 +50,27 @@ _WHO = ("token", "token_file", "arn", "denial_id")
     " config file (--config), --cluster, both, or --file. Exit code: 0 if the caller may enter, 1"
     " if not, 3 if that is not known, since a source or AWS could not be asked.",
     frozenset({"backend_mode", "partition", "state_dir"}),
-    click.Option(["-t", "--token"], help="A token; - reads it from standard input."),
-    click.Option(["--token-file"], metavar="FILE", help="A file that holds a token."),
-    click.Option(["--arn"], help="An ARN as STS reports it, or as mappings name it."),
-    click.Option(["--id", "denial_id"], metavar="ID", help="A denial's id in the audit log."),
-    click.Option(["--log"], metavar="FILE", help="The server's log, for --id; - for stdin."),
-    click.Option(["--session"], metavar="NAME", help="The session name, for a role's ARN."),
-    click.Option(["--user-id"], metavar="ID", help="The unique id (AROA..., AIDA...), for an ARN."),
-    click.Option(["--access-key-id"], metavar="ID", help="The access key's id, for an ARN."),
-    click.Option(["--instance-name"], metavar="NAME", help="The private DNS name of a node."),
-    click.Option(["--file"], metavar="FILE", help="Mappings from a file; - for stdin."),
-    click.Option(["--cluster"], is_flag=True, help="Mappings as they stand in the cluster."),
-    *_CONNECTION,
-    click.Option(
-        ["-o", "--output"],
-        type=click.Choice(["text", "json", "yaml"]),
-        default="text",
-        show_default=True,
-        help="The form of the output.",
-    ),
     otherwise={"cluster_id": _NO_CLUSTER},
+)
+@click.option("-t", "--token", help="A token; - reads it from standard input.")
+@click.option("--token-file", metavar="FILE", help="A file that holds a token.")
+@click.option("--arn", help="An ARN as STS reports it, or as mappings name it.")
+@click.option("--id", "denial_id", metavar="ID", help="A denial's id in the audit log.")
+@click.option("--log", metavar="FILE", help="The server's log, for --id; - for stdin.")
+@click.option("--session", metavar="NAME", help="The session name, for a role's ARN.")
+@click.option("--user-id", metavar="ID", help="The unique id (AROA..., AIDA...), for an ARN.")
+@click.option("--access-key-id", metavar="ID", help="The access key's id, for an ARN.")
+@click.option("--instance-name", metavar="NAME", help="The private DNS name of a node.")
+@click.option("--file", metavar="FILE", help="Mappings from a file; - for stdin.")
+@click.option("--cluster", is_flag=True, help="Mappings as they stand in the cluster.")
+@connection_options
+@click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json", "yaml"]),
+    default="text",
+    show_default=True,
+    help="The form of the output.",
 )
 def explain(loaded: Loaded, *, output: str, **given: Any) -> int:
     """Explain one caller, and return 0 if they may enter."""

@@ -18,7 +18,7 @@ from authenticator.admin.mappings.fields import (
     until,
     user_entry,
 )
-from authenticator.admin.mappings.group import Verbs, group
+from authenticator.admin.mappings.group import AliasedVerbs, group
 from authenticator.admin.mappings.wanted import applying, wanted_from, wanted_options
 from authenticator.admin.mappings.where import Where, where_options
 from authenticator.admin.stores.base import Store
@@ -39,7 +39,7 @@ def add_entry(store: Store, entry: MappingEntry, manner: Manner) -> int:
     return edit(store, lambda document: added(document, entry), words, manner)
 
 
-class _Adding(Verbs):
+class _Adding(AliasedVerbs):
     """The verbs `add role`, `add user` and `add account`, of which an ARN or id chooses one."""
 
     def resolve_command(

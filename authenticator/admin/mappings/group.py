@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import click
 
+from authenticator.options import Verb, Verbs
+
 # Other names of verbs, as kubectl and shells have them.
 _ALIASES = {"delete": "remove", "rm": "remove", "ls": "list"}
 _DRY_RUN = "--dry-run"
 DRY_RUNS = ("none", "client", "server")
 
 
-class Verb(click.Command):
+class Edit(Verb):
     """A verb of which `--dry-run` without a value means `client`, as it does in kubectl."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -23,10 +25,10 @@ class Verb(click.Command):
         return super().parse_args(ctx, given)
 
 
-class Verbs(click.Group):
+class AliasedVerbs(Verbs):
     """Verbs that have other names as well."""
 
-    command_class = Verb
+    command_class = Edit
     # Groups within it are of the same class.
     group_class = type
 
@@ -35,10 +37,9 @@ class Verbs(click.Group):
         return super().get_command(ctx, _ALIASES.get(cmd_name, cmd_name))
 
 
-group = Verbs(
+group = AliasedVerbs(
     "mappings",
     help="List, edit and restore who may enter, wherever that is written.\n\n"
     "Every verb that writes shows the difference first, refuses to lock people out, asks, and"
     " keeps what stood there before (history, rollback).",
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
