@@ -29,7 +29,7 @@ sys.meta_path.insert(0, Blocker())
 from authenticator.__main__ import main
 sys.exit(main())
 """
-NOT_FOR_ADMINISTRATORS = "flask,werkzeug,gunicorn,prometheus_client,cryptography,boto3"
+NOT_FOR_ADMINISTRATORS = "flask,werkzeug,gunicorn,prometheus_client,boto3"
 
 
 @pytest.fixture
@@ -148,7 +148,6 @@ def test_two_ways_to_ask(line: str, same: str, start: Start) -> None:
         ("access", "rich", "admin"),
         ("server", "gunicorn", "server"),
         ("server", "click", "server"),
-        ("init", "cryptography", "server"),
     ],
 )
 def test_a_missing_extra_is_named_with_the_command_that_installs_it(
