@@ -6,6 +6,7 @@ plain classes with slots. ``tests/client/test_imports.py`` pins the list. What s
 ``botocore_`` runs only when botocore has to, and may import what it likes.
 
 >>> token = client.mint("my-cluster", region="eu-west-1")
+>>> token = client.mint_jwt("my-cluster", region="eu-west-1")
 >>> token.value, token.expiration
 >>> provider = client.TokenProvider(functools.partial(client.mint, "my-cluster"))
 >>> requests.get(url, auth=client.BearerAuth(provider))
@@ -15,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .adapters import BearerAuth, keep_authorized
     from .errors import ClientError
+    from .jwt_token import mint_jwt
     from .provider import TokenProvider
     from .roles import Role
     from .token import Token, mint
@@ -27,6 +29,7 @@ __all__ = [
     "TokenProvider",
     "keep_authorized",
     "mint",
+    "mint_jwt",
 ]
 
 _MODULES = {
@@ -37,6 +40,7 @@ _MODULES = {
     "TokenProvider": "provider",
     "keep_authorized": "adapters",
     "mint": "token",
+    "mint_jwt": "jwt_token",
 }
 
 

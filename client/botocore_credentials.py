@@ -177,8 +177,10 @@ class BotocoreSession:
             aws_session_token=caller.session_token,
         )
 
-    def fetch(self, url: str, headers: Mapping[str, str]) -> tuple[int, Mapping[str, str], bytes]:
-        """Return status, headers and body of what a host answers to a GET request.
+    def fetch(
+        self, url: str, headers: Mapping[str, str], body: bytes | None = None
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """Return status, headers and body of what a host answers to a GET, or to a POST of a body.
 
         Raises:
             ClientError: it could not be reached.
@@ -190,7 +192,8 @@ class BotocoreSession:
             verify=self._session.get_config_variable("ca_bundle") or True,
         )
         with self._explained(f"reach {host}"):
-            request = botocore.awsrequest.AWSRequest("GET", url, headers=dict(headers))
+            method = "GET" if body is None else "POST"
+            request = botocore.awsrequest.AWSRequest(method, url, headers=dict(headers), data=body)
             answer = http.send(request.prepare())
         return answer.status_code, answer.headers, answer.content
 

@@ -12,7 +12,7 @@ from botocore import exceptions
 from botocore.exceptions import BotoCoreError
 from botocore.exceptions import ClientError as AwsError
 
-from . import clock
+from . import refusals
 from .profiles import chain, config_path, credentials_path, unknown
 
 # What botocore lets through besides its own errors: files that are missing, processes that print
@@ -34,20 +34,6 @@ _CURES: tuple[tuple[type[BaseException], str], ...] = (
     (EOFError, "run this in a terminal, where it can ask for the MFA code"),
 )
 _DEFAULT_CURE = "check profile {profile} in {config} and {credentials}"
-
-_REFUSALS = {
-    "AccessDenied": "have the role's trust policy and the caller's own policies allow it, and check"
-    " the external id",
-    "ExpiredToken": "renew the credentials that ask",
-    "ExpiredTokenException": "renew the credentials that ask",
-    "InvalidClientTokenId": "check the access key that asks: AWS does not know it",
-    "RegionDisabledException": "enable STS for the region in the account, or choose another one",
-    "ResourceNotFoundException": "check the cluster's name and --region, and whose account the"
-    " credentials belong to (`aws-iam-authenticator whoami`)",
-    "SignatureDoesNotMatch": "check the secret access key that asks, and this computer's clock",
-    "ForbiddenException": "check sso_account_id and sso_role_name in profile {profile}",
-}
-_DEFAULT_REFUSAL = "see AWS's reason"
 
 # A proxy's user and password, which botocore hides for some schemes only; a header's value.
 _SECRETS = re.compile(r"(?<=//)[^/\s]\S*(?=@)|(?<=Invalid header value ).*", re.DOTALL)
@@ -154,13 +140,16 @@ def _unreadable(error: Any, _doing: str, _session: Any) -> str:
 
 def _refused(error: Any, doing: str, session: Any) -> str:
     answer = error.response.get("Error", {})
-    # A later paragraph of SignatureDoesNotMatch quotes the request, session token and all.
-    code, message = answer.get("Code", "unknown"), answer.get("Message", "").split("\n\n")[0]
     headers = error.response.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    cure = clock.complaint(headers.get("date", ""), now=time.time()) or _REFUSALS.get(
-        code, _DEFAULT_REFUSAL
-    ).format(profile=shlex.quote(profile_of(session)))
-    return f"cannot {doing}: AWS refused {error.operation_name}: {code}: {message}; {cure}"
+    refusal = refusals.describe(
+        error.operation_name,
+        answer.get("Code", "unknown"),
+        answer.get("Message", ""),
+        profile=profile_of(session),
+        date=headers.get("date", ""),
+        now=time.time(),
+    )
+    return f"cannot {doing}: {refusal}"
 
 
 _DESCRIBED: tuple[tuple[type[BaseException], Callable[[Any, str, Any], str]], ...] = (

@@ -63,6 +63,11 @@ def write(file: str, found: Credentials, warn: Callable[[str], None]) -> None:
         f"{found.expiration or 0:.0f}",
         found.source,
     )
+    write_lines(file, lines, warn)
+
+
+def write_lines(file: str, lines: tuple[str, ...], warn: Callable[[str], None]) -> None:
+    """Keep lines of text; what cannot be kept is not, with a warning."""
     if any("\n" in line for line in lines):
         return
     try:

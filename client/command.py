@@ -13,10 +13,12 @@ from .token import Token, mint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import NoReturn
 
 COMMAND = "aws-iam-authenticator"
+# Which kind of token, where no flag tells: presigned or jwt.
+KIND_VARIABLE = "AWS_IAM_AUTHENTICATOR_TOKEN"
 _STDOUT = 1
 _INTERRUPTED = 130
 
@@ -32,6 +34,8 @@ FLAGS = (
     ("duration", "", "SECONDS", "How long the role's session lasts. Default: an hour."),
     ("profile", "", "NAME", "The profile of the shared AWS files."),
     ("token-only", "", "", "Print the bare token."),
+    ("jwt", "", "", "Print a JWT that AWS issues instead of a presigned request."),
+    ("audience", "", "TEXT", "The audience of the JWT. Default: urn:k8s-aws:CLUSTER-ID."),
     ("only-temporary", "", "", "Refuse to sign with a long-lived access key."),
     ("cache", "", "", "Share the reference's credential cache in addition to our own."),
     ("no-cache", "", "", "Neither read nor write cached credentials."),
@@ -109,6 +113,20 @@ def _token(flags: dict[str, str]) -> Token:
         from .roles import Role  # noqa: PLC0415 - only for those who assume one
 
         role = Role.from_flags(role_arn, flags)
+    if wants_jwt(flags):
+        from .jwt_token import mint_jwt  # noqa: PLC0415 - not for a presigned token
+
+        return mint_jwt(
+            _cluster_id(flags),
+            audience=flags.get("audience"),
+            region=flags.get("region"),
+            profile=flags.get("profile"),
+            role=role,
+            caching=not flags.get("no-cache"),
+            sharing=bool(flags.get("cache")),
+            only_temporary=bool(flags.get("only-temporary")),
+            warn=_warn_person,
+        )
     return mint(
         _cluster_id(flags),
         region=flags.get("region"),
@@ -119,6 +137,24 @@ def _token(flags: dict[str, str]) -> Token:
         only_temporary=bool(flags.get("only-temporary")),
         warn=_warn_person,
     )
+
+
+def wants_jwt(flags: "Mapping[str, str]") -> bool:
+    """Return whether a JWT is asked for, by the flag or else by the variable.
+
+    Args:
+        flags: from `parse`.
+
+    Raises:
+        ClientError: the variable names another kind, or an audience is given without a JWT.
+    """
+    kind = os.environ.get(KIND_VARIABLE) or "presigned"
+    if kind not in {"presigned", "jwt"}:
+        raise ClientError(f"{KIND_VARIABLE} is {kind!r}; set it to presigned or jwt")
+    chosen = bool(flags["jwt"]) if "jwt" in flags else kind == "jwt"
+    if flags.get("audience") and not chosen:
+        raise UsageError("--audience is that of a JWT; add --jwt, or drop it")
+    return chosen
 
 
 def _cluster_id(flags: dict[str, str]) -> str:

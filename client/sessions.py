@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _NOT_IN_KEY = frozenset(
     {
         "AWS_CREDENTIAL_EXPIRATION",
+        "AWS_IAM_AUTHENTICATOR_TOKEN",
         "AWS_MAX_ATTEMPTS",
         "AWS_PAGER",
         "AWS_RETRY_MODE",

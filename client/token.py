@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from .botocore_credentials import BotocoreSession
     from .roles import Role
+    from .sessions import Sessions
 
 PREFIX = "k8s-aws-v1."
 
@@ -73,12 +74,8 @@ def mint(
         caching=caching,
         sharing=cluster_id if sharing else None,
         warn=warn,
+        only_temporary=only_temporary,
     )
-    if only_temporary and not signer.session_token:
-        raise ClientError(
-            f"the credentials from {signer.source} are a long-lived access key, which"
-            " --only-temporary refuses; use a role (-r), `aws sso login` or `aws login`"
-        )
     return sign(signer, cluster_id, endpoint, now=time.time())
 
 
@@ -90,35 +87,65 @@ def find(
     caching: bool,
     sharing: str | None,
     warn: "Callable[[str], None] | None",
+    regional: bool = False,
+    only_temporary: bool = False,
 ) -> "tuple[credentials.Credentials, endpoints.Endpoint]":
     """Return who signs and for which endpoint; the arguments are those of `mint`.
 
-    ``sharing`` names the cluster, by which the reference keeps its credentials.
+    ``sharing`` names the cluster, by which the reference keeps its credentials. ``regional`` leaves
+    out the global endpoint, whatever the settings say.
 
     Raises:
         ClientError: there are no credentials, or what they need is refused or out of reach.
     """
     surroundings = Surroundings(profile)
     settings = surroundings.settings
-    endpoint = _endpoint(region, settings)
+    endpoint = _endpoint(region, settings, regional=regional)
     if surroundings.ready and not role:
-        return surroundings.ready, endpoint
+        signer = surroundings.ready
+    else:
+        sessions = _sessions(
+            surroundings,
+            endpoint,
+            region_named=bool(region or named_region(settings)),
+            caching=caching,
+            sharing=sharing,
+            warn=warn or default_warn,
+        )
+        signer = sessions.assumed(role) if role else sessions.caller()
+        if signer.region:
+            endpoint = _endpoint(signer.region, settings, regional=regional)
+    if only_temporary and not signer.session_token:
+        raise ClientError(
+            f"the credentials from {signer.source} are a long-lived access key, which"
+            " --only-temporary refuses; use a role (-r), `aws sso login` or `aws login`"
+        )
+    return signer, endpoint
+
+
+def _sessions(
+    surroundings: "Surroundings",
+    endpoint: endpoints.Endpoint,
+    *,
+    region_named: bool,
+    caching: bool,
+    sharing: str | None,
+    warn: "Callable[[str], None]",
+) -> "Sessions":
     from .sessions import Sessions  # noqa: PLC0415 - not for ready credentials
 
-    sessions = Sessions(
+    return Sessions(
         surroundings.ready,
         surroundings.botocore,
         profile=surroundings.profile,
         explicit=surroundings.explicit,
-        settings=settings,
+        settings=surroundings.settings,
         region=endpoint.region,
-        region_named=bool(region or named_region(settings)),
+        region_named=region_named,
         caching=caching,
         sharing=sharing,
-        warn=warn or _warn,
+        warn=warn,
     )
-    signer = sessions.assumed(role) if role else sessions.caller()
-    return signer, (_endpoint(signer.region, settings) if signer.region else endpoint)
 
 
 def sign(
@@ -183,13 +210,16 @@ class Surroundings:
         return self._session
 
 
-def _warn(message: str) -> None:
+def default_warn(message: str) -> None:
+    """Warn a program that uses the library."""
     import warnings  # noqa: PLC0415 - seldom needed
 
     warnings.warn(message, stacklevel=2)
 
 
-def _endpoint(region: str | None, settings: "profiles.Section") -> endpoints.Endpoint:
+def _endpoint(
+    region: str | None, settings: "profiles.Section", *, regional: bool = False
+) -> endpoints.Endpoint:
     style = _option("sts_regional_endpoints", settings) or "regional"
     if style not in {"legacy", "regional"}:
         raise ClientError(
@@ -197,9 +227,10 @@ def _endpoint(region: str | None, settings: "profiles.Section") -> endpoints.End
             " set it to legacy or regional"
         )
     # A region that the caller names is meant, whatever the style, as in the reference.
-    legacy = style == "legacy" and not region
+    legacy = style == "legacy" and not (region or regional)
+    region = region or named_region(settings) or None
     return endpoints.resolve(
-        region or named_region(settings) or None,
+        None if regional and region == "aws-global" else region,
         legacy=legacy,
         fips=_option("use_fips_endpoint", settings) == "true",
         dual_stack=_option("use_dualstack_endpoint", settings) == "true",

@@ -27,8 +27,8 @@ VERB_TEXT = (
     "Print an ExecCredential for kubectl: a token that proves your AWS identity to a cluster."
 )
 VERB_MORE = (
-    f"Environment: {cluster.VARIABLE} (-i), DEFAULT_ROLE (-r), AWS_PROFILE, AWS_REGION and the"
-    " other variables of the AWS SDKs."
+    f"Environment: {cluster.VARIABLE} (-i), DEFAULT_ROLE (-r), AWS_IAM_AUTHENTICATOR_TOKEN (jwt or"
+    " presigned), AWS_PROFILE, AWS_REGION and the other variables of the AWS SDKs."
 )
 # click's measures: of a page, and of the column that names flags or verbs.
 _WIDEST, _NARROWEST, _MARGIN = 100, 50, 2
