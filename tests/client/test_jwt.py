@@ -464,7 +464,6 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("line", "words"),
         [
-            ("-i c --audience x", "--audience is that of a JWT; add --jwt"),
             ("--jwt", "no cluster id"),
             (f"--jwt --audience {'x' * 1001}", "1 to 1000 printable characters"),
             ("-i c --jwt --only-temporary", "are a long-lived access key"),
@@ -473,6 +472,11 @@ class TestRefusals:
     @pytest.mark.usefixtures("alice")
     def test_wrong_flags(self, run: Run, line: str, words: str) -> None:
         assert words in run(line).refusal()
+
+    def test_an_audience_without_a_jwt(self, run: Run) -> None:
+        refusal = run("-i c --audience x").refusal(code=2)
+
+        assert "--audience is that of a JWT; add --jwt" in refusal
 
     @pytest.mark.usefixtures("alice")
     def test_wrong_variables(self, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
