@@ -35,7 +35,7 @@ FLAGS = (
     ("profile", "", "NAME", "The profile of the shared AWS files."),
     ("token-only", "", "", "Print the bare token."),
     ("jwt", "", "", "Print a JWT that AWS issues instead of a presigned request."),
-    ("audience", "", "TEXT", "The audience of the JWT. Default: urn:k8s-aws:CLUSTER-ID."),
+    ("audience", "", "TEXT", "The audience of the JWT. Default: made of the cluster's ID."),
     ("only-temporary", "", "", "Refuse to sign with a long-lived access key."),
     ("cache", "", "", "Share the reference's credential cache in addition to our own."),
     ("no-cache", "", "", "Neither read nor write cached credentials."),

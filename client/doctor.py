@@ -27,6 +27,8 @@ from . import (
     endpoints,
     exec_credential,
     flags,
+    jwt_claims,
+    jwt_token,
     kubeconfig_file,
     proxy,
     token,
@@ -53,6 +55,10 @@ _OK = 200
 _REFUSED = (
     "the cluster refuses this identity: ask its administrator for a mapping of the ARN above, and"
     " check that the plugin signs for this cluster"
+)
+_REFUSED_JWT = (
+    "the cluster refuses this JWT: ask its administrator whether the server lists the issuer and"
+    " audience above, and for a mapping of the ARN"
 )
 # What kubectl says, and what to do about it; the first that is found counts.
 _CURES = {
@@ -186,12 +192,15 @@ class Examination:
 
     def identity(self) -> Finding:
         """Have STS say whose the plugin's token is, as the cluster's webhook does."""
+        cluster_id = self._cluster_id()
+        if verbs.wants_jwt(self._flags) and not jwt_claims.looks_like_one(self._token):
+            self._token = verbs.jwt(self._flags, cluster_id).value
+        if jwt_claims.looks_like_one(self._token):
+            return _of_jwt(self._token, self._flags.audience, cluster_id, now=time.time())
         if not self._token:
             signer, endpoint = self._found()
-            self._token = token.sign(
-                signer, self._cluster_id() or "none", endpoint, now=time.time()
-            ).value
-        return _proven(self._token, self._cluster_id() or "none", self._flags.profile)
+            self._token = token.sign(signer, cluster_id or "none", endpoint, now=time.time()).value
+        return _proven(self._token, cluster_id or "none", self._flags.profile)
 
     def cluster(self) -> Finding:
         """Log in."""
@@ -200,6 +209,8 @@ class Examination:
         view = cluster_view(self._flags.context)
         if error := view.get("error"):
             cure = next((cure for phrase, cure in _CURES.items() if phrase in error), _OTHER_CURE)
+            if cure == _REFUSED and jwt_claims.looks_like_one(self._token):
+                cure = _REFUSED_JWT
             return Finding("fault", f"{error}; {cure}")
         return Finding("ok", f"logged in as {view['username']}")
 
@@ -291,6 +302,40 @@ def _proven(value: str, cluster_id: str, profile: str | None) -> Finding:
         )
     except (ValueError, KeyError, TypeError, IndexError):
         return Finding("fault", f"{parts.netloc} answers {status}, and not as STS does")
+
+
+def _of_jwt(value: str, audience: str | None, cluster_id: str, *, now: float) -> Finding:
+    """Tell what a JWT says of itself; only the cluster's webhook can verify it.
+
+    Args:
+        value: the token.
+        audience: that of the flags, if any.
+        cluster_id: empty if it is unknown.
+        now: seconds since the epoch.
+    """
+    claims = jwt_claims.read(value)
+    said = jwt_claims.summary(claims)
+    expected = audience or (jwt_token.AUDIENCE_PREFIX + cluster_id if cluster_id else "")
+    if expected and said["audience"] != expected:
+        return Finding(
+            "fault",
+            f"the JWT is for the audience {said['audience']}, and the cluster's is {expected};"
+            " correct -i or --audience in the kubeconfig",
+        )
+    if claims["exp"] <= now:
+        end = exec_credential.rfc3339(claims["exp"])
+        return Finding("fault", f"the JWT ended at {end}; correct this computer's clock")
+    first = ("subject", "audience", "issuer")
+    more = [
+        f"{name} {shown if isinstance(shown, str) else json.dumps(shown)}"
+        for name, shown in said.items()
+        if name not in first
+    ]
+    return Finding(
+        "ok",
+        f"a JWT of {said['subject']} for {said['audience']}, issued by {said['issuer']}"
+        f" ({', '.join(more)})",
+    )
 
 
 def main(arguments: list[str]) -> int:

@@ -80,6 +80,7 @@ def _run(flags: Any) -> str:
     if flags.refresh:
         return _refresh(flags)
     cluster.check(flags.cluster_id or "")
+    command.wants_jwt({"jwt": "true" if flags.jwt else "", "audience": flags.audience or ""})
     if bool(flags.server) != bool(flags.certificate_authority):
         raise UsageError("--server and --certificate-authority come together; give both or none")
     verbs.role(flags)  # before kubectl is told of a role that cannot be one
@@ -187,7 +188,7 @@ def entries(flags: Any, access: Mapping[str, str]) -> _Entries:
 
 
 def _plugin(flags: Any) -> dict[str, Any]:
-    """Return the exec section; all flags but --profile are those of the reference."""
+    """Return the exec section; all flags but those of profile and JWT are the reference's."""
     arguments = ["token", "-i", flags.cluster_id]
     for flag, value in (
         ("--role", flags.role),
@@ -201,6 +202,10 @@ def _plugin(flags: Any) -> dict[str, Any]:
             arguments += [flag, value]
     if flags.forward_session_name:
         arguments.append("--forward-session-name")
+    if flags.jwt:
+        arguments.append("--jwt")
+    if flags.audience:
+        arguments += ["--audience", flags.audience]
     # In kubectl's order, so that a second run changes nothing.
     return {
         "command": command.COMMAND,

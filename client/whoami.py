@@ -6,12 +6,23 @@ import json
 import os
 from typing import TYPE_CHECKING, Any
 
-from . import command, current_user, exec_credential, flags, kubeconfig_file, verbs
+from . import (
+    cluster,
+    command,
+    current_user,
+    exec_credential,
+    flags,
+    jwt_claims,
+    kubeconfig_file,
+    verbs,
+)
 from .errors import ClientError
 from .imports import botocore_session
 
 if TYPE_CHECKING:
     from .credentials import Credentials
+
+_UNKNOWN = "unknown"
 
 
 def main(arguments: list[str]) -> int:
@@ -33,14 +44,29 @@ def _run(given: Any, failed: list[str]) -> str:
         "accessKeyId": signer.access_key,
         "sts": endpoint.host,
     }
+    if verbs.wants_jwt(given):
+        token = verbs.jwt(given, _cluster_id(given, shown))
+        claims = jwt_claims.read(token.value)
+        end = exec_credential.rfc3339(token.expiration)
+        shown["jwt"] = {**jwt_claims.summary(claims), "expires": end}
     if seen:
         shown["cluster"] = cluster_view(given.context)
         failed += [str(shown["cluster"]["error"])] if "error" in shown["cluster"] else []
     if given.output == "json":
         return json.dumps(shown)
+    lines = dict(shown)
+    for name, value in lines.pop("jwt", {}).items():
+        lines[f"jwt {name}"] = value if isinstance(value, str) else json.dumps(value)
     return "\n".join(
-        f"{name + ':':<13} {command.one_line(_text(value))}" for name, value in shown.items()
+        f"{name + ':':<13} {command.one_line(_text(value))}" for name, value in lines.items()
     )
+
+
+def _cluster_id(given: Any, shown: dict[str, Any]) -> str:
+    """Return the cluster that a JWT is for: that of the flag, the plugin or the environment."""
+    signs_for = shown.get("signsFor", _UNKNOWN)
+    plugin = "" if signs_for == _UNKNOWN else str(signs_for)
+    return given.cluster_id or plugin or os.environ.get(cluster.VARIABLE, "")
 
 
 def _plugin(given: Any) -> dict[str, Any]:
@@ -54,7 +80,7 @@ def _plugin(given: Any) -> dict[str, Any]:
     return {
         "context": user.context,
         "plugin": plugin.line(),
-        "signsFor": plugin.signed_cluster or "unknown",
+        "signsFor": plugin.signed_cluster or _UNKNOWN,
     }
 
 

@@ -480,3 +480,119 @@ class TestDoctor:
         outcome = run(doctor.main, "-o", "json")
 
         assert "kubectl is not on PATH" in text(outcome, "kubeconfig")
+
+
+class TestJwt:
+    """What `whoami` and `doctor` tell of a JWT that AWS issues."""
+
+    @pytest.fixture
+    def federated(self, aws: AwsDouble) -> AwsDouble:
+        aws.federation.enable(ACCOUNT, org_id="o-a1b2c3d4e5", ou_path="o-a1b2c3d4e5/r-ab12/")
+        return aws
+
+    def test_whoami_shows_the_claims_that_mappings_can_tell_apart(
+        self, federated: AwsDouble, run: Callable[..., Outcome]
+    ) -> None:
+        outcome = run(whoami.main, "--jwt", "-i", "prod", "-r", DEV.arn, "-o", "json")
+
+        shown = json.loads(outcome.out)["jwt"]
+        assert shown.pop("expires").endswith("Z")
+        issuer = federated.federation.find(ACCOUNT)
+        assert issuer is not None
+        assert shown == {
+            "subject": DEV.arn,
+            "issuer": issuer.url,
+            "audience": "urn:k8s-aws:prod",
+            "account": ACCOUNT,
+            "organization": "o-a1b2c3d4e5",
+            "organizationalUnits": ["o-a1b2c3d4e5/r-ab12/"],
+        }
+
+    @pytest.mark.usefixtures("federated")
+    def test_whoami_shows_them_to_people(self, run: Callable[..., Outcome]) -> None:
+        outcome = run(whoami.main, "--jwt", "--audience", "x")
+
+        assert f"jwt subject:  {ALICE.arn}\n" in outcome.out
+        assert "jwt audience: x\n" in outcome.out
+        assert 'jwt organizationalUnits: ["o-a1b2c3d4e5/r-ab12/"]\n' in outcome.out
+        assert "eyJ" not in outcome.out
+
+    @pytest.mark.usefixtures("aws")
+    def test_whoami_tells_how_to_enable_federation(self, run: Callable[..., Outcome]) -> None:
+        refusal = run(whoami.main, "--jwt", "-i", "prod").refusal()
+
+        assert "`aws iam enable-outbound-web-identity-federation`" in refusal
+
+    @pytest.mark.usefixtures("federated")
+    @pytest.mark.parametrize("how", ["flag", "variable"])
+    def test_what_kubectl_runs_is_examined(
+        self, run: Callable[..., Outcome], kubectl: Callable[..., None], how: str
+    ) -> None:
+        user_entry = (
+            plugin_with("-i", "prod", "--jwt")
+            if how == "flag"
+            else plugin_with("-i", "prod", AWS_IAM_AUTHENTICATOR_TOKEN="jwt")
+        )
+        kubectl(config=kubeconfig_of(user_entry), auth=printed(USER_INFO))
+
+        shown = json.loads(run(whoami.main, "--cluster", "-o", "json").out)
+        assert shown["jwt"]["audience"] == "urn:k8s-aws:prod"
+
+        found = {each["check"]: each for each in json.loads(run(doctor.main, "-o", "json").out)}
+        assert found["identity"]["status"] == "ok"
+        assert (
+            f"a JWT of {ALICE.arn} for urn:k8s-aws:prod, issued by https://"
+            in (found["identity"]["text"])
+        )
+        assert "organization o-a1b2c3d4e5" in found["identity"]["text"]
+
+    @pytest.mark.usefixtures("aws")
+    def test_doctor_shows_why_the_plugin_gets_none(
+        self, run: Callable[..., Outcome], kubectl: Callable[..., None]
+    ) -> None:
+        kubectl(config=kubeconfig_of(plugin_with("-i", "prod", "--jwt")), auth=printed(USER_INFO))
+
+        found = {each["check"]: each for each in json.loads(run(doctor.main, "-o", "json").out)}
+
+        for check in ("plugin", "identity"):
+            assert found[check]["status"] == "fault"
+            assert "enable-outbound-web-identity-federation" in found[check]["text"]
+
+    @pytest.mark.usefixtures("federated")
+    def test_doctor_can_check_a_jwt_before_kubectl_uses_one(
+        self, run: Callable[..., Outcome], kubectl: Callable[..., None]
+    ) -> None:
+        kubectl(config=kubeconfig_of(plugin_with("-i", "prod")), auth=printed(USER_INFO))
+
+        found = {
+            each["check"]: each for each in json.loads(run(doctor.main, "--jwt", "-o", "json").out)
+        }
+
+        assert found["identity"]["text"].startswith("a JWT of")
+
+    @pytest.mark.usefixtures("federated")
+    def test_doctor_names_another_clusters_audience(
+        self, run: Callable[..., Outcome], kubectl: Callable[..., None]
+    ) -> None:
+        entry = plugin_with("-i", "prod", "--jwt", "--audience", "urn:k8s-aws:test")
+        kubectl(config=kubeconfig_of(entry), auth=printed(USER_INFO))
+
+        outcome = run(doctor.main, "--audience", "urn:k8s-aws:prod", "--jwt", "-o", "json")
+
+        found = {each["check"]: each for each in json.loads(outcome.out)}
+        assert found["identity"]["status"] == "fault"
+        assert "is for the audience urn:k8s-aws:test" in found["identity"]["text"]
+
+    @pytest.mark.usefixtures("federated")
+    def test_a_refusal_of_the_cluster_names_what_a_jwt_needs(
+        self, run: Callable[..., Outcome], kubectl: Callable[..., None]
+    ) -> None:
+        kubectl(
+            config=kubeconfig_of(plugin_with("-i", "prod", "--jwt")),
+            auth="echo 'error: You must be logged in to the server (Unauthorized)' >&2; exit 1",
+        )
+
+        found = {each["check"]: each for each in json.loads(run(doctor.main, "-o", "json").out)}
+
+        assert found["cluster"]["status"] == "fault"
+        assert "whether the server lists the issuer and audience" in found["cluster"]["text"]

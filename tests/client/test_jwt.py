@@ -16,7 +16,7 @@ import jwt
 import pytest
 
 import client
-from client import command, jwt_token
+from client import command
 from client.exec_credential import rfc3339
 from dev.aws_double import AwsDouble, Principal
 from dev.aws_double.faults import Close, Fail, Rubbish, Throttle
@@ -558,4 +558,3 @@ def test_the_flag_and_the_variable_are_in_the_help(run: Run) -> None:
     out = run("--help").out
     for word in ("--jwt", "--audience", command.KIND_VARIABLE):
         assert word in out
-    assert jwt_token.AUDIENCE_PREFIX in out

@@ -113,6 +113,21 @@ def test_kubectl_takes_what_is_written(write: Run, config: Path, kubectl: Path) 
     )
 
 
+def test_writes_a_user_that_logs_in_with_jwts(write: Run, config: Path) -> None:
+    write("-i my-cluster")
+    outcome = write("-i my-cluster --jwt --audience https://k8s.example.com")
+
+    assert outcome.out.startswith("Updated context 'my-cluster'")
+    [user] = loaded(config)["users"]
+    assert user["user"]["exec"]["args"] == [
+        *("token", "-i", "my-cluster", "--jwt", "--audience", "https://k8s.example.com")
+    ]
+    assert "--audience is that of a JWT" in write("-i my-cluster --audience x").refusal(code=2)
+    write("-i my-cluster --jwt")
+    [user] = loaded(config)["users"]
+    assert user["user"]["exec"]["args"] == ["token", "-i", "my-cluster", "--jwt"]
+
+
 def test_several_roles_live_side_by_side(write: Run, config: Path) -> None:
     write()
     write(f"-i my-cluster -r {ROLE}")
