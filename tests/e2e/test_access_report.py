@@ -17,9 +17,11 @@ from authenticator.access.objects import read_rbac
 from authenticator.access.principals import entrants
 from authenticator.access.rbac import RoleKey
 from authenticator.access.report import Report
+from authenticator.access.resources import GROUPS, PLURALS
 from authenticator.access.rules import Request
 from authenticator.admin.access import reading
 from authenticator.admin.access.command import access
+from authenticator.admin.access.discovery import discovered
 from authenticator.admin.access.reading import of_cluster
 from authenticator.sources.kubernetes_api import KubernetesApi, configuration
 from dev.cluster import ControlPlane, Options
@@ -329,3 +331,102 @@ def test_what_kubectl_printed_gives_the_same_report(
         document.pop("generated")
         documents.append(document)
     assert documents[0] == documents[1]
+
+
+def discovered_names(api: KubernetesApi) -> dict[tuple[str, str], set[str]]:
+    """Singular and short names of all resources that the API server serves."""
+    groups = api.request("GET", "/apis")["groups"]
+    paths = [f"/apis/{group['preferredVersion']['groupVersion']}" for group in groups]
+    return {
+        (path.split("/")[2] if path != "/api/v1" else "", found["name"]): {
+            found["singularName"],
+            *found.get("shortNames", ()),
+        }
+        for path in ("/api/v1", *paths)
+        for found in api.request("GET", path)["resources"]
+        if "/" not in found["name"]
+    }
+
+
+def test_our_names_of_resources_are_those_of_the_api_server(api: KubernetesApi) -> None:
+    """A name of ours that the API server does not know would be another resource's one day."""
+    served = discovered_names(api)
+    for (group, plural), names in served.items():
+        if GROUPS.get(plural) == group:
+            ours = {name for name, meant in PLURALS.items() if meant == plural}
+            assert ours == {plural, *names}, plural
+    # RBAC alone knows these.
+    rest = {name for name, group in GROUPS.items() if (group, name) not in served}
+    assert {"pods", "deployments", "clusterroles"}.isdisjoint(rest)
+
+
+WIDGETS = {
+    "apiVersion": "apiextensions.k8s.io/v1",
+    "kind": "CustomResourceDefinition",
+    "metadata": {"name": "widgets.example.com"},
+    "spec": {
+        "group": "example.com",
+        "scope": "Namespaced",
+        "names": {"kind": "Widget", "plural": "widgets", "singular": "widget", "shortNames": ["w"]},
+        "versions": [
+            {
+                "name": "v1",
+                "served": True,
+                "storage": True,
+                "schema": {"openAPIV3Schema": {"type": "object"}},
+            }
+        ],
+    },
+}
+
+
+def test_who_can_takes_custom_resources_as_kubectl_does(
+    plane: ControlPlane, api: KubernetesApi, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """They had to be written in the plural with their group."""
+    administrator = Administrator(plane)
+    administrator.install_crd()
+    definitions = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+    api.request("POST", definitions, body=WIDGETS)
+    wait_until(
+        lambda: discovered(api, "w", "") is not None, "the API server does not list the widgets"
+    )
+    administrator.write([mapped("Widgets", "widgets-user")])
+    create(
+        api,
+        [
+            role("widgets", rule("get", "widgets", "example.com")),
+            binding("widgets", "widgets", "User/widgets-user"),
+        ],
+    )
+    at = f"--kubeconfig={plane.admin_kubeconfig}"
+    for name in (
+        "widgets",
+        "widget",
+        "w",
+        "Widget",
+        "w/red",
+        "widget.example.com",
+        "w.example.com",
+    ):
+        assert access(["who-can", "get", name, "-o", "name", at]) == 0
+        assert "role/Widgets" in capsys.readouterr().out, name
+        kubectl = plane.kubectl("auth", "can-i", "get", name, "--as=widgets-user", "-n=default")
+        assert kubectl.stdout.strip() == "yes", name
+
+    assert access(["who-can", "get", "gadgets.example.com", at]) == 0
+    assert "the API server has no resource gadgets.example.com" in capsys.readouterr().err
+    assert access(["who-can", "get", "gadgets", at]) == 2
+    assert "there is no resource 'gadgets'" in capsys.readouterr().err
+    assert access(["who-can", "get", "pods/log", at]) == 0
+    assert "for the subresource use pods --subresource log" in capsys.readouterr().err
+
+
+def test_kubectl_explains_our_resource_and_knows_its_short_name(plane: ControlPlane) -> None:
+    Administrator(plane).install_crd()
+    explained = plane.kubectl("explain", "iim").stdout
+    assert "Maps an AWS IAM principal" in explained
+    for path in ("spec.expires", "spec.userid", "spec.username", "status.conditions.message"):
+        said = plane.kubectl("explain", f"iim.{path}").stdout
+        assert "<empty>" not in said, path
+    assert "No resources found" in plane.kubectl("get", "iim", "-o", "wide").stderr
