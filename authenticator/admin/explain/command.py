@@ -28,6 +28,7 @@ from authenticator.admin.explain.report import (
 from authenticator.admin.explain.text import as_text, logged_as_text
 from authenticator.admin.explain.trace import Given, trace
 from authenticator.admin.in_force import InForce, of_cluster, of_file, of_server
+from authenticator.admin.progress import progress
 from authenticator.admin.verify_steps import asking, prover, steps, token_in
 from authenticator.config import Loaded
 from authenticator.display import printable
@@ -81,7 +82,8 @@ def explain(loaded: Loaded, *, output: str, **given: Any) -> int:
     if record:
         given |= {name: str(record.get(name, "")) for name in ("arn", "access_key_id")}
     try:
-        in_force = _in_force(loaded, given) if _names_somebody(given) else None
+        with progress("Reading the mappings"):
+            in_force = _in_force(loaded, given) if _names_somebody(given) else None
     except ConfigError as error:
         for problem in error.problems:
             click.echo(f"{COMMAND}: {printable(problem)}", err=True)

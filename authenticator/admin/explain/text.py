@@ -9,6 +9,7 @@ import click
 
 from authenticator.admin.explain.report import ALLOWED, UNDECIDED, UNKNOWN, Explanation, named
 from authenticator.admin.in_force import InForce, counted
+from authenticator.admin.tables import moment
 from authenticator.admin.verify_steps import Step, identity_fields
 from authenticator.display import printable
 from authenticator.timestamps import rfc3339
@@ -123,6 +124,13 @@ def _answer(explanation: Explanation) -> Iterator[str]:
         return
     else:
         yield click.style(ALLOWED, fg="green") + f" by {decision.match.origin}"
+    applying = next(
+        (attempt.rule for attempt in explanation.trace.tried if not attempt.refusal), None
+    )
+    if applying and applying.expires is not None:
+        yield f"until     {moment(applying.expires, explanation.now)}"
+    if decision.match.reason:
+        yield f"reason    {printable(decision.match.reason)}"
     user = explanation.answer["user"]
     extra = user.pop("extra", {})
     yield from _aligned(

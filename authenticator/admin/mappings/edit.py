@@ -16,6 +16,7 @@ import click
 
 from authenticator.admin.mappings.advice import advice
 from authenticator.admin.mappings.group import DRY_RUNS
+from authenticator.admin.progress import progress
 from authenticator.admin.stores.base import Cautions, Conflict, Snapshot, Store, StoreError
 from authenticator.admin.stores.config_map import ATTEMPTS, pause
 from authenticator.admin.stores.history import History
@@ -177,9 +178,11 @@ class _Edit:
 
     def attempt(self, *, again: bool) -> None:
         """Make the edit of what is there now; Conflict if another one was faster."""
-        snapshot = self.store.read()
-        document = self.change(snapshot.document)
-        difference = diff(snapshot.document.texts, document.texts)
+        with progress(f"Reading {self.store.title}"):
+            snapshot = self.store.read()
+        with progress("Making the edit"):
+            document = self.change(snapshot.document)
+            difference = diff(snapshot.document.texts, document.texts)
         if not difference:
             click.echo(f"{self.store.title}: nothing to change")
             return
@@ -191,16 +194,18 @@ class _Edit:
             if again:
                 warn("another edit was made meanwhile; this is the difference now")
             show_diff(difference)
-        warnings = self._judge(snapshot, document, self.editor, is_new=is_new)
-        if self.store.has_server and self.manner.dry_run != "client":
-            # Its warnings and refusals belong under the difference, before the question.
-            self.store.write(snapshot, document, dry_run=True)
+        with progress("Checking the edit"):
+            warnings = self._judge(snapshot, document, self.editor, is_new=is_new)
+            if self.store.has_server and self.manner.dry_run != "client":
+                # Its warnings and refusals belong under the difference, before the question.
+                self.store.write(snapshot, document, dry_run=True)
         if is_new:
             _refuse_warnings([*warnings, *self.store.server_warnings], self.manner)
             _ask(self.store, self.manner)
             self.agreed = lines
         if self.manner.dry_run == "none":
-            _write(self.store, snapshot, document, self.editor, self.words)
+            with progress(f"Writing {self.store.title}"):
+                _write(self.store, snapshot, document, self.editor, self.words)
             return
         by = "" if self.manner.dry_run == "client" else "the API server would take it; "
         click.echo(f"{self.store.title}: {by}nothing has been written (dry run)")
@@ -335,7 +340,8 @@ def _write(
         if error.partly:
             _remember(store, snapshot, editor, f"{words} (in part)")
         raise
-    click.echo(f"{store.title}: done: {printable(words)}")
+    undo = f"undo: {COMMAND} mappings rollback{store.flags}"
+    click.echo(f"{store.title}: done: {printable(words)} ({undo})")
     _remember(store, snapshot, editor, words)
 
 

@@ -21,6 +21,7 @@ from authenticator.admin.mappings.show import (
 )
 from authenticator.admin.mappings.wanted import applying, wanted_from, wanted_options
 from authenticator.admin.mappings.where import ALL, Where, where_options
+from authenticator.admin.progress import progress
 from authenticator.admin.stores.base import Store
 from authenticator.admin.stores.history import History, Version
 from authenticator.admin.tables import JSON, NAME, WIDE, YAML, output_option, show_values
@@ -81,14 +82,16 @@ def _list(
         )
 
     if where.source == ALL:
-        found = everything.read(config, where.cluster())
+        with progress("Reading all sources"):
+            found = everything.read(config, where.cluster())
         shown = [claim for claim in everything.claims(found, now) if wanted(*claim.filtered)]
         show_claims(found, shown, output, now)
         return _INCOMPLETE if found.unread else 0
     if config:
         raise click.UsageError("--config goes with --source all")
     store = where.store()
-    listed = listing(store.read().document, now)
+    with progress(f"Reading {store.title}"):
+        listed = listing(store.read().document, now)
     rows = tuple(row for row in listed.rows if wanted(row.groups, row.expires))
     problems = listed.problems if len(rows) == len(listed.rows) else ()
     show_listing(store.title, Listing(rows, problems), output, now)
@@ -169,7 +172,7 @@ def _show(where: Where, *, edit: int, output: str) -> int:
     if output in (JSON, YAML):
         show_values({**version_values(version), "diff": lines}, output)
         return 0
-    show_version(version, where.flags, time.time())
+    show_version(version, store.flags, time.time())
     show_diff(lines)
     return 0
 

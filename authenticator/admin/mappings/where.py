@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -49,11 +48,6 @@ class Where:
         told: list[str] = []
         cluster = self.cluster(told)
         return (ObjectsStore if source == OBJECTS else AwsAuthStore)(cluster, told)
-
-    @property
-    def flags(self) -> str:
-        """The source as flags, for a command to type: " --source crd"; "" for the default."""
-        return "" if self.source == CONFIG_MAP else f" --source {shlex.quote(self.source)}"
 
     def cluster(self, told: list[str] | None = None) -> Cluster:
         """The cluster meant; `told` as in `connect`.

@@ -67,6 +67,11 @@ class Store(Protocol):
         ...
 
     @property
+    def flags(self) -> str:
+        """The flags of a command that means this place: " --source crd"; "" for the default."""
+        ...
+
+    @property
     def has_server(self) -> bool:
         """Whether there is a server that can check a write without making it."""
         ...

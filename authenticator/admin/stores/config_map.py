@@ -197,6 +197,7 @@ class AwsAuthStore:
     """`Store` of the ConfigMap `aws-auth`, as Amazon EKS has it."""
 
     has_server = True
+    flags = ""
 
     def __init__(self, cluster: Cluster, server_warnings: Sequence[str] = ()) -> None:
         """Prepare to talk to `cluster`, whose warnings are added to `server_warnings`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shlex
 import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -27,6 +28,7 @@ class FileStore:
         self._path = path
         self._history = path.with_name(f"{path.name}.history.jsonl")
         self.title = str(path)
+        self.flags = f" --source {shlex.quote(f'file={path}')}"
 
     def editor(self) -> Editor:
         """See `Store.editor`: the user of the operating system."""

@@ -39,6 +39,7 @@ class ObjectsStore:
     """`Store` of all IAMIdentityMapping objects of a cluster."""
 
     has_server = True
+    flags = " --source crd"
     title = "IAMIdentityMapping objects"
 
     def __init__(self, cluster: Cluster, server_warnings: Sequence[str] = ()) -> None:

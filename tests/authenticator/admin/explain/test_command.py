@@ -444,6 +444,21 @@ def test_a_caller_was_denied_although_the_exec_plugin_failed(run: Run, failing: 
     assert (data["verdict"], data["allowed"], len(data["unread"])) == ("UNKNOWN", False, 2)
 
 
+def test_access_that_ends_is_shown_with_its_end_and_reason(run: Run, tmp_path: Path) -> None:
+    entry = {"rolearn": f"{ROLES}Dev", "username": "dev", "reason": "ticket 7"}
+    (tmp_path / "m.json").write_text(
+        json.dumps({"mapRoles": [{**entry, "expires": "2099-01-31T18:00:00Z"}]})
+    )
+    ran = run("--arn", f"{ROLES}Dev", "--file", str(tmp_path / "m.json"))
+    lines = [line.split(maxsplit=1) for line in ran.out.splitlines()]
+    assert ["reason", "ticket 7"] in lines
+    assert any(
+        line[0] == "until" and line[1].startswith("2099-01-31T18:00:00Z (in ")
+        for line in lines
+        if line
+    )
+
+
 def test_a_denial_names_what_was_left_out(run: Run, file: str) -> None:
     ran = run("--arn", f"{ROLES}Nobody", "--file", file)
     assert ran.code == 1
