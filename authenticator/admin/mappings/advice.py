@@ -9,7 +9,9 @@ from operator import eq
 
 from authenticator.editing.documents import Document
 from authenticator.editing.entry import ACCOUNT, MappingEntry
+from authenticator.editing.principals import identity
 from authenticator.lint import Context, Severity, lint_data
+from authenticator.mapping.overlaps import duplicates
 from authenticator.mapping.sections import MAP_ACCOUNTS, SECTIONS
 
 _MOST = 10
@@ -18,8 +20,8 @@ _MOST = 10
 def advice(before: Document, after: Document, told: Collection[str], now: float) -> list[str]:
     """Return a line for each warning of lint on an entry that is new or changed.
 
-    Entries are looked at by themselves; what they do together, `lint` tells. Errors are left out:
-    they are what an edit is refused for.
+    Entries are looked at by themselves, and for others of the same principal; what else they do
+    together, `lint` tells. Other errors are left out: they are what an edit is refused for.
 
     Args:
         before: the document as it was.
@@ -33,10 +35,26 @@ def advice(before: Document, after: Document, told: Collection[str], now: float)
     same = sum(1 for _ in takewhile(bool, map(eq, old, new)))
     rest = {_text(entry) for entry in old[same:]}
     new = [entry for entry in new[same:] if _text(entry) not in rest]
-    lines = list(dict.fromkeys(_lines(new, told, now)))
+    lines = list(dict.fromkeys([*_duplicates(new, after), *_lines(new, told, now)]))
     if len(lines) > _MOST:
         return [*lines[:_MOST], f"and {len(lines) - _MOST} more; `lint` shows all of them"]
     return lines
+
+
+def _duplicates(entries: Sequence[MappingEntry], after: Document) -> Iterator[str]:
+    keys = set(map(identity, entries))
+    if not keys:
+        return
+    rules = [
+        rule
+        for section in after.sections()
+        for rule in section.rules
+        if rule.selector and rule.selector.key in keys
+    ]
+    named = {rule.match.origin: rule.selector.written for rule in rules if rule.selector}
+    for problem in duplicates(rules):
+        origin = problem.origin
+        yield f"{named[origin]}: {origin}: {problem.reason} [{problem.code.value}]"
 
 
 def _lines(entries: Sequence[MappingEntry], told: Collection[str], now: float) -> Iterator[str]:

@@ -34,6 +34,8 @@ _DEFAULT_EDITOR = "vi"
 _BEGIN = (
     "# --- Edit below this line. Save and leave to see the difference; leave unchanged to cancel."
 )
+# An editor that is a script makes the same mistake each time.
+_MOST_OPENED = 20
 _WORDS = "edit in an editor"
 
 
@@ -165,13 +167,13 @@ class _Editing:
             ConfigError: what was written last cannot be used, and was left so.
         """
         text, reasons = self._form.text, tuple[str, ...]()
-        while True:
+        for _ in range(_MOST_OPENED):
             edited = _open(text, self._form.suffix, self._store.title, reasons)
             if edited == text:
                 if not reasons:
                     click.echo("Edit cancelled, no changes made.")
                     return 0
-                raise ConfigError((*reasons, f"your text is kept in {self._keep(edited)}"))
+                break
             text = edited
             try:
                 return self._write(edited)
@@ -182,6 +184,7 @@ class _Editing:
                 reasons = error.problems
             except (EditError, StoreError, DocumentError, yaml.YAMLError) as error:
                 reasons = (str(error),)
+        raise ConfigError((*reasons, f"your text is kept in {self._keep(text)}"))
 
     def _write(self, edited: str) -> int:
         texts = self._form.read(edited)

@@ -400,6 +400,22 @@ class TestAdvice:
         _, said = run("add", "role", f"--rolearn={DEV}", "--yes")
         assert said.count("username is missing") == 1
 
+    def test_a_second_entry_for_a_principal_is_told_of(
+        self, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Such as an editor or a rollback makes; what 'add' makes is refused."""
+        line = f"  - {{rolearn: {ADMIN}, username: x, groups: [system:masters]}}"
+        monkeypatch.setenv("KUBE_EDITOR", f"sed -i '$ a\\{line}'")
+        code, said = run("edit", "--dry-run")
+        assert (code, "[conflicting-entry]" in said, "comes first and grants" in said) == (
+            0,
+            True,
+            True,
+        )
+        code, said = run("edit", "--dry-run", "--strict")
+        assert (code, "refused (--strict)" in said) == (1, True)
+        Path(said.rpartition("is kept in ")[2].strip()).unlink()
+
     def test_many_warnings_are_cut(self, run: Run, tmp_path: Path) -> None:
         roles = [
             {"rolearn": f"arn:aws:iam::11112222333{n}:role/*", "username": "x"} for n in range(9)
