@@ -113,7 +113,7 @@ def _who_can(
     elif answers:
         text.show_who(answers, wide=output == WIDE)
     else:
-        click.echo("No principal of the mappings may do that.")
+        click.echo("No principal of the mappings that were read may do that.")
     return 0
 
 
@@ -131,7 +131,10 @@ def _what(where: Where, *, output: str, principal: str) -> int:
     found = _find(report, principal)
     if not found:
         raise ConfigError(
-            (f"no mapping lets {printable(principal)} in; {COMMAND} access report lists all",)
+            (
+                f'no mapping that was read matches "{printable(principal)}"; {COMMAND} access report'
+                " lists all principals",
+            )
         )
     if output in (JSON, YAML):
         show_values({"principals": text.what_values(report.rbac, found)}, output)

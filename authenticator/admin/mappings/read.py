@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from authenticator.admin.mappings import everything
 from authenticator.admin.mappings.edit import complaining, show_diff
@@ -146,11 +147,17 @@ def _diff(where: Where, filename: str, prune: bool) -> int:
     help="List the edits that can be undone, newest first; show or compare them.",
 )
 @where_options
-@_output
+@output_option(NAME, JSON, YAML)
 @complaining
 def _history(where: Where, output: str) -> int:
-    if click.get_current_context().invoked_subcommand is None:
+    context = click.get_current_context()
+    verb = context.invoked_subcommand
+    if verb is None:
         show_history(where.store().history().versions, output, time.time())
+        return 0
+    given = map(context.get_parameter_source, context.params)
+    if ParameterSource.COMMANDLINE in given:
+        raise click.UsageError(f"write the flags behind the verb: history {verb} ... --source crd")
     return 0
 
 

@@ -592,6 +592,10 @@ class TestHistory:
         values = json.loads(run("history", "show", "1", "-o", "json")[1])
         assert (values["version"], f"+  - rolearn: {DEV}" in values["diff"]) == (1, True)
 
+    def test_flags_before_the_verb_were_of_no_effect(self, run: Run, file: Path) -> None:
+        run(*ADD, "--yes")
+        assert mappings(["history", f"--source=file={file}", "show", "1"]) == 2
+
     def test_states_are_compared(self, run: Run) -> None:
         run(*ADD, "--yes")
         run("update", DEV, "--username=x", "--yes")
