@@ -112,6 +112,16 @@ class TestTheResourceOfTheReference:
         assert said.count("is another program's, and drops userid, expires and reason") == 1
         assert [spec["arn"] for spec in objects(theirs).values()] == [DEV]
 
+    def test_a_grant_that_would_not_end_is_not_written(
+        self, verbs: Verbs, theirs: Administrator
+    ) -> None:
+        verbs.mappings(*add_role(DEV, "dev", "devs"), CRD, "--yes")
+        before = objects(theirs)
+        grant = ("grant", DEV, "--group=on-call", "--for=2h", "--reason=ticket 7")
+        said = verbs.mappings(*grant, CRD, "--yes", "--force", code=1)
+        assert "drops expires and reason" in said
+        assert objects(theirs) == before
+
     def test_a_migration_to_it_writes_none_of_the_entries(
         self, verbs: Verbs, theirs: Administrator
     ) -> None:

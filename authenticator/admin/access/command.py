@@ -130,12 +130,8 @@ def _what(where: Where, *, output: str, principal: str) -> int:
     report = read_report(where, time.time())
     found = _find(report, principal)
     if not found:
-        raise ConfigError(
-            (
-                f'no mapping that was read matches "{printable(principal)}"; {COMMAND} access report'
-                " lists all principals",
-            )
-        )
+        missing = f'no mapping that was read matches "{printable(principal)}"'
+        raise ConfigError((f"{missing}; {COMMAND} access report lists all principals",))
     if output in (JSON, YAML):
         show_values({"principals": text.what_values(report.rbac, found)}, output)
         return 0

@@ -53,8 +53,8 @@ def _duplicates(entries: Sequence[MappingEntry], after: Document) -> Iterator[st
     ]
     named = {rule.match.origin: rule.selector.written for rule in rules if rule.selector}
     for problem in duplicates(rules):
-        origin = problem.origin
-        yield f"{named[origin]}: {origin}: {problem.reason} [{problem.code.value}]"
+        origin, rule_id = problem.origin, problem.code.value if problem.code else ""
+        yield f"{named[origin]}: {origin}: {problem.reason} [{rule_id}]"
 
 
 def _lines(entries: Sequence[MappingEntry], told: Collection[str], now: float) -> Iterator[str]:

@@ -9,7 +9,7 @@ import stat
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from authenticator.admin.stores.base import Cautions, Conflict, Snapshot, StoreError
+from authenticator.admin.stores.base import Cautions, Conflict, Snapshot, StoreError, new_expiries
 from authenticator.admin.stores.history import History
 from authenticator.atomic import alone_in, write_atomically
 from authenticator.editing.documents import Document, MappingFile
@@ -51,9 +51,12 @@ class FileStore:
             text = "{}\n"
         return Snapshot(document_of_file(self._path.name, text), content)
 
-    def cautions(self, snapshot: Snapshot, document: Document, *, moving: bool) -> Cautions:  # noqa: ARG002 (a port)
-        """See `Store.cautions`: a file is written as it is, and read by our server only."""
-        return Cautions()
+    def cautions(self, snapshot: Snapshot, document: Document, *, moving: bool) -> Cautions:
+        """See `Store.cautions`: which server reads a file cannot be seen."""
+        if moving or not new_expiries(snapshot.document, document):
+            return Cautions()
+        warning = "with the Go program the access would last: it ignores `expires`"
+        return Cautions(warnings=(f"{self.title}: {warning}",))
 
     def write(self, snapshot: Snapshot, document: Document, *, dry_run: bool = False) -> None:
         """See `Store.write`. The file's mode and owner stay."""

@@ -562,6 +562,10 @@ class TestGrant:
         assert (ended, reason in said) == (code, True)
         assert file.read_text() == TEXT
 
+    def test_that_the_go_program_would_not_end_it_is_said(self, run: Run) -> None:
+        assert "with the Go program the access would last" in run(*self.GRANT)[1]
+        assert "the Go program" not in run("update", ADMIN, "--username=boss", "--yes")[1]
+
     def test_an_update_is_of_the_entry_that_lasts(self, run: Run, file: Path) -> None:
         run(*self.GRANT)
         assert run("update", ADMIN, "--username=boss", "--yes")[0] == 0
