@@ -53,7 +53,7 @@ def _report(where: Where, *, output: str, title: str | None) -> int:
     now = time.time()
     report = read_report(where, now)
     if output in (TABLE, WIDE):
-        text.show_report(report, wide=output == WIDE)
+        text.show_report(report, now, wide=output == WIDE)
         return 0
     if output == NAME:
         _show_names(principal for principal, _ in report.principals)
@@ -111,7 +111,7 @@ def _who_can(
     elif output == NAME:
         _show_names(principal for principal, _ in answers)
     elif answers:
-        text.show_who(answers, wide=output == WIDE)
+        text.show_who(answers, time.time(), wide=output == WIDE)
     else:
         click.echo("No principal of the mappings that were read may do that.")
     return 0
@@ -141,7 +141,7 @@ def _what(where: Where, *, output: str, principal: str) -> int:
     for number, (one, standing) in enumerate(found):
         if number:
             click.echo()
-        text.show_what(report.rbac, one, standing)
+        text.show_what(report.rbac, one, standing, time.time())
     return 0
 
 

@@ -15,7 +15,7 @@ from authenticator.access.rbac import Binding, Rbac
 from authenticator.access.report import Grant, Report, Standing
 from authenticator.access.risk_table import BY_ID, Severity
 from authenticator.access.risks import headlines
-from authenticator.admin.tables import listed, show_table
+from authenticator.admin.tables import NONE, listed, moment, show_table
 from authenticator.display import printable
 
 EVERYWHERE = "everywhere"
@@ -28,14 +28,15 @@ _COLOURS = {
 Answers = Sequence[tuple[Principal, tuple[Grant, ...]]]
 
 
-def show_report(report: Report, *, wide: bool) -> None:
+def show_report(report: Report, now: float, *, wide: bool) -> None:
     """Print all principals, those with the severest risks first.
 
     Args:
         report: the report.
-        wide: whether to name all risks of a principal, its mapping and its kind.
+        now: Unix time.
+        wide: whether to name all risks of a principal, its kind, its mapping and when that ends.
     """
-    further = ("KIND", "MAPPING") if wide else ()
+    further = ("KIND", "MAPPING", "EXPIRES") if wide else ()
     header = ("RISK", "PRINCIPAL", "USERNAME", "GROUPS", *further, "CAN")
     rows: list[Sequence[str]] = []
     colours: list[str | None] = []
@@ -50,26 +51,27 @@ def show_report(report: Report, *, wide: bool) -> None:
             principal.username.text,
             listed(group.text for group in principal.groups),
         )
-        meant = (principal.kind, str(principal.origin)) if wide else ()
+        meant = (principal.kind, str(principal.origin), _end(principal, now)) if wide else ()
         rows.append((*cells, *meant, "; ".join((*named, *more)) or nothing))
         colours.append(_COLOURS[max(standing.risks.values())] if standing.risks else None)
     show_table(header, rows, colours, "RISK")
 
 
-def show_who(answers: Answers, *, wide: bool) -> None:
+def show_who(answers: Answers, now: float, *, wide: bool) -> None:
     """Print who may do what was asked, where, and by which way.
 
     Args:
         answers: the principals with their grants.
-        wide: whether to name the mapping as well.
+        now: Unix time.
+        wide: whether to name the mapping as well, and when it ends.
     """
-    further = ("MAPPING",) if wide else ()
+    further = ("MAPPING", "EXPIRES") if wide else ()
     header = ("PRINCIPAL", "USERNAME", *further, "WHERE", "THROUGH")
     rows = [
         (
             principal.written,
             principal.username.text,
-            *((str(principal.origin),) if wide else ()),
+            *((str(principal.origin), _end(principal, now)) if wide else ()),
             grant.namespace or EVERYWHERE,
             _way(grant.link, grant.binding, grant.impersonated),
         )
@@ -79,10 +81,11 @@ def show_who(answers: Answers, *, wide: bool) -> None:
     show_table(header, rows)
 
 
-def show_what(rbac: Rbac, principal: Principal, standing: Standing) -> None:
-    """Print all rights of one principal."""
+def show_what(rbac: Rbac, principal: Principal, standing: Standing, now: float) -> None:
+    """Print all rights of one principal at a Unix time."""
     title = f"{principal.written} as {principal.username.text} ({principal.origin})"
-    click.echo(printable(title))
+    until = f", until {_end(principal, now)}" if principal.expires is not None else ""
+    click.echo(printable(f"{title}{until}"))
     rows = [
         (
             ",".join(rule.get("verbs", ())),
@@ -95,6 +98,10 @@ def show_what(rbac: Rbac, principal: Principal, standing: Standing) -> None:
         for rule in rules_of(rbac.roles.get(binding.role, ()))
     ]
     show_table(("VERBS", "RESOURCES", "WHERE", "THROUGH"), rows)
+
+
+def _end(principal: Principal, now: float) -> str:
+    return NONE if principal.expires is None else moment(principal.expires, now)
 
 
 def _resources(rule: dict[str, list[str]]) -> str:

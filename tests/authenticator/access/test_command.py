@@ -394,3 +394,20 @@ class TestSourcesAreNamed:
 
     def test_two_ways_to_say_where_are_an_error(self, dump: str, config: str) -> None:
         assert access(["report", "-f", dump, "-c", config, "--mappings", config]) == 2
+
+
+def test_the_end_of_access_is_shown(dump: str, capsys: pytest.CaptureFixture[str]) -> None:
+    entry = {**mapped("Ending", "ending", "readers"), "expires": "2099-01-31T18:00:00Z"}
+    manifest = {**AWS_AUTH, "data": {"mapRoles": yaml.safe_dump([entry])}}
+    with open(f"{dump}/aws-auth.yaml", "w", encoding="utf-8") as file:  # noqa: PTH123
+        yaml.safe_dump(manifest, file)
+    end = "2099-01-31T18:00:00Z (in "
+    arn = "arn:aws:iam::111122223333:role/Ending"
+    for arguments in (
+        ["report", "--output=wide"],
+        ["who-can", "get", "pods", "--output=wide"],
+        ["what", arn],
+    ):
+        assert access([*arguments, "-f", dump]) == 0
+        (line,) = (line for line in capsys.readouterr().out.splitlines() if arn in line)
+        assert end in line
