@@ -1,15 +1,16 @@
 """The shapes of mapping entries, as aws-auth, the reference's config file and its CRD have them.
 
-Every value is text (`authenticator.mapping.nodes` turns nothing into numbers or dates); the type
-of a field says what the text must look like. Keys arrive in lower case.
+Every value is text (`authenticator.mapping.nodes` turns nothing into numbers or dates); the reader
+of a key says what the text must look like. Keys arrive in lower case.
 """
 
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar
-
-from pydantic import BaseModel, ConfigDict, PlainValidator, ValidationError
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
 
 from authenticator.display import printable
 from authenticator.mapping.selectors import Selector, by_arn, by_permission_set
@@ -23,7 +24,7 @@ _USER_ID = re.compile(r"[A-Z0-9]{4,128}|[0-9]{12}:[\w+=,.@-]{2,64}", re.ASCII)
 
 def _text(value: object) -> str:
     if not isinstance(value, str):
-        raise ValueError("it must be a single value")  # noqa: TRY004 (pydantic wants ValueError)
+        raise ValueError("it must be a single value")  # noqa: TRY004 (readers raise ValueError)
     return value.strip()
 
 
@@ -61,83 +62,105 @@ def _by_arn(value: object) -> Selector:
     return by_arn(_text(value))
 
 
+def _partition(value: object) -> str:
+    return _text(value).lower()
+
+
+class BadValues(ValueError):
+    """Values that cannot be used; the message gives the reason for each, without the value.
+
+    Attributes:
+        key: the first key with such a value.
+    """
+
+    def __init__(self, reasons: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{key}: {reason}" for key, reason in reasons.items()))
+        self.key = next(iter(reasons))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shape:
+    """A map with known keys; each shape equals itself alone.
+
+    Attributes:
+        naming: the keys that say whom it names, as messages have them.
+        readers: what reads the value of each key; raises ValueError.
+    """
+
+    naming: str
+    readers: Mapping[str, Callable[[object], Any]]
+
+    def read(self, fields: Mapping[str, object]) -> dict[str, Any]:
+        """Read values by their keys, all of which are in `readers`.
+
+        Raises:
+            BadValues: some cannot be used.
+        """
+        values: dict[str, Any] = {}
+        wrong: dict[str, str] = {}
+        for key, reader in self.readers.items():
+            if key in fields:
+                try:
+                    values[key] = reader(fields[key])
+                except ValueError as error:
+                    wrong[key] = str(error)
+        if wrong:
+            raise BadValues(wrong)
+        return values
+
+
+# `sso`: a permission set of IAM Identity Center.
+PERMISSION_SET = Shape(
+    "permissionSetName and accountID",
+    MappingProxyType({"permissionsetname": _text, "accountid": _text, "partition": _partition}),
+)
+
+
 def _by_permission_set(value: object) -> Selector:
-    try:
-        sso = PermissionSet.model_validate(value)
-    except ValidationError as error:
-        raise ValueError(reasons(error)) from None
-    return by_permission_set(sso.permissionsetname, sso.accountid, sso.partition.lower())
+    if not isinstance(value, dict):
+        raise ValueError(f"it must be a map with {PERMISSION_SET.naming}")  # noqa: TRY004 (as above)
+    missing = [key for key in ("permissionSetName", "accountID") if key.lower() not in value]
+    if missing:
+        raise ValueError(f"{' and '.join(missing)} missing")
+    fields = PERMISSION_SET.read(value)
+    partition = fields.get("partition", "aws")
+    return by_permission_set(fields["permissionsetname"], fields["accountid"], partition)
 
 
-_Text = Annotated[str, PlainValidator(_text)]
-_Arn = Annotated[Selector, PlainValidator(_by_arn)]
+# Keys that narrow an entry: one that is mistyped must not widen it without a word.
+NARROWING = ("expires", "userid")
+
+_COMMON = {
+    "username": _template,
+    "groups": _groups,
+    "userid": _user_id,
+    "expires": _expires,
+    "reason": _reason,
+}
+# An entry of `mapRoles`.
+ROLE = Shape(
+    "rolearn or sso", MappingProxyType({**_COMMON, "rolearn": _by_arn, "sso": _by_permission_set})
+)
+# An entry of `mapUsers`.
+USER = Shape("userarn", MappingProxyType({**_COMMON, "userarn": _by_arn}))
+# The `spec` of an IAMIdentityMapping.
+IDENTITY = Shape("arn", MappingProxyType({**_COMMON, "arn": _by_arn}))
 
 
-class Shape(BaseModel):
-    """A map with known keys."""
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What an entry of any shape says; None or empty where it says nothing."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-
-class PermissionSet(Shape):
-    """`sso`: a permission set of IAM Identity Center."""
-
-    permissionsetname: _Text
-    accountid: _Text
-    partition: _Text = "aws"
-
-
-class Entry(Shape):
-    """What all entries have in common."""
-
-    # Keys that narrow an entry: one that is mistyped must not widen it without a word.
-    narrowing: ClassVar[tuple[str, ...]] = ("expires", "userid")
-
-    username: Annotated[Template, PlainValidator(_template)] | None = None
-    groups: Annotated[tuple[Template, ...], PlainValidator(_groups)] = ()
-    userid: Annotated[str, PlainValidator(_user_id)] = ""
-    expires: Annotated[float, PlainValidator(_expires)] | None = None
-    reason: Annotated[str, PlainValidator(_reason)] = ""
-
-    def selectors(self) -> tuple[Selector, ...]:
-        """Whom the entry names, once for each key that names somebody."""
-        return ()
-
-
-class RoleEntry(Entry):
-    """An entry of `mapRoles`."""
-
-    rolearn: _Arn | None = None
-    sso: Annotated[Selector, PlainValidator(_by_permission_set)] | None = None
+    username: Template | None = None
+    groups: tuple[Template, ...] = ()
+    userid: str = ""
+    expires: float | None = None
+    reason: str = ""
+    rolearn: Selector | None = None
+    sso: Selector | None = None
+    userarn: Selector | None = None
+    arn: Selector | None = None
 
     def selectors(self) -> tuple[Selector, ...]:
-        """See `Entry.selectors`."""
-        return tuple(filter(None, (self.rolearn, self.sso)))
-
-
-class UserEntry(Entry):
-    """An entry of `mapUsers`."""
-
-    userarn: _Arn | None = None
-
-    def selectors(self) -> tuple[Selector, ...]:
-        """See `Entry.selectors`."""
-        return tuple(filter(None, (self.userarn,)))
-
-
-class IdentityEntry(Entry):
-    """The `spec` of an IAMIdentityMapping."""
-
-    arn: _Arn | None = None
-
-    def selectors(self) -> tuple[Selector, ...]:
-        """See `Entry.selectors`."""
-        return tuple(filter(None, (self.arn,)))
-
-
-def reasons(error: ValidationError) -> str:
-    """What pydantic found, in one line without the values."""
-    return "; ".join(
-        f"{'.'.join(map(str, found['loc']))}: {found['msg'].removeprefix('Value error, ')}"
-        for found in error.errors(include_url=False, include_input=False, include_context=False)
-    )
+        """Whom the entry names, once for each key that does."""
+        return tuple(filter(None, (self.rolearn, self.sso, self.userarn, self.arn)))

@@ -7,17 +7,15 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import NamedTuple
 
-from pydantic import ValidationError
-
 from authenticator.aws.arns import PrincipalKind
 from authenticator.mapping.entries import (
+    NARROWING,
+    PERMISSION_SET,
+    ROLE,
+    USER,
+    BadValues,
     Entry,
-    IdentityEntry,
-    PermissionSet,
-    RoleEntry,
     Shape,
-    UserEntry,
-    reasons,
 )
 from authenticator.mapping.guards import Guard
 from authenticator.mapping.nodes import Fields, Items, Node, Text
@@ -83,7 +81,7 @@ class EntryReader:
         notes: what was put right or ignored, filled while reading.
     """
 
-    shape: type[Entry]
+    shape: Shape
     origin: Origin
     guard: Guard
     by_user_id: bool = False
@@ -101,11 +99,10 @@ class EntryReader:
         if "groups" in fields:
             fields["groups"] = self._groups(fields["groups"])
         try:
-            entry = self.shape.model_validate(fields)
-        except ValidationError as error:
-            key = str(error.errors(include_url=False, include_context=False)[0]["loc"][0])
-            reason = unrendered(str(fields.get(key))) or reasons(error)
-            raise EntryRefused(_VALUES[key], reason, key) from None
+            entry = Entry(**self.shape.read(fields))
+        except BadValues as error:
+            reason = unrendered(str(fields.get(error.key))) or str(error)
+            raise EntryRefused(_VALUES[error.key], reason, error.key) from None
         selector = self._selector(entry)
         if entry.username is None:
             self._note(Code.MISSING_USERNAME, "username is missing, so that it is {{CanonicalARN}}")
@@ -134,19 +131,19 @@ class EntryReader:
             for key, value in node.values.items()
             if key.lower() in _NAMES and self._plain(value)
         ]
-        if len(named) != 1 or named[0][0] not in self.shape.model_fields:
+        if len(named) != 1 or named[0][0] not in self.shape.readers:
             return None
         try:
             # All of an entry's own keys may be missing.
-            (selector,) = self.shape.model_validate(self._one(*named[0])).selectors()
-        except (ValidationError, EntryRefused):
+            (selector,) = Entry(**self.shape.read(self._one(*named[0]))).selectors()
+        except (BadValues, EntryRefused):
             return None
         match = Match(self.origin, CANONICAL_ARN, (), self.guard)
         return Rule(selector, match, denied=f"it cannot be used and refuses the caller: {reason}")
 
     def _one(self, key: str, value: Node) -> dict[str, object]:
         if isinstance(value, Fields):
-            return {key: self._fields(value, PermissionSet)}
+            return {key: self._fields(value, PERMISSION_SET)}
         return {key: self._plain(value)}
 
     def _is_to_the_letter(self, selector: Selector, fields: dict[str, object]) -> bool:
@@ -179,9 +176,7 @@ class EntryReader:
                 Code.MISSING_USER_ID, "it has no userid, which this source is set to require"
             )
         if not selectors and not self.by_user_id:
-            raise EntryRefused(
-                Code.NO_PRINCIPAL, f"it names nobody; give it {_NAMING_KEYS[self.shape]}"
-            )
+            raise EntryRefused(Code.NO_PRINCIPAL, f"it names nobody; give it {self.shape.naming}")
         return selectors[0] if selectors else None
 
     def _compare_with_kind(self, selector: Selector | None, entry: Entry) -> None:
@@ -189,7 +184,7 @@ class EntryReader:
         if selector is None:
             return
         is_role = selector.is_role
-        if (self.shape is RoleEntry and not is_role) or (self.shape is UserEntry and is_role):
+        if (self.shape is ROLE and not is_role) or (self.shape is USER and is_role):
             self._note(
                 Code.WRONG_SECTION,
                 f"its ARN names a {selector.kind.value}, which belongs in"
@@ -203,14 +198,14 @@ class EntryReader:
                 Code.EMPTY_SESSION_NAME, "{{SessionName}} is empty for IAM users", "username"
             )
 
-    def _fields(self, node: Node, shape: type[Shape]) -> dict[str, object]:
+    def _fields(self, node: Node, shape: Shape) -> dict[str, object]:
         """The values of a map by lower-case key, without nulls and unknown keys."""
         if not isinstance(node, Fields):
-            reason = f"it must be a map with keys such as {_NAMING_KEYS[shape]}"
+            reason = f"it must be a map with keys such as {shape.naming}"
             raise EntryRefused(Code.BAD_ENTRY, reason)
         found: dict[str, object] = {}
         seen = {shortened(key).lower() for key in node.repeated}
-        known = shape.model_fields
+        known = shape.readers
         for key, value in node.values.items():
             word = shortened(key)
             name = word.lower()
@@ -221,7 +216,7 @@ class EntryReader:
             if name not in known:
                 self._unknown(word, shape)
             elif name == "sso" and isinstance(value, Fields):
-                found[name] = self._fields(value, PermissionSet)
+                found[name] = self._fields(value, PERMISSION_SET)
             else:
                 found[name] = self._plain(value)
         # Empty is absent, but an expiry that came out empty must not mean "never".
@@ -231,11 +226,11 @@ class EntryReader:
             if value not in (None, "") or key == "expires"
         }
 
-    def _unknown(self, key: str, shape: type[Shape]) -> None:
-        known = sorted(shape.model_fields)
+    def _unknown(self, key: str, shape: Shape) -> None:
+        known = sorted(shape.readers)
         near = get_close_matches(key.lower().replace("_", ""), known, n=1, cutoff=0.75)
         meant = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
-        if key.lower().startswith("expir") or (near and near[0] in Entry.narrowing):
+        if key.lower().startswith("expir") or (near and near[0] in NARROWING):
             # Ignored, it would leave the entry wider than it was meant to be.
             reason = f"it has the unknown key {key!r}{meant}"
             raise EntryRefused(Code.MISTYPED_LIMIT, reason, key.lower())
@@ -257,11 +252,3 @@ class EntryReader:
 
 def _asks_for_session(entry: Entry) -> bool:
     return any(name in (entry.username or CANONICAL_ARN) for name in _SESSION_NAMES)
-
-
-_NAMING_KEYS: dict[type[Shape], str] = {
-    RoleEntry: "rolearn or sso",
-    UserEntry: "userarn",
-    IdentityEntry: "arn",
-    PermissionSet: "permissionSetName and accountID",
-}

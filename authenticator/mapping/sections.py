@@ -10,7 +10,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from authenticator.mapping.entries import Entry, IdentityEntry, RoleEntry, UserEntry
+from authenticator.mapping.entries import IDENTITY, ROLE, USER, Shape
 from authenticator.mapping.guards import Guard
 from authenticator.mapping.nodes import (
     DocumentError,
@@ -33,9 +33,7 @@ SECTIONS = (MAP_ROLES, MAP_USERS, MAP_ACCOUNTS)
 # The texts that the reference takes for an empty section (`isSkippable`).
 _EMPTY = frozenset({"", '""', "''", "``"})
 
-_SHAPES: MappingProxyType[str, type[Entry]] = MappingProxyType(
-    {MAP_ROLES: RoleEntry, MAP_USERS: UserEntry}
-)
+_SHAPES = MappingProxyType({MAP_ROLES: ROLE, MAP_USERS: USER})
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +142,7 @@ class SectionReader:
         origin = Origin(self.source, name, line=spec.line)
         problems = Problems(origin, self.most_problems)
         try:
-            rule = self._rule(IdentityEntry, spec, origin, problems)
+            rule = self._rule(IDENTITY, spec, origin, problems)
         except EntryRefused as error:
             refusal = Problem(origin, str(error), code=error.code, key=error.key)
             return Section(name, problems=(refusal,))
@@ -158,7 +156,7 @@ class SectionReader:
         problem = Problem(origin, error.reason, code=code, column=error.column)
         return Section(name, problems=(problem,), broken=True)
 
-    def _rule(self, shape: type[Entry], entry: Node, origin: Origin, problems: Problems) -> Rule:
+    def _rule(self, shape: Shape, entry: Node, origin: Origin, problems: Problems) -> Rule:
         """The rule of an entry; one that refuses its callers if the rest cannot be used.
 
         Raises:

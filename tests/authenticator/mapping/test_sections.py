@@ -94,7 +94,7 @@ LEFT_OUT = {
         HEAD + "sso: {permissionSetName: A, accountID: '111122223333'}",
         "both rolearn and sso",
     ),
-    "sso without account": ("- sso: {permissionSetName: A}\n  username: dev", "accountid"),
+    "sso without account": ("- sso: {permissionSetName: A}\n  username: dev", "accountID missing"),
     "sso as text": ("- sso: Admin\n  username: dev", "sso: "),
     "account lost its zero": (
         "- sso: {permissionSetName: A, accountID: 12345678901}",
