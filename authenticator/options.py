@@ -15,10 +15,8 @@ from typing import Any
 
 import click
 
-from authenticator.config import load
 from authenticator.display import printable, printable_lines
 from authenticator.errors import ConfigError
-from authenticator.settings import places, variable
 
 COMMAND = "aws-iam-authenticator"
 _SHORT = {
@@ -51,6 +49,8 @@ class Verb(click.Command):
         with formatter.section("Flags"):
             formatter.write_dl(flags)
         if settings:
+            from authenticator.settings import variable  # noqa: PLC0415 (see `_options`)
+
             with formatter.section("Settings"):
                 formatter.write_dl(settings)
             formatter.write_paragraph()
@@ -104,6 +104,8 @@ def command(
         settings: the fields of `Settings` whose flags it has, besides those that every verb has.
         otherwise: by field, the default of a required setting.
     """
+    from authenticator.config import load  # noqa: PLC0415 (see `_options`)
+
     options = _options(settings)
 
     def decorate(run: Callable[..., int]) -> Callable[[list[str]], int]:
@@ -124,6 +126,9 @@ def command(
 
 
 def _options(settings: frozenset[str]) -> list[Setting]:
+    # pydantic, which the table of settings needs, takes longer to import than most verbs take.
+    from authenticator.settings import places  # noqa: PLC0415
+
     options: list[Setting] = []
     for name, field, place in places():
         if place.flag is None or not (place.top or name in settings):

@@ -10,12 +10,10 @@ from typing import Any
 
 from authenticator.admin import in_force
 from authenticator.admin.in_force import InForce
-from authenticator.config import load
 from authenticator.mapping.precedence import hiding, in_order
 from authenticator.mapping.rules import Match, Rule
 from authenticator.mapping.sections import Section
 from authenticator.sources.cluster import Cluster
-from authenticator.sources.options import source_options
 from authenticator.timestamps import rfc3339
 
 
@@ -70,6 +68,10 @@ def read(config: str | None, cluster: Cluster) -> InForce:
     """
     if config is None:
         return in_force.of_cluster_alone(cluster)
+    # Only here, since pydantic takes longer to import than most edits take.
+    from authenticator.config import load  # noqa: PLC0415
+    from authenticator.sources.options import source_options  # noqa: PLC0415
+
     loaded = load({}, os.environ, Path(config), {"cluster_id": "none"})
     return in_force.of_server(source_options(loaded.settings, loaded.file), cluster)
 
