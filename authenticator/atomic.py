@@ -21,13 +21,16 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
+def write_atomically(
+    path: Path, data: bytes, mode: int = 0o600, *, owner: tuple[int, int] | None = None
+) -> None:
     """Write `data` to `path`, in place of what is there.
 
     Args:
         path: a file, in a directory that exists.
         data: the whole content.
         mode: the file's permissions, whatever the umask.
+        owner: the user and group that the file shall belong to; None for our own.
 
     Raises:
         OSError: it could not be written, or `path` is a symbolic link (ELOOP): replacing the link
@@ -36,43 +39,59 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
     """
     if path.is_symlink():
         raise OSError(errno.ELOOP, "is a symbolic link; name the file that it points to", str(path))
-    with _temporary_beside(path, data, mode) as temporary:
+    with _temporary_beside(path, data, mode, owner) as temporary:
         temporary.replace(path)
 
 
-def create_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
+def create_atomically(
+    path: Path, data: bytes, mode: int = 0o600, *, owner: tuple[int, int] | None = None
+) -> None:
     """Write `data` to `path` unless something is there; of several writers exactly one succeeds.
 
     Args:
         path: a name that is free, in a directory that exists.
         data: the whole content.
         mode: the file's permissions, whatever the umask.
+        owner: the user and group that the file shall belong to; None for our own.
 
     Raises:
         FileExistsError: something is there, be it a dangling symbolic link.
         OSError: it could not be written.
     """
-    with _temporary_beside(path, data, mode) as temporary:
+    with _temporary_beside(path, data, mode, owner) as temporary:
         # link(2) refuses a taken name, as rename(2) does not.
         path.hardlink_to(temporary)
 
 
 @contextmanager
-def _temporary_beside(path: Path, data: bytes, mode: int) -> Iterator[Path]:
-    """A file with `data` on disk, beside `path`, that is gone afterwards unless it was renamed."""
+def _temporary_beside(
+    path: Path, data: bytes, mode: int, owner: tuple[int, int] | None
+) -> Iterator[Path]:
+    """A file with `data` on disk, beside `path`, that is gone afterwards unless it was renamed.
+
+    Errors name `path`: the caller has never heard of the temporary file, which has another name
+    each time.
+    """
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(temporary, flags, 0o600)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, mode)
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        yield temporary
-        sync_directory(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+        descriptor = os.open(temporary, flags, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                if owner is not None:
+                    os.fchown(descriptor, *owner)
+                os.fchmod(descriptor, mode)
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)
+            yield temporary
+            sync_directory(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        if error.filename in (None, str(temporary), temporary):
+            error.filename, error.filename2 = str(path), None
+        raise
 
 
 def read_own(path: Path) -> tuple[bytes, float]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
@@ -14,7 +16,7 @@ from authenticator.config import Loaded
 from authenticator.display import printable, printable_lines
 from authenticator.options import command
 from authenticator.serving import announcement, logs
-from authenticator.serving.certificates import rotation, webhook_kubeconfig
+from authenticator.serving.certificates import ownership, rotation, webhook_kubeconfig
 from authenticator.serving.certificates.pair import (
     CERTIFICATE_NAME,
     KEY_NAME,
@@ -22,6 +24,8 @@ from authenticator.serving.certificates.pair import (
     Wanted,
 )
 from authenticator.serving.certificates.renewal import Renewal
+from authenticator.serving.certificates.start import start
+from authenticator.serving.certificates.trust import Trust
 from authenticator.serving.http.worker import Service
 from authenticator.serving.server import ServeOptions, serve
 from authenticator.settings import Settings, places
@@ -47,9 +51,11 @@ def server(loaded: Loaded) -> int:
     files = announcement.Files(
         directory / CERTIFICATE_NAME, directory / KEY_NAME, settings.generate_kubeconfig
     )
-    certificate = rotation.current(directory, _wanted(settings), _now())
-    if not settings.kubeconfig_pregenerated:
-        _write_kubeconfig(settings, settings.generate_kubeconfig, directory)
+    kubeconfig = settings.generate_kubeconfig
+    trust = None if settings.kubeconfig_pregenerated else _trust(settings, kubeconfig, directory)
+    started = start(directory, _wanted(settings), trust, kubeconfig, _now())
+    certificate = started.certificate
+    renewal = Renewal(directory, _wanted(settings), trust, warning=started.warning)
     for line in announcement.starting(settings, certificate, files.written()):
         _LOG.info(line)
     serve(
@@ -62,22 +68,18 @@ def server(loaded: Loaded) -> int:
             workers=settings.workers,
             metrics=settings.metrics_endpoint,
         ),
-        partial(_build, settings, loaded.file, log),
+        partial(_build, settings, loaded.file, log, renewal),
     )
 
 
-def _build(settings: Settings, config: Path | None, log: logs.LogHandler) -> Service:
+def _build(
+    settings: Settings, config: Path | None, log: logs.LogHandler, renewal: Renewal
+) -> Service:
     # botocore reads the environment for itself, and every process of ours inherits it.
     Proxies.from_environment().export()
     # `init` and `rotate` start sooner without it.
     from authenticator.serving.service import ReviewService  # noqa: PLC0415
 
-    write = partial(_write_kubeconfig, settings, settings.generate_kubeconfig, settings.state_dir)
-    renewal = Renewal(
-        settings.state_dir,
-        _wanted(settings),
-        None if settings.kubeconfig_pregenerated else write,
-    )
     return ReviewService(settings, config, log, renewal)
 
 
@@ -91,8 +93,13 @@ def init(loaded: Loaded, *, days: int) -> int:
     """Write the files into the working directory, or where the settings say."""
     settings = loaded.settings
     directory, kubeconfig = _places(settings)
-    certificate = rotation.current(directory, _wanted(settings, days), _now())
-    _write_kubeconfig(settings, kubeconfig, directory)
+    trust = _trust(settings, kubeconfig, directory)
+    with _for_the_server(directory):
+        started = start(directory, _wanted(settings, days), trust, kubeconfig, _now())
+        trust.write(_now())
+    certificate = started.certificate
+    if started.warning:
+        click.echo(printable(f"warning: {started.warning}"), err=True)
     for path, use in (
         (certificate.certificate, f"the server's certificate, valid until {certificate.ends:%F}"),
         (certificate.key, "its private key; keep it secret"),
@@ -115,15 +122,21 @@ def rotate(loaded: Loaded, *, switch: bool, days: int) -> int:
     """Do one of the two steps, where `init` has written its files."""
     settings = loaded.settings
     directory, kubeconfig = _places(settings)
+    trust = _trust(settings, kubeconfig, directory)
     if switch:
-        certificate = rotation.switch(directory, _now())
-        _write_kubeconfig(settings, kubeconfig, directory)
+        with _for_the_server(directory):
+            certificate = rotation.switch(directory, _now())
+            trust.write(_now())
         in_use = f"{certificate.certificate}: in use now, valid until {certificate.ends:%F}."
         click.echo(printable(f"{in_use} Running servers serve it within seconds."))
         return 0
-    rotation.current(directory, _wanted(settings), _now())
-    certificate = rotation.prepare(directory, _wanted(settings, days), _now())
-    _write_kubeconfig(settings, kubeconfig, directory)
+    with _for_the_server(directory):
+        rotation.finish_switch(directory)
+        # One that has expired can be replaced, too.
+        if not (directory / CERTIFICATE_NAME).exists():
+            rotation.current(directory, _wanted(settings), _now())
+        certificate = rotation.prepare(directory, _wanted(settings, days), _now())
+        trust.write(_now())
     click.echo(
         printable_lines(
             f"{certificate.certificate}: the next certificate, valid until {certificate.ends:%F}\n"
@@ -149,9 +162,21 @@ def _wanted(settings: Settings, days: int = LIFETIME.days) -> Wanted:
     )
 
 
-def _write_kubeconfig(settings: Settings, kubeconfig: Path, directory: Path) -> None:
-    trusted = rotation.trusted(directory)
-    webhook_kubeconfig.write(kubeconfig, trusted, settings.hostname, settings.port)
+def _trust(settings: Settings, kubeconfig: Path, directory: Path) -> Trust:
+    return Trust(directory, kubeconfig, settings.hostname, settings.port)
+
+
+@contextmanager
+def _for_the_server(directory: Path) -> Iterator[None]:
+    """Write files that the server can read, whoever runs the verb.
+
+    Raises:
+        ConfigError: they would be of no use to the server.
+    """
+    ownership.refuse_others(directory / KEY_NAME)
+    ownership.hand_over(directory, rotation.FILES)
+    yield
+    ownership.hand_over(directory, rotation.FILES)
 
 
 def _now() -> datetime:

@@ -7,7 +7,7 @@ the Flask application in a thread.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -63,9 +63,20 @@ def find(method: str, path: str) -> Endpoint | None:
     return _TABLE.get((method, path))
 
 
-def healthz(_body: bytes, _remote: str) -> Answer:
-    """Answer that this process serves."""
-    return Answer(HTTPStatus.OK, b"ok", "text/plain")
+def healthz(faults: Callable[[], Sequence[str]]) -> Handler:
+    """Return what answers whether this worker can answer logins, or a restart may help.
+
+    Args:
+        faults: gives the checks of the self-test that fail.
+    """
+
+    def answer(_body: bytes, _remote: str) -> Answer:
+        failed = "\n".join(faults())
+        if failed:
+            return Answer(HTTPStatus.SERVICE_UNAVAILABLE, f"{failed}\n".encode(), "text/plain")
+        return Answer(HTTPStatus.OK, b"ok", "text/plain")
+
+    return answer
 
 
 def readyz(readiness: Callable[[], Readiness]) -> Handler:

@@ -169,6 +169,14 @@ METRICS = (
         reduced="livemin",
     ),
     Metric(
+        "certificate_recreated",
+        "gauge",
+        "1 while a certificate is served that was created in place of a lost one: API servers that"
+        " run do not trust it",
+    ),
+    Metric("files_unwritten", "gauge", "Files that could not be written and are tried again"),
+    Metric("self_test_faults", "gauge", "Checks of the self-test that fail in a worker"),
+    Metric(
         "admission_reviews_total",
         "counter",
         "Edits of mappings that the API server asked about",

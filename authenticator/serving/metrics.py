@@ -225,6 +225,18 @@ class Metrics:
         self._set(number, "issuer_keys", issuer)
         self._set(since, "issuer_keys_since_seconds", issuer)
 
+    def trouble(self, *, recreated: bool, unwritten: int, faults: int) -> None:
+        """Tell of conditions that an administrator should mend.
+
+        Args:
+            recreated: whether the certificate took the place of one that was lost.
+            unwritten: how many files could not be written and are tried again.
+            faults: how many checks of the self-test fail.
+        """
+        self._set(recreated, "certificate_recreated")
+        self._set(unwritten, "files_unwritten")
+        self._set(faults, "self_test_faults")
+
     def audit_dropped(self) -> None:
         """Count an audit line that could not be kept."""
         self._count("audit_dropped_total")

@@ -40,6 +40,8 @@ def readiness(
     now: datetime,
     *,
     issuers: Sequence[IssuerState] = (),
+    warnings: Sequence[str] = (),
+    faults: Sequence[str] = (),
 ) -> Readiness:
     """Describe the state of the server.
 
@@ -50,11 +52,15 @@ def readiness(
         scrubbed_accounts: AWS accounts whose ids must not be shown.
         now: the time, aware.
         issuers: the keys of the issuers of JWTs. They take no part in `ready`, as STS does not.
+        warnings: what an administrator should do, while the server works.
+        faults: why this worker cannot work.
     """
     valid = certificate is not None and now < certificate.ends
-    ready = status.ready and valid
+    ready = status.ready and valid and not faults
     detail: dict[str, Any] = {
         "ready": ready,
+        "faults": list(faults),
+        "warnings": list(warnings),
         "mappings": status.size,
         "sources": [_source(state) for state in status.sources],
         "overlaps": [str(overlap) for overlap in status.overlaps],

@@ -188,7 +188,7 @@ class _Application(BaseApplication):
 
     def _start(self, _worker: Worker) -> None:
         self._context.start(self.service.certificate_loaded)
-        self.service.start()
+        self.service.start(self.tls)
 
     def _stop(self, _arbiter: Arbiter, worker: Worker) -> None:
         # gunicorn calls this in the master too, for a worker that it finds gone.

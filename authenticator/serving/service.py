@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -22,12 +23,14 @@ from authenticator.serving.audit import as_json, as_text
 from authenticator.serving.certificates.pair import ServerCertificate
 from authenticator.serving.certificates.renewal import Renewal
 from authenticator.serving.endpoints import HEALTHZ, METRICS, READYZ, VALIDATE, Handlers
+from authenticator.serving.internal_errors import InternalErrors
 from authenticator.serving.lines import LineWriter
 from authenticator.serving.logs import LogHandler
 from authenticator.serving.metrics import CONTENT_TYPE, Metrics
 from authenticator.serving.node_names import NodeNames
 from authenticator.serving.readiness import Readiness, readiness
 from authenticator.serving.reviews import Reviews
+from authenticator.serving.self_test import SelfTest
 from authenticator.serving.tracing import tracing
 from authenticator.serving.web_identity import issuer_keys, policy
 from authenticator.settings import Settings
@@ -94,9 +97,12 @@ class ReviewService:
         self._log = log
         self._renewal = renewal
         self._certificate: ServerCertificate | None = None
+        self._self_test: SelfTest | None = None
+        self._hosts = hosts
+        self._internal_errors = InternalErrors(metrics)
         reviews = Reviews(
             login=login,
-            metrics=metrics,
+            metrics=self._internal_errors,
             audit=self._tracing.audit(self._audit.add),
             scrubbed_accounts=self._scrubbed,
         )
@@ -110,7 +116,7 @@ class ReviewService:
         self.handlers = {
             VALIDATE: validate,
             METRICS: endpoints.metrics(metrics.render, CONTENT_TYPE),
-            HEALTHZ: endpoints.healthz,
+            HEALTHZ: endpoints.healthz(self._self_test_faults),
             READYZ: endpoints.readyz(self.readiness),
         }
         self.refused = metrics.refused
@@ -125,6 +131,8 @@ class ReviewService:
             self._scrubbed,
             datetime.now(timezone.utc),
             issuers=self._keys.states(),
+            warnings=self._warnings(),
+            faults=[*self._self_test_faults(), *self._internal_errors.faults()],
         )
 
     def certificate_loaded(self, pair: ServerCertificate) -> None:
@@ -140,20 +148,36 @@ class ReviewService:
         """See `authenticator.serving.http.worker.Service`."""
         self._metrics.ended(number)
 
-    def start(self) -> None:
-        """Start what runs beside the requests; called in each worker."""
+    def start(self, context: Callable[[], ssl.SSLContext]) -> None:
+        """See `authenticator.serving.http.worker.Service`."""
         self._log.start(self._metrics.audit_dropped)
+        self._self_test = SelfTest(self._hosts, context, self._certificate_pem)
+        self._self_test.faults()
         self._audit.start()
         self._tracing.start()
         self._mappings.start()
         self._keys.start()
         self._renewal.start()
 
+    def _certificate_pem(self) -> bytes:
+        return b"" if self._certificate is None else self._certificate.pem
+
+    def _self_test_faults(self) -> tuple[str, ...]:
+        return () if self._self_test is None else self._self_test.faults()
+
+    def _warnings(self) -> list[str]:
+        return [*self._renewal.warnings, *self._mappings.unwritten]
+
     def look(self) -> None:
         """See `authenticator.serving.http.worker.Service`."""
         self._metrics.reviews_waiting(self._prover.waiting)
         self._metrics.circuits_open(self._prover.sts_health())
         self._keys.observe()
+        self._metrics.trouble(
+            recreated=self._renewal.recreated,
+            unwritten=bool(self._renewal.fault) + len(self._mappings.unwritten),
+            faults=len(self._self_test_faults()),
+        )
         self._metrics.flush()
 
     def stop(self) -> None:

@@ -16,6 +16,7 @@ from authenticator.sources.base import Kept
 _LOG = logging.getLogger(__name__)
 # A burst of edits is written once.
 _PAUSE_SECONDS = 1.0
+_RETRY_SECONDS = 5.0
 
 
 class LastGoodFiles:
@@ -29,6 +30,7 @@ class LastGoodFiles:
         """Keep files in `directory`, which exists."""
         self._directory = directory
         self._waiting: dict[str, Callable[[], Mapping[str, str]]] = {}
+        self._failed: dict[str, str] = {}
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = BackgroundThread(self._run, "last-good")
@@ -63,8 +65,14 @@ class LastGoodFiles:
         with self._lock:
             self._waiting[source] = texts
 
+    @property
+    def unwritten(self) -> list[str]:
+        """The files that could not be written, each with the reason; they are tried again."""
+        with self._lock:
+            return list(self._failed.values())
+
     def flush(self) -> None:
-        """Write what waits now."""
+        """Write what waits now; what fails waits again."""
         with self._lock:
             waiting, self._waiting = self._waiting, {}
         for source, texts in waiting.items():
@@ -72,10 +80,27 @@ class LastGoodFiles:
             try:
                 _write(path, json.dumps(texts(), sort_keys=True).encode())
             except (OSError, RecursionError) as error:
-                _LOG.warning("cannot keep the last good mappings in %s: %s", path, error)
+                self._fail(source, texts, f"cannot keep the last good mappings in {path}: {error}")
+            else:
+                self._succeed(source, path)
+
+    def _fail(self, source: str, texts: Callable[[], Mapping[str, str]], problem: str) -> None:
+        with self._lock:
+            known = self._failed.get(source) == problem
+            self._failed[source] = problem
+            # Unless newer ones have come meanwhile.
+            self._waiting.setdefault(source, texts)
+        if not known:
+            _LOG.warning("%s; retrying", problem)
+
+    def _succeed(self, source: str, path: Path) -> None:
+        with self._lock:
+            failed = self._failed.pop(source, None)
+        if failed:
+            _LOG.info("the last good mappings are kept in %s again", path)
 
     def _run(self) -> None:
-        while not self._stop.wait(_PAUSE_SECONDS):
+        while not self._stop.wait(_RETRY_SECONDS if self._failed else _PAUSE_SECONDS):
             self.flush()
 
     def _path(self, source: str) -> Path:

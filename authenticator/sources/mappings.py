@@ -127,6 +127,11 @@ class Mappings:
         if self._last_good is not None:
             self._last_good.stop()
 
+    @property
+    def unwritten(self) -> list[str]:
+        """The files of last good mappings that could not be written, with the reasons."""
+        return [] if self._last_good is None else self._last_good.unwritten
+
     def current(self) -> RuleSet:
         """The rules in force now."""
         return self._store.current()

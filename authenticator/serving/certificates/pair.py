@@ -10,9 +10,11 @@ nothing.
 
 from __future__ import annotations
 
+import errno
 import ipaddress
 from dataclasses import dataclass
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -23,10 +25,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from authenticator.atomic import create_atomically
 from authenticator.errors import ConfigError
+from authenticator.serving.certificates.ownership import access_problem, owner_for
 
 if TYPE_CHECKING:
     from datetime import datetime
-    from pathlib import Path
 
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
@@ -36,8 +38,9 @@ KEY_NAME = "key.pem"
 # As long as the reference's. The API server trusts exactly this certificate, so its end brings work
 # (a new kubeconfig, API servers restarted) and, the key having never left the host, little safety.
 LIFETIME = timedelta(days=365 * 100)
-# Hosts whose clocks are a little behind accept it at once.
-BACKDATED = timedelta(hours=1)
+# Hosts whose clocks are a little behind accept it at once. A short one begins less early.
+_BACKDATED = timedelta(hours=1)
+_BACKDATED_PART = 10
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -70,7 +73,7 @@ class Wanted:
     Attributes:
         hostname: the name or address in the webhook kubeconfig's URL.
         address: the address that the server listens on.
-        lifetime: how long it shall be valid.
+        lifetime: how long it shall be valid, with the time before now in which it begins.
     """
 
     hostname: str
@@ -106,8 +109,13 @@ def load_or_create(
     return load(certificate, key, now)
 
 
-def load(certificate: Path, key: Path, now: datetime) -> ServerCertificate:
+def load(certificate: Path, key: Path, now: datetime | None) -> ServerCertificate:
     """Load a pair.
+
+    Args:
+        certificate: the PEM file of the certificate.
+        key: the PEM file of its key.
+        now: the time, aware; None for a pair of any time.
 
     Raises:
         ConfigError: the files cannot be read or used, or are not valid at `now`.
@@ -118,10 +126,12 @@ def load(certificate: Path, key: Path, now: datetime) -> ServerCertificate:
         raise _unreadable(certificate.parent, error) from error
     parsed = _parse_certificate(certificate, pem)
     try:
-        _check(certificate, parsed, _parse_key(key, key_pem), now)
+        _check_key(certificate, parsed, _parse_key(key, key_pem))
     except (ValueError, UnsupportedAlgorithm) as error:
         raise _unusable(certificate, "its key is of a kind that is not known") from error
     begins, ends = parsed.not_valid_before_utc, parsed.not_valid_after_utc
+    if now is not None:
+        _check_time(certificate, begins, ends, now)
     return ServerCertificate(certificate, key, pem, begins, ends, parsed.issuer == parsed.subject)
 
 
@@ -147,11 +157,12 @@ def _create(path: Path, key: PrivateKeyTypes, wanted: Wanted, now: datetime) -> 
         raise _unusable(path, f"missing, while {KEY_NAME} is there and not of our making")
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "aws-iam-authenticator")])
     usage = dict.fromkeys(_KEY_USAGES, False) | {"digital_signature": True}
+    begins = now - min(_BACKDATED, wanted.lifetime / _BACKDATED_PART)
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     certificate = (
         x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - BACKDATED)
-        .not_valid_after(now + wanted.lifetime)
+        .not_valid_before(begins)
+        .not_valid_after(begins + wanted.lifetime)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.KeyUsage(**usage), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -182,7 +193,7 @@ _KEY_USAGES = (
 def _create_unless_there(path: Path, data: bytes, mode: int) -> None:
     """Create `path`, or leave what another server has put there meanwhile."""
     try:
-        create_atomically(path, data, mode)
+        create_atomically(path, data, mode, owner=owner_for(path.parent))
     except FileExistsError:
         if not path.exists():  # a dangling symbolic link
             raise
@@ -221,27 +232,51 @@ def _parse_key(path: Path, pem: bytes) -> PrivateKeyTypes:
         raise _unusable(path, "not a PEM private key") from error
 
 
-def _check(path: Path, certificate: x509.Certificate, key: PrivateKeyTypes, now: datetime) -> None:
+def _check_key(path: Path, certificate: x509.Certificate, key: PrivateKeyTypes) -> None:
     """Refuse a pair that no client would accept, before the first login does.
 
     Raises:
-        ConfigError: the key is another certificate's, or the certificate is not valid at `now`.
+        ConfigError: the key is another certificate's.
     """
     if certificate.public_key() != key.public_key():
-        raise _unusable(path, f"{KEY_NAME} beside it is the key of another certificate")
-    if now > certificate.not_valid_after_utc:
-        raise _unusable(path, f"expired at {certificate.not_valid_after_utc.isoformat()}")
-    if now < certificate.not_valid_before_utc:
-        raise _unusable(path, f"not valid before {certificate.not_valid_before_utc.isoformat()}")
+        raise _unusable(path, "the key next to it is the key of another certificate")
+
+
+def _check_time(path: Path, begins: datetime, ends: datetime, now: datetime) -> None:
+    if now > ends:
+        cure = (
+            f"run `aws-iam-authenticator rotate` and `rotate --switch`, {_RESTART}"
+            f" (if the host's time {now.isoformat()} is wrong, set its clock)"
+        )
+        raise ConfigError((f"{path}: expired at {ends.isoformat()}; {cure}",))
+    if now < begins:
+        cure = f"set the host's clock, by which it is {now.isoformat()}"
+        raise ConfigError((f"{path}: not valid before {begins.isoformat()}; {cure}",))
+
+
+_RESTART = "and restart every API server that reads the webhook kubeconfig"
 
 
 def _unreadable(directory: Path, error: OSError) -> ConfigError:
-    return _unusable(error.filename or directory, error.strerror or str(error))
+    """Say what to do about files that cannot be read or created."""
+    path = Path(error.filename or directory)
+    reason = error.strerror or str(error)
+    if error.errno in (errno.EACCES, errno.EPERM):
+        cure = access_problem(path)
+    elif error.errno in (errno.ENOSPC, errno.EDQUOT):
+        cure = "make room on this disk"
+    elif error.errno == errno.EROFS:
+        cure = "mount it so that it can be written, or choose another place with --state-dir"
+    elif error.errno == errno.ENOENT and path.name.endswith(KEY_NAME):
+        cure = f"restore it from a backup, or delete the certificate next to it {_FOR_NEW}"
+    else:
+        return _unusable(path, reason)
+    return ConfigError((f"{path}: {reason}; {cure}",))
+
+
+_FOR_NEW = f"for a new pair {_RESTART}"
 
 
 def _unusable(path: Path | str, why: str) -> ConfigError:
-    cure = (
-        f"put a matching {CERTIFICATE_NAME} and {KEY_NAME} there, or delete both for a new pair"
-        " (and then renew the webhook kubeconfig of every API server)"
-    )
+    cure = f"put a matching certificate and key there, or delete both {_FOR_NEW}"
     return ConfigError((f"{path}: {why}; {cure}",))

@@ -10,7 +10,9 @@ left out. Each can be repeated, by several processes at once, and after a crash 
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import logging
+import re
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from authenticator.atomic import alone_in, sync_directory
@@ -29,20 +31,99 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+_LOG = logging.getLogger(__name__)
 _NEXT = "next-"
+# Since when the kubeconfig trusts both pairs (`authenticator.serving.certificates.trust`).
+RECORD_NAME = "next-trusted.json"
+# The files of a state directory that `init` and `rotate` write.
+FILES = (
+    CERTIFICATE_NAME,
+    KEY_NAME,
+    f"{_NEXT}{CERTIFICATE_NAME}",
+    f"{_NEXT}{KEY_NAME}",
+    RECORD_NAME,
+)
+_PEM = re.compile(rb"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----\s*", re.DOTALL)
 
 
 def current(directory: Path, wanted: Wanted, now: datetime) -> ServerCertificate:
-    """Give the pair in use, made if there is none; a switch that a crash cut off is finished.
+    """Give the pair in use, made if there is none.
+
+    A switch that a crash cut off is finished. If the pair has expired, which no API server accepts,
+    the next one takes its place.
 
     Raises:
         ConfigError: the files cannot be read, written or used.
     """
-    if _half_switched(directory, now):
-        with _locked(directory):
-            if _half_switched(directory, now):
-                _move_certificate(directory)
+    finish_switch(directory)
+    if is_prepared(directory) and _has_expired(directory, now):
+        with suppress(ConfigError):
+            pair = switch(directory, now)
+            _LOG.warning(
+                "the certificate has expired; serving the next one, until %s", pair.ends.isoformat()
+            )
     return load_or_create(directory, wanted, now)
+
+
+def finish_switch(directory: Path) -> None:
+    """Finish a switch that a crash cut off, if there was one.
+
+    Raises:
+        ConfigError: the files cannot be changed.
+    """
+    if _half_switched(directory):
+        with _locked(directory):
+            if _half_switched(directory):
+                _move_certificate(directory)
+
+
+def in_use(directory: Path) -> ServerCertificate:
+    """Return the pair in use, expired or not.
+
+    Raises:
+        ConfigError: the files cannot be read or used.
+    """
+    return load(directory / CERTIFICATE_NAME, directory / KEY_NAME, None)
+
+
+def following(directory: Path, now: datetime | None) -> ServerCertificate:
+    """Return the next pair.
+
+    Args:
+        directory: the state directory.
+        now: the time, aware; None for a pair of any time.
+
+    Raises:
+        ConfigError: there is none, or it cannot be read or used, or is not valid at `now`.
+    """
+    return load(directory / f"{_NEXT}{CERTIFICATE_NAME}", directory / f"{_NEXT}{KEY_NAME}", now)
+
+
+def discard_next(directory: Path) -> None:
+    """Remove the next pair, which nothing serves.
+
+    Raises:
+        ConfigError: it cannot be removed.
+    """
+    with _locked(directory):
+        # The certificate first: without it, the key is that of no pair.
+        for name in (f"{_NEXT}{CERTIFICATE_NAME}", f"{_NEXT}{KEY_NAME}", RECORD_NAME):
+            (directory / name).unlink(missing_ok=True)
+
+
+def next_pem(directory: Path) -> bytes | None:
+    """Return the PEM of the next certificate; None if there is none.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    path = directory / f"{_NEXT}{CERTIFICATE_NAME}"
+    return path.read_bytes() if path.exists() else None
+
+
+def each(certificates: bytes) -> list[bytes]:
+    """Split a PEM of several certificates."""
+    return _PEM.findall(certificates)
 
 
 def prepare(directory: Path, wanted: Wanted, now: datetime) -> ServerCertificate:
@@ -83,22 +164,30 @@ def switch(directory: Path, now: datetime) -> ServerCertificate:
         if not is_prepared(directory):
             missing = directory / f"{_NEXT}{CERTIFICATE_NAME}"
             raise ConfigError((f"{missing}: there is no next certificate; run `rotate` first",))
-        if not _half_switched(directory, now):
+        if not _half_switched(directory):
             key = directory / f"{_NEXT}{KEY_NAME}"
-            load(directory / f"{_NEXT}{CERTIFICATE_NAME}", key, now)
+            following(directory, now)
             # The key first: until its certificate follows, running servers keep what they have,
             # since the two do not fit.
             key.replace(directory / KEY_NAME)
         _move_certificate(directory)
+        (directory / RECORD_NAME).unlink(missing_ok=True)
     return load(directory / CERTIFICATE_NAME, directory / KEY_NAME, now)
 
 
-def _half_switched(directory: Path, now: datetime) -> bool:
+def _has_expired(directory: Path, now: datetime) -> bool:
+    try:
+        return in_use(directory).ends < now
+    except ConfigError:
+        return False
+
+
+def _half_switched(directory: Path) -> bool:
     """Whether the key has been moved and its certificate has not."""
     if not is_prepared(directory) or (directory / f"{_NEXT}{KEY_NAME}").exists():
         return False
     try:
-        load(directory / f"{_NEXT}{CERTIFICATE_NAME}", directory / KEY_NAME, now)
+        load(directory / f"{_NEXT}{CERTIFICATE_NAME}", directory / KEY_NAME, None)
     except ConfigError:
         return False  # somebody has deleted the next key
     return True

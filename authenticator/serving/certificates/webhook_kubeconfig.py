@@ -13,10 +13,12 @@ import yaml
 
 from authenticator.atomic import write_atomically
 from authenticator.errors import ConfigError
+from authenticator.serving.certificates.ownership import owner_for
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+_MODE = 0o644
 KUBECONFIG_NAME = "aws-iam-authenticator.kubeconfig"
 
 
@@ -53,17 +55,35 @@ def render(certificates: bytes, hostname: str, port: int) -> bytes:
     return yaml.safe_dump(document, sort_keys=False, width=2**20).encode("utf-8")
 
 
-def write(path: Path, certificates: bytes, hostname: str, port: int) -> None:
-    """Write the webhook kubeconfig to `path`, making its directory when it is missing.
+def is_written(path: Path, content: bytes) -> bool:
+    """Return whether `path` holds `content` already, and API servers can read it."""
+    try:
+        return path.read_bytes() == content and path.stat().st_mode & _MODE == _MODE
+    except OSError:
+        return False
+
+
+def trusted_by(path: Path) -> bytes:
+    """Return the PEM of what a webhook kubeconfig trusts; empty if it cannot be read."""
+    try:
+        cluster = yaml.safe_load(path.read_bytes())["clusters"][0]["cluster"]
+        return base64.b64decode(cluster["certificate-authority-data"], validate=True)
+    except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError):
+        return b""
+
+
+def write(path: Path, content: bytes) -> None:
+    """Write what `render` returned to `path`, making its directory when it is missing.
 
     It holds no secret, and API servers run under users of their own: it is readable by all (0644).
+    As root, it belongs to the owner of its directory.
 
     Raises:
         ConfigError: it could not be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, render(certificates, hostname, port), 0o644)
+        write_atomically(path, content, _MODE, owner=owner_for(path.parent))
     except OSError as error:
         problem = (
             f"{error.filename or path}: the webhook kubeconfig cannot be written:"

@@ -74,8 +74,12 @@ class Service(Protocol):
         """Take note that a worker has ended; called in the main process."""
         ...
 
-    def start(self) -> None:
-        """Start what runs next to the requests, in each worker."""
+    def start(self, context: Callable[[], ssl.SSLContext], /) -> None:
+        """Start what runs next to the requests, in each worker.
+
+        Args:
+            context: gives the TLS context of new connections.
+        """
         ...
 
     def look(self) -> None:

@@ -90,8 +90,8 @@ def test_reserved_prefixes_keep_an_entry_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str, reason: str
 ) -> None:
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    service, _ = build(tmp_path, CONFIG.replace("KEY", key))
-    service.start()
+    service, context = build(tmp_path, CONFIG.replace("KEY", key))
+    service.start(lambda: context.current)
     try:
         assert reason in service.readiness().detail.decode()
     finally:

@@ -75,7 +75,7 @@ class Service:
         self.handlers = {
             endpoints.VALIDATE: self.validate,
             endpoints.METRICS: endpoints.metrics(metrics.render, CONTENT_TYPE),
-            endpoints.HEALTHZ: endpoints.healthz,
+            endpoints.HEALTHZ: endpoints.healthz(lambda: ()),
             endpoints.READYZ: endpoints.readyz(lambda: Readiness(ready=True, detail=b"{}")),
         }
         self.look = metrics.flush
@@ -94,7 +94,7 @@ class Service:
     def certificate_loaded(self, pair: ServerCertificate) -> None:
         (DIRECTORY / f"loaded.{os.getpid()}").write_bytes(pair.pem)
 
-    def start(self) -> None:
+    def start(self, _context: object) -> None:
         self._audit.start()
         (DIRECTORY / f"started.{os.getpid()}").touch()
 

@@ -10,14 +10,14 @@ import yaml
 from kubernetes import config
 
 from authenticator.errors import ConfigError
-from authenticator.serving.certificates.webhook_kubeconfig import render, write
+from authenticator.serving.certificates.webhook_kubeconfig import render, trusted_by, write
 
 PEM = b"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"
 
 
 def test_the_kubernetes_client_loads_it(tmp_path: Path) -> None:
     path = tmp_path / "kubeconfig.yaml"
-    write(path, PEM, "localhost", 21362)
+    write(path, render(PEM, "localhost", 21362))
     contexts, current = config.list_kube_config_contexts(str(path))
     assert [context["name"] for context in contexts] == ["webhook"]
     assert current["context"] == {"cluster": "aws-iam-authenticator", "user": "apiserver"}
@@ -42,10 +42,35 @@ def test_the_url_names_the_host(hostname: str, server: str) -> None:
 
 def test_an_api_server_of_another_user_can_read_it(tmp_path: Path) -> None:
     path = tmp_path / "new" / "kubeconfig.yaml"
-    write(path, PEM, "localhost", 21362)
+    write(path, render(PEM, "localhost", 21362))
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
 def test_a_place_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--generate-kubeconfig"):
-        write(tmp_path, PEM, "localhost", 21362)
+        write(tmp_path, render(PEM, "localhost", 21362))
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b"clusters: []",
+        b"clusters: [{cluster: {}}]",
+        b"\xff",
+        b"a: b: c",
+        b"clusters: 7",
+    ],
+)
+def test_a_kubeconfig_that_says_nothing_trusts_nothing(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "kubeconfig"
+    path.write_bytes(content)
+    assert trusted_by(path) == b""
+    assert trusted_by(tmp_path / "missing") == b""
+
+
+def test_it_trusts_what_was_rendered(tmp_path: Path) -> None:
+    path = tmp_path / "kubeconfig"
+    write(path, render(PEM * 2, "localhost", 21362))
+    assert trusted_by(path) == PEM * 2

@@ -1,0 +1,79 @@
+"""Opens the certificate and the kubeconfig at a start of the server, which serves if it can."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from authenticator.errors import ConfigError
+from authenticator.serving.certificates import rotation
+from authenticator.serving.certificates.pair import CERTIFICATE_NAME, ServerCertificate, Wanted
+from authenticator.serving.certificates.trust import Trust
+
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What a start found or made.
+
+    Attributes:
+        certificate: the pair to serve.
+        warning: what API servers have to do, since the pair was lost and is new; empty if it was
+            not.
+    """
+
+    certificate: ServerCertificate
+    warning: str = ""
+
+
+def start(
+    directory: Path, wanted: Wanted, trust: Trust | None, kubeconfig: Path, now: datetime
+) -> Started:
+    """Load the pair, or create it, and have the kubeconfig trust it.
+
+    A kubeconfig that cannot be written ends the first start only. Afterwards API servers may have
+    read it, so that the server serves, and the kubeconfig is tried again.
+
+    Args:
+        directory: the state directory.
+        wanted: what a new certificate shall say.
+        trust: the webhook kubeconfig; None if it is written by others.
+        kubeconfig: its file.
+        now: the time, aware.
+
+    Raises:
+        ConfigError: there is no pair, and none can be created; or the files cannot be used.
+    """
+    created = not (directory / CERTIFICATE_NAME).exists()
+    known = trust is None or kubeconfig.exists()
+    certificate = rotation.current(directory, wanted, now)
+    try:
+        if trust is not None:
+            trust.write(now)
+    except ConfigError as error:
+        if created and not known:
+            raise
+        _LOG.error("serving all the same: %s", error)
+    if not created or not known:
+        return Started(certificate)
+    warning = lost(directory, kubeconfig, ours=trust is not None)
+    _LOG.warning("%s", warning)
+    return Started(certificate, warning)
+
+
+def lost(directory: Path, kubeconfig: Path, *, ours: bool) -> str:
+    """Say what to do about a new certificate that took the place of one that API servers trust."""
+    cure = (
+        f"restart every API server that reads {kubeconfig}"
+        if ours
+        else "write the webhook kubeconfig again with `init`, and restart every API server that"
+        " reads it"
+    )
+    return (
+        f"the certificate was created new, since {directory} held none: API servers that run do not"
+        f" trust it and answer 401 to every IAM login; {cure}, and keep {directory} on a disk that"
+        " outlives the server"
+    )
