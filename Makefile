@@ -8,7 +8,7 @@ PYTEST_WORKERS ?= --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 SOURCES := $(shell find authenticator client scripts -type f -not -name '*.pyc' 2>/dev/null) setup.py setup.cfg docs/lint.md
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo quick pythons programs test nightly lint bench dist fuzz clean
+.PHONY: help install demo quick pythons programs test nightly lint bench soak dist fuzz clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ SCENARIOS := $(wordlist 2,$(words $(MAKECMDGOALS)),$(MAKECMDGOALS))
 $(SCENARIOS): bench
 	@:
 endif
+soak: programs ## Ten minutes of faults under 100 logins a second (SECONDS=, SEED=)
+	@$(BIN)/python -m tests.e2e.soaking --seconds $(or $(SECONDS),600) $(if $(SEED),--seed $(SEED))
+
 bench: install ## Measure against the Go reference, side by side (docs/benchmarks.md)
 	@$(BIN)/python -m dev.bench $(SCENARIOS)
 

@@ -89,9 +89,9 @@ def _temporary_beside(
         finally:
             temporary.unlink(missing_ok=True)
     except OSError as error:
-        if error.filename in (None, str(temporary), temporary):
-            error.filename, error.filename2 = str(path), None
-        raise
+        if error.filename not in (None, str(temporary), temporary):
+            raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def read_own(path: Path) -> tuple[bytes, float]:

@@ -55,7 +55,9 @@ def server(loaded: Loaded) -> int:
     trust = None if settings.kubeconfig_pregenerated else _trust(settings, kubeconfig, directory)
     started = start(directory, _wanted(settings), trust, kubeconfig, _now())
     certificate = started.certificate
-    renewal = Renewal(directory, _wanted(settings), trust, warning=started.warning)
+    renewal = Renewal(
+        directory, _wanted(settings), trust, warning=started.warning, fault=started.fault
+    )
     for line in announcement.starting(settings, certificate, files.written()):
         _LOG.info(line)
     serve(

@@ -31,8 +31,10 @@ _CAUSES = "look for its error above, and at the limits of memory, processes and 
 class Backoff:
     """When the next worker may start. Times are those of a monotonic clock, in seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, workers: int) -> None:
+        """Set up for a number of workers, each of which may die once without a wait."""
         self.failures = 0
+        self._free = workers
         self._delay = 0.0
         self._next = 0.0
 
@@ -40,16 +42,19 @@ class Backoff:
         """Note that a worker died soon after its start, or could not start.
 
         Returns:
-            how long the next one waits: not after the first failure, then 1 s, 2 s and so on.
+            how long the next one waits: not at all for as many as there are workers, then 1 s, 2 s
+            and so on.
         """
         self.failures += 1
-        self._delay = 0.0 if self.failures == 1 else min(max(1.0, 2 * self._delay), _MOST_SECONDS)
+        if self.failures > self._free:
+            self._delay = min(max(1.0, 2 * self._delay), _MOST_SECONDS)
         self._next = now + self._delay
         return self._delay
 
     def succeeded(self) -> None:
         """Note that the latest worker is well."""
         self.failures = 0
+        self._delay = 0.0
 
     def may_start(self, now: float) -> bool:
         """Return whether the time of waiting is over."""
@@ -70,7 +75,7 @@ class Supervisor(Arbiter):
             app: gunicorn's view of the service.
             on_end: told of the serial number of each worker that has ended or could not start.
         """
-        self._backoff = Backoff()
+        self._backoff = Backoff(app.cfg.workers)
         self._on_end = on_end
         super().__init__(app)
 
@@ -84,9 +89,9 @@ class Supervisor(Arbiter):
         try:
             # In the worker this does not return.
             return super().spawn_worker()
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             self._on_end(self.worker_age)
-            self._failed(f"a worker cannot be started: {error.strerror or error}")
+            self._failed(f"a worker cannot be started: {error}")
             return 0
 
     def manage_workers(self) -> None:

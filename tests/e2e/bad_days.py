@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -159,6 +160,12 @@ for _ in range(int(sys.argv[1]) - 1):
 print("ready", flush=True)
 sys.stdin.read()
 """
+
+
+def limit_memory(pid: int, most: int | None) -> None:
+    """Limit the address space of a process, and of those that it starts from now on."""
+    _, hard = resource.prlimit(pid, resource.RLIMIT_AS)
+    resource.prlimit(pid, resource.RLIMIT_AS, (hard if most is None else most, hard))
 
 
 def metric(server: WebhookServer, name: str) -> float:

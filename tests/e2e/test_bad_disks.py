@@ -83,9 +83,10 @@ def test_a_kubeconfig_that_cannot_be_written_is_tried_again_and_visible(
     # Trusts the certificate, but names another port: it is to be written again.
     kubeconfig.write_bytes(right.replace(b":%d/" % document["server"]["port"], b":1/"))
     wrapper = full(config.parent / "state")
-    with WebhookServer(config, aws.environment(), wrapper=wrapper) as server:
-        server.kubeconfig = config.parent / "right.kubeconfig"
-        server.kubeconfig.write_bytes(right)
+    server = WebhookServer(config, aws.environment(), wrapper=wrapper)
+    server.kubeconfig = config.parent / "right.kubeconfig"
+    server.kubeconfig.write_bytes(right)
+    with server:
         problem = f"{kubeconfig}: the webhook kubeconfig cannot be written: No space left"
         server.log.wait_for(lambda line: line if problem in line else None, since=0)
         server.poll_until(lambda: len(ready(server)["warnings"]) > 0, "/readyz says nothing")
@@ -103,4 +104,4 @@ def test_a_first_start_that_cannot_write_ends_with_the_reason(config: Path) -> N
     command = [*wrapper, str(COMMAND), "server", "--config", str(config)]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 1
-    assert "Read-only file system; mount it so that it can be written" in ended.stderr
+    assert "Read-only file system; mount its disk so that it can be written" in ended.stderr

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import itertools
-import re
 import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,9 +15,11 @@ from dev.aws_double import AwsDouble
 from dev.server import WebhookServer, write_config
 from tests.e2e import callers
 from tests.e2e.callers import ALICE, MAPPED
+from tests.e2e.memory import Sample, sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(1_800)]
 
@@ -35,34 +34,6 @@ _REVIEWS_PER_CONNECTION = 50
 _MOST_MIB, _MOST_GROWTH_MIB = 128.0, 4.0
 # A pool starts a thread when it is first needed.
 _MOST_MORE_THREADS = 2
-_MEMORY = re.compile(r"^Pss(_Anon|):\s+(\d+) kB", re.MULTILINE)
-
-
-@dataclass(frozen=True)
-class Sample:
-    """What the processes of a server have.
-
-    Attributes:
-        memory: MiB, with their part of what they share.
-        own: MiB that are neither files nor shared.
-        threads: how many.
-    """
-
-    memory: float
-    own: float
-    threads: int
-
-
-def sample(server: WebhookServer) -> Sample:
-    """Read it from /proc (proc(5))."""
-    memory: Counter[str] = Counter()
-    threads = 0
-    for pid in (server.pid, *server.workers):
-        process = Path(f"/proc/{pid}")
-        found = _MEMORY.findall((process / "smaps_rollup").read_text())
-        memory.update({kind: int(size) for kind, size in found})
-        threads += len(list((process / "task").iterdir()))
-    return Sample(memory[""] / 1024, memory["_Anon"] / 1024, threads)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ a server that runs as another user, and the server then neither serves it nor st
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from typing import TYPE_CHECKING
@@ -75,6 +76,17 @@ def refuse_others(key: Path) -> None:
             f" to the server; run this as user {owner} (sudo -u '#{owner}' ...) or as root"
         )
         raise ConfigError((problem,))
+
+
+def remedy(path: Path, error: OSError) -> str:
+    """Return what to do about a file that cannot be read or written; empty if it is not known."""
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return access_problem(path)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return "make room on this disk"
+    if error.errno == errno.EROFS:
+        return "mount its disk so that it can be written"
+    return ""
 
 
 def access_problem(path: Path) -> str:

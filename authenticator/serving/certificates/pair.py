@@ -25,7 +25,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from authenticator.atomic import create_atomically
 from authenticator.errors import ConfigError
-from authenticator.serving.certificates.ownership import access_problem, owner_for
+from authenticator.serving.certificates.ownership import owner_for, remedy
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -261,15 +261,10 @@ def _unreadable(directory: Path, error: OSError) -> ConfigError:
     """Say what to do about files that cannot be read or created."""
     path = Path(error.filename or directory)
     reason = error.strerror or str(error)
-    if error.errno in (errno.EACCES, errno.EPERM):
-        cure = access_problem(path)
-    elif error.errno in (errno.ENOSPC, errno.EDQUOT):
-        cure = "make room on this disk"
-    elif error.errno == errno.EROFS:
-        cure = "mount it so that it can be written, or choose another place with --state-dir"
-    elif error.errno == errno.ENOENT and path.name.endswith(KEY_NAME):
+    cure = remedy(path, error)
+    if not cure and error.errno == errno.ENOENT and path.name.endswith(KEY_NAME):
         cure = f"restore it from a backup, or delete the certificate next to it {_FOR_NEW}"
-    else:
+    if not cure:
         return _unusable(path, reason)
     return ConfigError((f"{path}: {reason}; {cure}",))
 

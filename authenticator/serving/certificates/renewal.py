@@ -9,7 +9,6 @@ One worker among all workers and servers of a host decides: the one that holds a
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import threading
@@ -21,7 +20,7 @@ from authenticator.atomic import hold
 from authenticator.background import BackgroundThread
 from authenticator.errors import ConfigError
 from authenticator.serving.certificates import rotation
-from authenticator.serving.certificates.ownership import access_problem
+from authenticator.serving.certificates.ownership import remedy
 from authenticator.serving.certificates.pair import ServerCertificate, Wanted
 from authenticator.serving.certificates.trust import Trust
 
@@ -103,6 +102,7 @@ class Renewal:
         trust: Trust | None,
         *,
         warning: str = "",
+        fault: str = "",
         bounds: Bounds | None = None,
     ) -> None:
         """Prepare to look.
@@ -113,6 +113,7 @@ class Renewal:
             trust: the webhook kubeconfig; None if it is written by others, so that API servers
                 could not come to trust a certificate that we make.
             warning: what API servers have to do about the certificate of this start.
+            fault: the failure of the start to write the kubeconfig, which has been logged.
             bounds: when a certificate is replaced.
         """
         self._directory = directory
@@ -122,7 +123,7 @@ class Renewal:
         self._bounds = bounds or Bounds()
         self._lock: int | None = None
         self._written = False
-        self._fault = ""
+        self._fault = fault
         self._failures = 0
         self._announced: datetime | None = None
         self._reminded: datetime | None = None
@@ -259,10 +260,8 @@ class Renewal:
         except BlockingIOError:
             return False
         except OSError as error:
-            if error.errno in (errno.EACCES, errno.EPERM):
-                problem = f"{path}: {error.strerror}; {access_problem(path)}"
-                raise ConfigError((problem,)) from error
-            raise
+            problem = f"{path}: {error.strerror or error}; {remedy(path, error)}"
+            raise ConfigError((problem,)) from error
         return True
 
     def _release(self) -> None:

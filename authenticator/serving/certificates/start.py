@@ -23,10 +23,12 @@ class Started:
         certificate: the pair to serve.
         warning: what API servers have to do, since the pair was lost and is new; empty if it was
             not.
+        fault: why the kubeconfig could not be written; empty if it is right.
     """
 
     certificate: ServerCertificate
     warning: str = ""
+    fault: str = ""
 
 
 def start(
@@ -50,18 +52,20 @@ def start(
     created = not (directory / CERTIFICATE_NAME).exists()
     known = trust is None or kubeconfig.exists()
     certificate = rotation.current(directory, wanted, now)
+    fault = ""
     try:
         if trust is not None:
             trust.write(now)
     except ConfigError as error:
         if created and not known:
             raise
-        _LOG.error("serving all the same: %s", error)
+        fault = str(error)
+        _LOG.error("serving all the same, and trying again: %s", fault)
     if not created or not known:
-        return Started(certificate)
+        return Started(certificate, fault=fault)
     warning = lost(directory, kubeconfig, ours=trust is not None)
     _LOG.warning("%s", warning)
-    return Started(certificate, warning)
+    return Started(certificate, warning, fault)
 
 
 def lost(directory: Path, kubeconfig: Path, *, ours: bool) -> str:

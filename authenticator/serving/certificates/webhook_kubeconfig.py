@@ -7,16 +7,13 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import yaml
 
 from authenticator.atomic import write_atomically
 from authenticator.errors import ConfigError
-from authenticator.serving.certificates.ownership import owner_for
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from authenticator.serving.certificates.ownership import owner_for, remedy
 
 _MODE = 0o644
 KUBECONFIG_NAME = "aws-iam-authenticator.kubeconfig"
@@ -85,11 +82,13 @@ def write(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, content, _MODE, owner=owner_for(path.parent))
     except OSError as error:
-        problem = (
-            f"{error.filename or path}: the webhook kubeconfig cannot be written:"
-            f" {error.strerror or error}; name another file with --generate-kubeconfig, or"
-            " write it beforehand with `init` and pass --kubeconfig-pregenerated"
+        place = Path(error.filename or path)
+        cure = remedy(place, error) or (
+            "name another file with --generate-kubeconfig, or write it beforehand with `init` and"
+            " pass --kubeconfig-pregenerated"
         )
+        reason = error.strerror or str(error)
+        problem = f"{place}: the webhook kubeconfig cannot be written: {reason}; {cure}"
         raise ConfigError((problem,)) from error
 
 
