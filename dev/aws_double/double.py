@@ -17,6 +17,7 @@ from typing import final
 from dev.aws_double.calls import Calls
 from dev.aws_double.certificates import CertificateAuthority
 from dev.aws_double.control import Control
+from dev.aws_double.eks import Eks, EksCluster
 from dev.aws_double.faults import Faults
 from dev.aws_double.federation import Federation
 from dev.aws_double.hosts import Service
@@ -52,6 +53,7 @@ class AwsDouble:
         mfa_codes: the code that each MFA device shows, by its serial number or ARN.
         web_identities: the subject of each web identity token that is accepted.
         sso_sessions: who is logged in at IAM Identity Center.
+        eks_clusters: what EKS manages.
         clock: seconds since the epoch; what signatures and credentials are judged by.
         state_dir: where the certificates go; a temporary directory when it is left out.
         address: the IP address to listen on; loopback when it is left out.
@@ -61,6 +63,7 @@ class AwsDouble:
         faults: what goes wrong, except at the hosts that publish the keys of JWTs.
         issuer_faults: what goes wrong at those.
         federation: the JWTs of STS (`dev.aws_double.federation`); no account has it enabled yet.
+        eks: Amazon EKS, whose clusters may be changed while the double runs.
         calls: what was asked.
     """
 
@@ -72,6 +75,7 @@ class AwsDouble:
         mfa_codes: Mapping[str, str] = MappingProxyType({}),
         web_identities: Mapping[str, str] = MappingProxyType({}),
         sso_sessions: Iterable[SsoSession] = (),
+        eks_clusters: Iterable[EksCluster] = (),
         clock: Callable[[], float] = time.time,
         state_dir: Path | None = None,
         address: str = "127.0.0.1",
@@ -91,12 +95,14 @@ class AwsDouble:
             WebIdentity(self.federation, clock),
         )
         sso = Sso(sso_sessions, self.principals, clock)
+        self.eks = Eks(eks_clusters, self.principals, clock)
         self._backend = Backend(
             {
                 Service.STS: sts,
                 Service.SSO: sso,
                 Service.SSO_OIDC: sso,
                 Service.ISSUER: Issuers(self.federation, self.issuer_faults),
+                Service.EKS: self.eks,
                 Service.IAM: Iam(self.federation, self.principals, clock),
             },
             self.principals,

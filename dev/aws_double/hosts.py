@@ -20,6 +20,7 @@ class Service(Enum):
     SSO_OIDC = "sso-oidc"
     ISSUER = "tokens"
     IAM = "iam"
+    EKS = "eks"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ _FORMS = (
     (Service.STS, r"vpce-[0-9a-z-]+\.sts\.{region}\.vpce\.{plain}"),
     (Service.SSO, r"portal\.sso\.{region}\.{plain}"),
     (Service.SSO_OIDC, r"oidc\.{region}\.{plain}"),
+    (Service.EKS, r"eks\.{region}\.{suffix}"),
 )
 
 
