@@ -67,6 +67,11 @@ class RestJson:
             raise AwsError("SerializationException", "The body is not an object.", 400)
         taken = self._taken(operation, path, _query(request), body)
         self._check(operation.input_shape, taken, "InvalidParameterException", 400)
+        for name, value in taken.items():
+            # botocore leaves upper bounds to the service.
+            most = operation.input_shape.members[name].metadata.get("max")
+            if most is not None and (value if isinstance(value, int) else len(value)) > most:
+                raise AwsError("InvalidParameterException", f"{name} is more than {most}.", 400)
         return taken
 
     def response(self, request: Request, result: Mapping[str, Any]) -> Response:
