@@ -326,3 +326,20 @@ def test_the_monitoring_objects_have_the_label_that_kube_prometheus_stack_select
     ]
     for kind in ("PodMonitor", "ServiceMonitor", "PrometheusRule"):
         assert only(rendered, kind)["metadata"]["labels"]["release"] == "kube-prometheus-stack"
+
+
+def test_nodes_without_directories_need_none(tmp_path: Path) -> None:
+    rendered = with_components(tmp_path, BASE, "certificate-secret")
+    spec = only(rendered, "DaemonSet")["spec"]["template"]["spec"]
+    assert [volume for volume in spec["volumes"] if "hostPath" in volume] == []
+    (server,) = spec["containers"]
+    _, _, *further = server["args"]
+    loaded = settings(tmp_path, "clusterID: a", further).settings
+    assert loaded.kubeconfig_pregenerated
+    mounted = {mount["mountPath"]: mount for mount in server["volumeMounts"]}
+    state = loaded.state_dir
+    for name in ("cert.pem", "key.pem"):
+        assert mounted[str(state / name)]["name"] == "certificate"
+        assert mounted[str(state / name)]["readOnly"]
+    assert not mounted[str(state)].get("readOnly")
+    assert str(loaded.generate_kubeconfig.parent) not in mounted
