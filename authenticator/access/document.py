@@ -143,6 +143,7 @@ def values_of(principal: Principal) -> dict[str, Any]:
     }
     if principal.user_id:
         shown["userid"] = principal.user_id
+    shown.update(principal.conditions.shown())
     if principal.expires is not None:
         shown["expires"] = rfc3339(principal.expires)
     return shown

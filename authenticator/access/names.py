@@ -15,7 +15,9 @@ from authenticator.aws.arns import PrincipalArn, PrincipalKind
 from authenticator.mapping.selectors import Selector
 from authenticator.mapping.templates import Placeholder, Template
 
-_CHOSEN = frozenset({Placeholder.SESSION_NAME, Placeholder.SESSION_NAME_RAW})
+_SESSION_NAMES = frozenset({Placeholder.SESSION_NAME, Placeholder.SESSION_NAME_RAW})
+# The one who assumes a role chooses its session's name, and its source identity.
+_CHOSEN = _SESSION_NAMES | {Placeholder.SOURCE_IDENTITY}
 
 
 class Part(NamedTuple):
@@ -49,6 +51,8 @@ _ANYONE: dict[Placeholder, Part] = {
     Placeholder.ACCESS_KEY_ID: Part(r"\w{16,128}"),
     Placeholder.EC2_PRIVATE_DNS_NAME: Part(r"[\w.-]{1,255}"),
     Placeholder.CANONICAL_ARN: Part(r"arn:.+", "arn:"),
+    Placeholder.IDENTITY_STORE_USER_ID: Part(r"[!-~]{0,256}"),
+    Placeholder.SOURCE_IDENTITY: Part(r"[!-~]{0,256}"),
 }
 
 
@@ -86,7 +90,7 @@ def parts_of_arn(arn: PrincipalArn) -> Parts:
 def _no_session(kind: PrincipalKind) -> dict[Placeholder, Part]:
     if kind.is_role or kind is PrincipalKind.FEDERATED_USER:
         return {}
-    return dict.fromkeys(_CHOSEN, _literal(""))
+    return dict.fromkeys(_SESSION_NAMES, _literal(""))
 
 
 def _glob(key: str) -> str:

@@ -13,6 +13,7 @@ from authenticator.access.names import (
     parts_of_selector,
 )
 from authenticator.aws.arns import PrincipalArn, PrincipalKind
+from authenticator.mapping.conditions import NONE, Conditions
 from authenticator.mapping.precedence import behind_accounts, hiding, in_order, of_accounts
 from authenticator.mapping.problems import Origin, Problem
 from authenticator.mapping.rules import Match, Rule
@@ -38,6 +39,7 @@ class Principal:
         expires: the Unix time from which it is let in no more; None for never.
         selector: the callers by ARN; None if there is none.
         written: the principal as the mapping has it, for people.
+        conditions: what else it must meet.
     """
 
     arn: str
@@ -49,6 +51,7 @@ class Principal:
     expires: float | None = None
     selector: Selector | None = None
     written: str = ""
+    conditions: Conditions = NONE
 
     @property
     def origin(self) -> Origin:
@@ -60,6 +63,11 @@ class Principal:
         """The ARN as the mapping has it; of a permission set, the pattern of its roles."""
         by_name = self.selector is None or self.selector.permission_set
         return self.arn if by_name else self.written
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether it refuses some callers with its ARN."""
+        return bool(self.user_id) or self.conditions != NONE
 
     def includes(self, arn: PrincipalArn) -> bool:
         """Whether a caller with this ARN may be one of those meant."""
@@ -106,10 +114,10 @@ class Entrants:
         for principal in self.principals[: next(refusing, None)]:
             if not principal.includes(arn) or principal.origin.source in behind:
                 continue
-            if pinned and not (principal.user_id and principal.arn == pinned.arn):
+            if pinned and not (principal.is_narrowed and principal.arn == pinned.arn):
                 continue
             found.append(principal.narrowed(arn))
-            if principal.user_id and principal.expires is None:
+            if principal.is_narrowed and principal.expires is None:
                 pinned = principal
             elif principal.expires is None:
                 break
@@ -173,6 +181,7 @@ def _of_rule(rule: Rule) -> Principal:
         expires=rule.expires,
         selector=selector,
         written=selector.written if selector else f"userid {rule.user_id}",
+        conditions=rule.conditions,
     )
 
 

@@ -11,12 +11,20 @@ from collections.abc import Iterable
 
 import click
 
-from authenticator.admin.verify_steps import Step, asking, identity_fields, prover, steps, token_in
+from authenticator.admin.verify_steps import (
+    Step,
+    asking,
+    identity_fields,
+    prover,
+    steps,
+    takes_as_jwt,
+    token_in,
+)
 from authenticator.aws.arns import CallerIdentity
 from authenticator.config import Loaded
 from authenticator.errors import AuthenticatorError
+from authenticator.login import ProvesCallers
 from authenticator.options import colour, command
-from authenticator.verdicts.prover import Prover
 from authenticator.verdicts.verdict import Proof
 
 
@@ -29,18 +37,20 @@ from authenticator.verdicts.verdict import Proof
 @click.option("-o", "--output", type=click.Choice(["json"]), help="Write it for machines.")
 def verify(loaded: Loaded, *, token: str, output: str | None) -> int:
     """Check a token, print the steps, and return 0 if STS proved it."""
-    ask = asking(loaded.settings)
+    ask, text = asking(loaded.settings), token_in(token)
+    by_key = takes_as_jwt(loaded.settings, text)
     caller: CallerIdentity | None = None
     failure: AuthenticatorError | None = None
     try:
-        caller = asyncio.run(_prove(prover(loaded.settings, ask), token_in(token)))
+        caller = asyncio.run(_prove(prover(loaded.settings, ask), text))
     except AuthenticatorError as error:
         failure = error
-    _show(steps(failure, ask.host), identity_fields(caller) if caller else {}, output)
+    checked = steps(failure, ask.host, by_key=by_key)
+    _show(checked, identity_fields(caller) if caller else {}, output)
     return 0 if caller else 1
 
 
-async def _prove(by: Prover, token: str) -> CallerIdentity:
+async def _prove(by: ProvesCallers, token: str) -> CallerIdentity:
     recalled = by.recall(token)
     proof = recalled if isinstance(recalled, Proof) else await by.ask(recalled)
     return proof.identity

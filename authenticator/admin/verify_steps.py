@@ -14,16 +14,28 @@ from authenticator.aws.https import HttpsPool, verifying_context
 from authenticator.aws.proxy import Proxies
 from authenticator.aws.sts import Sts
 from authenticator.elapsed import elapsed
-from authenticator.errors import AuthenticatorError, ConfigError, NotProven, TokenRefused
+from authenticator.errors import (
+    AuthenticatorError,
+    ConfigError,
+    Denied,
+    NotProven,
+    TokenRefused,
+)
 from authenticator.settings import Settings
-from authenticator.tokens import presigned
+from authenticator.tokens import jwt, presigned
 from authenticator.tokens.presigned import PresignedRequest
 from authenticator.verdicts.budget import Budget
 from authenticator.verdicts.limits import Limits
 from authenticator.verdicts.memory import Remembering
 from authenticator.verdicts.prover import AsksSts, Prover
+from authenticator.verdicts.provers import Provers, is_jwt
+from authenticator.verdicts.web_identity import WebIdentity
+from authenticator.web_identity import issuer_keys, policy
 
 STS = "sts"
+_KEY = "key"
+# Those that need the key.
+_WITH_KEY = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +78,8 @@ class _Silent:
     def call_collapsed(self) -> None: ...
     def budget_refused(self, standing: str) -> None: ...
     def degraded_answer(self) -> None: ...
+    def key_fetch_failed(self, issuer: str) -> None: ...
+    def issuer_keys(self, issuer: str, number: int, since: float) -> None: ...
 
 
 def asking(settings: Settings) -> Asking:
@@ -78,15 +92,19 @@ def asking(settings: Settings) -> Asking:
     return Asking(Sts(settings.cluster_id, pool, _Silent()).prove)
 
 
-def prover(settings: Settings, ask: AsksSts, clock: Callable[[], float] = time.time) -> Prover:
+def prover(
+    settings: Settings, ask: AsksSts, clock: Callable[[], float] = time.time
+) -> Prover | Provers:
     """A prover as a server with these settings has, which remembers nothing yet.
+
+    The keys of issuers are fetched now, or read from their files.
 
     Args:
         settings: what the server was told.
         ask: asks STS.
         clock: Unix seconds.
     """
-    return Prover(
+    by_sts = Prover(
         ask=ask,
         hosts=settings.hosts,
         budget=Budget(settings.sts_calls_per_second, elapsed),
@@ -95,18 +113,36 @@ def prover(settings: Settings, ask: AsksSts, clock: Callable[[], float] = time.t
         remembering=Remembering(),
         clock=clock,
     )
+    if not settings.web_identity.issuers:
+        return by_sts
+    # Not in the server's own directory: a file of this user's would be in its way.
+    keys = issuer_keys(settings, _Silent(), directory=None)
+    keys.start()
+    return Provers(by_sts, WebIdentity(policy(settings), keys, clock, time.monotonic))
 
 
-def steps(error: AuthenticatorError | None, host: str) -> Sequence[Step]:
+def takes_as_jwt(settings: Settings, token: str) -> bool:
+    """Whether a server with these settings checks a token as a JWT."""
+    return bool(settings.web_identity.issuers) and is_jwt(token)
+
+
+def steps(error: AuthenticatorError | None, host: str, *, by_key: bool) -> Sequence[Step]:
     """Every check of a token, and how it ended.
 
     Args:
         error: what the prover raised; None if it proved the token.
         host: the STS host that was asked.
+        by_key: whether the token was checked as a JWT.
     """
+    checks = jwt.CHECKS if by_key else presigned.CHECKS
     if isinstance(error, TokenRefused):
-        passed = presigned.CHECKS[: presigned.CHECKS.index(error.check)]
+        passed = checks[: checks.index(error.check)]
         return (*map(_passed, passed), Step(error.check, passed=False, detail=str(error)))
+    if by_key and error is None:
+        return tuple(map(_passed, checks))
+    if by_key:
+        detail = str(error) if isinstance(error, Denied) else f"{error}; nothing is known of it"
+        return (*map(_passed, checks[:-_WITH_KEY]), Step(_KEY, passed=False, detail=detail))
     return (*map(_passed, presigned.CHECKS), _asked(error, host))
 
 
@@ -153,11 +189,27 @@ def token_in(text: str | None, file: str | None = None) -> str:
 
 def identity_fields(identity: CallerIdentity) -> dict[str, str]:
     """Who the caller is, as the commands show it."""
-    return {
+    known = {
         "arn": str(identity.arn),
         "canonicalArn": identity.canonical_arn,
         "account": identity.arn.account_id,
-        "userId": identity.user_id,
-        "accessKeyId": identity.access_key_id,
-        "sessionName": identity.arn.session,
     }
+    if identity.claims is None:
+        return {
+            **known,
+            "userId": identity.user_id,
+            "accessKeyId": identity.access_key_id,
+            "sessionName": identity.arn.session,
+        }
+    claims = identity.claims
+    told = {
+        "proof": identity.proof.value,
+        "tokenId": claims.token_id,
+        "organization": claims.organization,
+        "organizationalUnits": ", ".join(sorted(claims.organizational_units)),
+        "principalTags": ", ".join(f"{key}={value}" for key, value in claims.principal_tags),
+        "identityStoreUserId": claims.identity_store_user_id,
+        "sourceIdentity": claims.source_identity,
+        "instanceId": claims.instance_id,
+    }
+    return known | {key: value for key, value in told.items() if value}

@@ -51,7 +51,12 @@ class InstanceNames:
             NamesUnavailable: EC2 could not be asked, or does not know the name yet.
         """
         session = identity.arn.session
-        if identity.arn.kind is not PrincipalKind.ASSUMED_ROLE or not _is_id(session):
+        if identity.claims is not None:
+            # AWS states it, and the caller cannot choose it.
+            session = identity.claims.instance_id
+            if not session:
+                raise UnknownUser("the token is not of an instance of its account: no node")
+        elif identity.arn.kind is not PrincipalKind.ASSUMED_ROLE or not _is_id(session):
             # Without the account, which may be one that no log shall show.
             _LOG.warning(
                 "the role %s is mapped to a node, and its session is no instance id: somebody"

@@ -12,6 +12,7 @@ from authenticator.editing.edits import EditError
 from authenticator.editing.entry import MappingEntry, Value, is_grant
 from authenticator.editing.located import Located
 from authenticator.editing.principals import callers, callers_of, identity, in_force
+from authenticator.mapping.conditions import CONDITION_KEYS
 from authenticator.mapping.sections import SECTIONS
 
 # An entry with its `callers`.
@@ -19,7 +20,7 @@ _Known: TypeAlias = tuple[Located, tuple[str, str]]
 # How many entries a message names.
 _NAMED = 3
 # What an entry may say beside whom it is for. Other keys are unknown to the server, and stay.
-_FIELDS = ("username", "groups", "userid", "expires", "reason")
+_FIELDS = ("username", "groups", "userid", "expires", "reason", *CONDITION_KEYS)
 
 
 def added(document: Document, entry: MappingEntry) -> Document:
@@ -112,7 +113,9 @@ def _changes(located: Located, wanted: MappingEntry) -> dict[str, Value | None]:
     now = located.entry.fields
     new = {key.lower(): value for key, value in wanted.fields.items()}
     return {
-        key: new.get(key) for key in _FIELDS if (now.get(key) or None) != (new.get(key) or None)
+        key: new.get(key.lower())
+        for key in _FIELDS
+        if (now.get(key.lower()) or None) != (new.get(key.lower()) or None)
     }
 
 

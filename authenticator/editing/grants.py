@@ -17,6 +17,7 @@ from authenticator.editing.entry import MappingEntry, Value, is_grant
 from authenticator.editing.located import Located
 from authenticator.editing.objects import IdentityMappings
 from authenticator.editing.principals import identity as identity_of
+from authenticator.mapping.conditions import NONE
 from authenticator.mapping.rules import Match
 from authenticator.mapping.ruleset import RuleSet
 from authenticator.mapping.sections import MAP_ROLES, MAP_USERS, Section
@@ -106,8 +107,19 @@ class _Access:
             for rule in rules.candidates(self._caller(""))
             if not rule.has_expired(moment) and rule.covers(self._caller(""))
         )
+        self._check_conditions(rules, moment)
         pin = next(pins, "")
         return rules.find(self._caller(pin), moment), pin
+
+    def _check_conditions(self, rules: RuleSet, moment: float) -> None:
+        """Raise EditError if the access depends on more than the ARN: a grant would widen it."""
+        caller = self._caller("")
+        for rule in rules.candidates(caller):
+            if rule.conditions != NONE and rule.covers(caller) and not rule.has_expired(moment):
+                raise EditError(
+                    f"{rule.match.origin} has conditions ({rule.conditions}), which a grant does"
+                    " not carry; 'mappings add --expires' adds an entry that ends"
+                )
 
     def _caller(self, user_id: str) -> CallerIdentity:
         return CallerIdentity(self._arn, user_id, access_key_id="-")

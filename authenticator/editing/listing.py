@@ -14,7 +14,7 @@ from authenticator.mapping.problems import Problem
 from authenticator.mapping.rules import Match, Rule
 
 # What machines are told of entries that have it only.
-_OPTIONAL = frozenset({"reason", "sso"})
+_OPTIONAL = frozenset({"reason", "sso", "conditions"})
 _Origin = tuple[str, int]
 
 
@@ -35,6 +35,7 @@ class Row:
         problems: what is to be put right.
         reason: why it was made, as it says; "" for none.
         sso: the permission set that it names, by key; none for an ARN or an account.
+        conditions: what else its callers must meet, by key.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Row:
     problems: tuple[str, ...]
     reason: str = ""
     sso: Mapping[str, str] = field(default_factory=dict)
+    conditions: Mapping[str, object] = field(default_factory=dict)
 
     def plain(self) -> dict[str, Any]:
         """The row for machines; its keys are documented and stay."""
@@ -113,6 +115,7 @@ def _row(
         problems=tuple(problems),
         reason=_text(entry, "reason"),
         sso=_sso(entry),
+        conditions=rule.conditions.shown() if rule else {},
     )
 
 

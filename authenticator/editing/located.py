@@ -7,6 +7,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 
 from authenticator.editing.entry import ACCOUNT, SSO_KEYS, MappingEntry, Value
+from authenticator.mapping.conditions import PRINCIPAL_TAGS
 from authenticator.mapping.guards import Guard
 from authenticator.mapping.nodes import Items, Node, Text
 from authenticator.mapping.reading import Note
@@ -56,17 +57,18 @@ def _fields(node: Node) -> dict[str, Value]:
         return {ACCOUNT: node.value} if node.value is not None else {}
     if isinstance(node, Items):
         return {}
-    values = ((key.strip().lower(), _field(value)) for key, value in node.values.items())
+    values = ((key.strip().lower(), _field(key, value)) for key, value in node.values.items())
     return {key: value for key, value in values if value is not None}
 
 
-def _field(node: Node) -> Value | None:
+def _field(key: str, node: Node) -> Value | None:
     if isinstance(node, Text):
         return node.value
     if isinstance(node, Items):
         return _texts(node.values)
-    parts = ((SSO_KEYS.get(key.strip().lower(), key), part) for key, part in node.values.items())
-    return {key: part.value or "" for key, part in parts if isinstance(part, Text)}
+    known = {} if key.strip().lower() == PRINCIPAL_TAGS.lower() else SSO_KEYS
+    parts = ((known.get(name.strip().lower(), name), part) for name, part in node.values.items())
+    return {name: part.value or "" for name, part in parts if isinstance(part, Text)}
 
 
 def _texts(nodes: Sequence[Node]) -> list[str]:

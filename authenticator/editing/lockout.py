@@ -18,7 +18,7 @@ from itertools import islice
 from authenticator.aws.arns import CallerIdentity, PrincipalArn, PrincipalKind
 from authenticator.editing.editor import Editor
 from authenticator.errors import UnknownUser
-from authenticator.mapping.rules import MASTERS, Rule
+from authenticator.mapping.rules import MASTERS, Rule, genuine_path
 from authenticator.mapping.ruleset import RuleSet
 from authenticator.mapping.sections import Section
 from authenticator.mapping.templates import Template
@@ -226,4 +226,7 @@ def _example(key: str, rule: Rule) -> CallerIdentity:
     arn = PrincipalArn.parse(key)
     if arn.kind is PrincipalKind.ROLE:
         arn = replace(arn, kind=PrincipalKind.ASSUMED_ROLE, path="", session=_SESSION)
-    return CallerIdentity(arn, rule.user_id, access_key_id="-")
+    claims = rule.claims_of_a_caller()
+    if claims is not None and arn.kind is PrincipalKind.ASSUMED_ROLE:
+        arn = replace(arn, kind=PrincipalKind.ROLE, path=genuine_path(rule.selector), session="")
+    return CallerIdentity(arn, rule.user_id, access_key_id="-", claims=claims)

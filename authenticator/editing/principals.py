@@ -8,6 +8,7 @@ from authenticator.editing.documents import Document
 from authenticator.editing.edits import EditError
 from authenticator.editing.entry import ACCOUNT, MappingEntry, is_grant
 from authenticator.editing.located import Located
+from authenticator.mapping.conditions import CONDITION_KEYS
 from authenticator.mapping.precedence import in_order
 from authenticator.mapping.rules import Rule
 from authenticator.mapping.selectors import by_arn, by_permission_set
@@ -30,12 +31,26 @@ def identity(entry: MappingEntry) -> str:
 
 
 def callers(entry: MappingEntry) -> tuple[str, str]:
-    """What tells entries apart: `identity`, and a `userid`.
+    """What tells entries apart: `identity`, and what narrows it.
 
-    The same name with another `userid` may be another principal.
+    The same name with another `userid` may be another principal, and with other conditions it is
+    for other logins.
     """
-    userid = entry.fields.get("userid", "")
-    return identity(entry), userid if isinstance(userid, str) else ""
+    return identity(entry), _narrowing(entry)
+
+
+def _narrowing(entry: MappingEntry) -> str:
+    """The `userid` and the conditions of an entry, as a text."""
+    fields = {key.lower(): value for key, value in entry.fields.items()}
+    userid = fields.get("userid", "")
+    parts = [userid if isinstance(userid, str) else ""]
+    for key in map(str.lower, CONDITION_KEYS):
+        value = fields.get(key)
+        if isinstance(value, Mapping):
+            parts.append(f"{key}: {sorted(value.items())}")
+        elif value:
+            parts.append(f"{key}: {value}")
+    return "\n".join(parts)
 
 
 def callers_of(document: Document) -> Iterator[tuple[Located, tuple[str, str]]]:
@@ -48,12 +63,11 @@ def callers_of(document: Document) -> Iterator[tuple[Located, tuple[str, str]]]:
         if rule.selector
     }
     for located in document.entries():
-        userid = located.entry.fields.get("userid", "")
         key = keys.get(located.origin)
-        if key is None or not isinstance(userid, str):
+        if key is None:
             yield located, callers(located.entry)
         else:
-            yield located, (key, userid)
+            yield located, (key, _narrowing(located.entry))
 
 
 def matching(entries: Sequence[Located], wanted: str) -> list[Located]:

@@ -23,7 +23,7 @@ from authenticator.lint.sets import (
     mixed_partitions,
     same_username,
 )
-from authenticator.lint.shadows import shadowed
+from authenticator.lint.shadows import refusing, shadowed
 
 __all__ = [
     "RULES",
@@ -45,6 +45,7 @@ _ON_SETS = (
     claimed_twice,
     accounts_twice,
     shadowed,
+    refusing,
     mixed_partitions,
     same_username,
     groups_alike,

@@ -14,7 +14,9 @@ from authenticator.mapping.templates import Placeholder, Template
 
 _NODE = "system:node:"
 _NODES = "system:nodes"
-_SESSION_NAMES = frozenset({Placeholder.SESSION_NAME, Placeholder.SESSION_NAME_RAW})
+_SESSION_NAMES = frozenset(
+    {Placeholder.SESSION_NAME, Placeholder.SESSION_NAME_RAW, Placeholder.SOURCE_IDENTITY}
+)
 _NODE_BY_SESSION = (
     "whoever may assume the role chooses the node to be; let only the service that runs the nodes"
     " assume it, or use {{EC2PrivateDNSName}}"

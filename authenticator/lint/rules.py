@@ -67,6 +67,7 @@ _TITLES: dict[Severity, dict[str, str]] = {
         "bad-groups": "Groups that cannot be used",
         "bad-userid": "A unique id that cannot be used",
         "bad-expires": "An expiry that is not a time with a zone",
+        "bad-condition": "A condition that cannot be used, or that no token meets",
         "no-principal": "An entry that names nobody",
         "two-principals": "An entry with both an ARN and a permission set",
         "missing-userid": "An entry without the unique id that its source requires",
@@ -110,6 +111,7 @@ _TITLES: dict[Severity, dict[str, str]] = {
     },
     Severity.NOTE: {
         "overlap": "Entries that name some of the same callers",
+        "condition-refuses": "Conditions that keep callers from a wider entry",
         "role-path": "A role path, which takes no part",
         "expires-soon": "An entry that expires within a week",
         "near-miss-name": "Two names that differ in one letter",

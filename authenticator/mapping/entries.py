@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from authenticator.aws.arns import ProofKind
 from authenticator.display import printable
+from authenticator.mapping import conditions
+from authenticator.mapping.conditions import CONDITION_KEYS, Conditions
 from authenticator.mapping.selectors import Selector, by_arn, by_permission_set
 from authenticator.mapping.templates import Template
 from authenticator.timestamps import parse_rfc3339
@@ -56,6 +59,12 @@ def _expires(value: object) -> float:
 def _reason(value: object) -> str:
     """Read a remark, which never makes an entry unusable."""
     return printable(value.strip(), MAX_REASON) if isinstance(value, str) else ""
+
+
+def _tags(value: object) -> tuple[tuple[str, str], ...]:
+    if not isinstance(value, dict):
+        raise ValueError("it must be a map, such as {team: data}")  # noqa: TRY004 (as above)
+    return conditions.principal_tags(value)
 
 
 def _by_arn(value: object) -> Selector:
@@ -128,7 +137,7 @@ def _by_permission_set(value: object) -> Selector:
 
 
 # Keys that narrow an entry: one that is mistyped must not widen it without a word.
-NARROWING = ("expires", "userid")
+NARROWING = ("expires", "userid", *(key.lower() for key in CONDITION_KEYS))
 
 _COMMON = {
     "username": _template,
@@ -136,6 +145,10 @@ _COMMON = {
     "userid": _user_id,
     "expires": _expires,
     "reason": _reason,
+    "proof": lambda value: conditions.proof(_text(value).lower()),
+    "organization": lambda value: conditions.organization(_text(value)),
+    "organizationalunit": lambda value: conditions.organizational_unit(_text(value)),
+    "principaltags": _tags,
 }
 # An entry of `mapRoles`.
 ROLE = Shape(
@@ -160,6 +173,17 @@ class Entry:
     sso: Selector | None = None
     userarn: Selector | None = None
     arn: Selector | None = None
+    proof: ProofKind | None = None
+    organization: str = ""
+    organizationalunit: str = ""
+    principaltags: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def conditions(self) -> Conditions:
+        """What the entry demands of its callers."""
+        return Conditions(
+            self.proof, self.organization, self.organizationalunit, self.principaltags
+        )
 
     def selectors(self) -> tuple[Selector, ...]:
         """Whom the entry names, once for each key that does."""

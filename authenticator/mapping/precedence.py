@@ -16,6 +16,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from authenticator.mapping.conditions import NONE
 from authenticator.mapping.rules import Match, Rule
 from authenticator.mapping.sections import Section
 from authenticator.mapping.selectors import Selector
@@ -65,7 +66,7 @@ def _specificity(rule: Rule) -> tuple[int, int]:
 
 
 def callers(rule: Rule) -> Hashable:
-    """A value that two rules share if they name the very same callers, userid apart."""
+    """A value that two rules share if they name the very same callers, conditions apart."""
     selector = rule.selector
     return (selector.key, selector.permission_set) if selector else rule.user_id
 
@@ -78,21 +79,51 @@ def rights(rule: Rule) -> Hashable:
 def hiding(asked: Iterable[Rule]) -> Iterator[Rule | None]:
     """Give for each entry the one that always comes before it; None if it can apply.
 
-    An entry that ends leaves room for another, and one that is pinned to a unique id for one with
-    another pin: it refuses all other callers.
+    An entry that ends leaves room for another, and one that is pinned to a unique id, or has
+    conditions, for one with others: it refuses all other callers.
 
     Args:
         asked: the rules in the order in which they are asked.
     """
-    first: dict[Hashable, dict[str, Rule]] = {}
+    first: dict[Hashable, _Earlier] = {}
     for rule in asked:
-        earlier = first.setdefault(callers(rule), {})
-        winner = earlier.get("") or earlier.get(rule.user_id)
-        if winner is None and not rule.user_id:
-            winner = next(iter(earlier.values()), None)
+        earlier = first.setdefault(callers(rule), _Earlier())
+        winner = earlier.hiding(rule)
         if winner is None and rule.expires is None:
-            earlier[rule.user_id] = rule
+            earlier.add(rule)
         yield winner
+
+
+class _Earlier:
+    """The entries for the same callers that come before another one, by what narrows them."""
+
+    __slots__ = ("_found",)
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[Hashable, Hashable], Rule] = {}
+
+    def add(self, rule: Rule) -> None:
+        # Under each question that `hiding` asks.
+        for pin in (rule.user_id, _ANY):
+            for narrowing in (rule.narrowing, _ANY):
+                self._found.setdefault((pin, narrowing), rule)
+
+    def hiding(self, rule: Rule) -> Rule | None:
+        """Return one that decides about every caller that `rule` could apply to."""
+        pins = ("", rule.user_id) if rule.user_id else (_ANY,)
+        narrowing = rule.narrowing
+        narrowings = (NONE, narrowing) if narrowing != NONE else (_ANY,)
+        keys = ((pin, one) for pin in pins for one in narrowings)
+        return next((self._found[key] for key in keys if key in self._found), None)
+
+
+_ANY = object()
+
+
+def alike_narrowed(one: Rule, other: Rule) -> bool:
+    """Whether the same caller may meet what narrows two rules: pins and conditions."""
+    pins = not (one.user_id and other.user_id) or one.user_id == other.user_id
+    return pins and (NONE in (one.narrowing, other.narrowing) or one.narrowing == other.narrowing)
 
 
 def hidden(asked: Sequence[Rule]) -> Iterator[tuple[Rule, Rule]]:
@@ -114,8 +145,8 @@ def revived(asked: Iterable[Rule]) -> Iterator[tuple[Rule, Rule, float]]:
     for rule in asked:
         earlier = ending.setdefault(callers(rule), [])
         for before in reversed(earlier):
-            same = before.user_id in ("", rule.user_id) or not rule.user_id
-            if same and not set(rule.match.groups) <= set(before.match.groups):
+            more = not set(rule.match.groups) <= set(before.match.groups)
+            if more and alike_narrowed(before, rule):
                 yield rule, before, before.expires or 0.0
                 break
         if rule.expires is not None:

@@ -29,6 +29,7 @@ class Code(str, Enum):
     BAD_GROUPS = "bad-groups"
     BAD_USER_ID = "bad-userid"
     BAD_EXPIRY = "bad-expires"
+    BAD_CONDITION = "bad-condition"
     NO_PRINCIPAL = "no-principal"
     TWO_PRINCIPALS = "two-principals"
     MISSING_USER_ID = "missing-userid"

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from authenticator.aws.arns import PrincipalKind
+from authenticator.mapping.conditions import CONDITION_KEYS
 from authenticator.mapping.entries import (
     NARROWING,
     PERMISSION_SET,
@@ -27,6 +28,8 @@ from authenticator.mapping.unrendered import unrendered
 
 # The keys that say whom an entry names.
 _NAMES = ("rolearn", "userarn", "arn", "sso")
+_CONDITIONS = frozenset(key.lower() for key in CONDITION_KEYS)
+_NEVER_EMPTY = _CONDITIONS | {"expires"}
 _SESSION_NAMES = (Placeholder.SESSION_NAME, Placeholder.SESSION_NAME_RAW)
 
 
@@ -41,6 +44,7 @@ _VALUES = MappingProxyType(
         "groups": Code.BAD_GROUPS,
         "userid": Code.BAD_USER_ID,
         "expires": Code.BAD_EXPIRY,
+        **dict.fromkeys((key.lower() for key in CONDITION_KEYS), Code.BAD_CONDITION),
     }
 )
 
@@ -104,6 +108,7 @@ class EntryReader:
             reason = unrendered(str(fields.get(error.key))) or str(error)
             raise EntryRefused(_VALUES[error.key], reason, error.key) from None
         selector = self._selector(entry)
+        conditions = entry.conditions
         if entry.username is None:
             self._note(Code.MISSING_USERNAME, "username is missing, so that it is {{CanonicalARN}}")
         username = entry.username or CANONICAL_ARN
@@ -117,7 +122,11 @@ class EntryReader:
             self._note(Code.RUN_ON_GROUP, reason, "groups")
         match = Match(self.origin, username, entry.groups, self.guard, entry.reason)
         to_the_letter = selector is None or self._is_to_the_letter(selector, fields)
-        return Rule(selector, match, entry.userid, entry.expires, to_the_letter)
+        if reason := match.contradicts(conditions, pinned=bool(entry.userid)):
+            raise EntryRefused(Code.BAD_CONDITION, reason)
+        return Rule(
+            selector, match, entry.userid, entry.expires, to_the_letter, conditions=conditions
+        )
 
     def denial(self, node: Node, reason: str) -> Rule | None:
         """The rule that refuses the callers of an entry that cannot be used for a reason.
@@ -219,17 +228,19 @@ class EntryReader:
                 found[name] = self._fields(value, PERMISSION_SET)
             else:
                 found[name] = self._plain(value)
-        # Empty is absent, but an expiry that came out empty must not mean "never".
+        # Empty is absent, but an expiry that came out empty must not mean "never", nor a condition
+        # that came out empty "any".
         return {
             key: "" if value is None else value
             for key, value in found.items()
-            if value not in (None, "") or key == "expires"
+            if value not in (None, "") or key in _NEVER_EMPTY
         }
 
     def _unknown(self, key: str, shape: Shape) -> None:
         known = sorted(shape.readers)
         near = get_close_matches(key.lower().replace("_", ""), known, n=1, cutoff=0.75)
-        meant = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(known)}"
+        usual = [name for name in known if name not in _CONDITIONS]
+        meant = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(usual)}"
         if key.lower().startswith("expir") or (near and near[0] in NARROWING):
             # Ignored, it would leave the entry wider than it was meant to be.
             reason = f"it has the unknown key {key!r}{meant}"

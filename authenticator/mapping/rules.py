@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, replace
 
-from authenticator.aws.arns import CallerIdentity
+from authenticator.aws.arns import CallerIdentity, ProofKind, SignedClaims
 from authenticator.errors import UnknownUser
+from authenticator.mapping.conditions import NONE, PROOF, Conditions
 from authenticator.mapping.guards import Guard, unusable
 from authenticator.mapping.problems import Origin
 from authenticator.mapping.selectors import Selector, by_arn
-from authenticator.mapping.templates import Placeholder, Template
+from authenticator.mapping.templates import ONLY_WITH, Placeholder, Template
 from authenticator.timestamps import rfc3339
 
+# Of the roles that IAM Identity Center makes; IAM reserves it.
+_PERMISSION_SET_PATH = "aws-reserved/sso.amazonaws.com/"
 MASTERS = "system:masters"
 CANONICAL_ARN = Template((Placeholder.CANONICAL_ARN,))
 
@@ -42,6 +46,47 @@ class Match:
             for template in (self.username, *self.groups)
         )
 
+    @property
+    def only_with(self) -> dict[ProofKind, Placeholder]:
+        """The kinds of token that its placeholders demand, each with one that does."""
+        return {ONLY_WITH[part]: part for part in self._limiting()}
+
+    def _limiting(self) -> Iterator[Placeholder]:
+        for template in (self.username, *self.groups):
+            for part in template.parts:
+                if isinstance(part, Placeholder) and part in ONLY_WITH:
+                    yield part
+
+    def contradicts(self, conditions: Conditions, *, pinned: bool) -> str:
+        """Why no token can meet an entry's conditions and fill its placeholders; "" if one can.
+
+        Args:
+            conditions: those of the entry.
+            pinned: whether it has a `userid`, which a JWT has not.
+        """
+        wanted = {kind: f"{{{{{part.value}}}}}" for kind, part in self.only_with.items()}
+        if pinned:
+            wanted.setdefault(ProofKind.PRESIGNED, "userid")
+        if conditions.on_claims:
+            wanted.setdefault(ProofKind.JWT, "a condition on claims")
+        if conditions.proof:
+            wanted.setdefault(conditions.proof, f"{PROOF}: {conditions.proof.value}")
+        if len(wanted) < len(ProofKind):
+            return ""
+        presigned, jwt = wanted[ProofKind.PRESIGNED], wanted[ProofKind.JWT]
+        return f"no token has both: {presigned} needs a presigned one, and {jwt} a JWT"
+
+    def lacks(self, identity: CallerIdentity) -> str:
+        """Why the caller's token cannot fill its placeholders; "" if it can."""
+        for part in self._limiting():
+            name = f"{{{{{part.value}}}}}"
+            if ONLY_WITH[part] is not identity.proof:
+                other = "a JWT" if identity.claims else "a presigned token"
+                return f"it needs {name}, which {other} does not have"
+            if identity.claims and not Template((part,)).render(identity, ""):
+                return f"it needs {name}, which this token does not have"
+        return ""
+
     def render(self, identity: CallerIdentity, instance_name: str) -> tuple[str, tuple[str, ...]]:
         """The username and groups of `identity`.
 
@@ -68,6 +113,11 @@ class Match:
         return username, groups
 
 
+def genuine_path(selector: Selector | None) -> str:
+    """Return the path that a role of a JWT must have; "" for any."""
+    return _PERMISSION_SET_PATH if selector and selector.permission_set else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """A mapping entry.
@@ -82,6 +132,7 @@ class Rule:
             compared, so that other authenticators find the entry as well.
         denied: why the rest of the entry cannot be used, so that it refuses its callers: it may
             have been to grant less than what comes after it. "" for an entry that can be used.
+        conditions: what else it demands. A caller who does not meet them is refused.
     """
 
     selector: Selector | None
@@ -90,10 +141,33 @@ class Rule:
     expires: float | None = None
     to_the_letter: bool = True
     denied: str = ""
+    conditions: Conditions = NONE
 
     def covers(self, identity: CallerIdentity) -> bool:
-        """Whether the rule names `identity`, its conditions apart."""
-        return self.selector is None or self.selector.covers(identity.canonical_arn.lower())
+        """Whether the rule names `identity`, its conditions apart.
+
+        A permission set names roles with the path that AWS alone can give, which a JWT tells and a
+        presigned token does not.
+        """
+        selector = self.selector
+        if selector is None:
+            return True
+        if selector.permission_set and identity.claims is not None:
+            genuine = identity.arn.path.lower().startswith(genuine_path(selector))
+            return genuine and selector.covers(identity.canonical_arn.lower())
+        return selector.covers(identity.canonical_arn.lower())
+
+    def claims_of_a_caller(self) -> SignedClaims | None:
+        """Return the claims of a made-up caller who can use the rule; None for a presigned one."""
+        if ProofKind.JWT in self.match.only_with:
+            met = replace(self.conditions, proof=ProofKind.JWT).claims() or SignedClaims()
+            return replace(met, identity_store_user_id="user", source_identity="source")
+        return self.conditions.claims()
+
+    @property
+    def narrowing(self) -> Hashable:
+        """A value that is the same for rules that the same tokens can use; NONE for every token."""
+        return self.conditions.narrowing(next(iter(self.match.only_with), None))
 
     def has_expired(self, now: float) -> bool:
         """Whether the rule counts as absent at the Unix time `now`."""
@@ -117,8 +191,14 @@ class Rule:
         if self.denied:
             return self.denied
         if self.pins_another(identity):
+            if identity.claims is not None:
+                return "it has a userid, which a JWT does not tell"
             return "its userid is another principal's (recreated under the same name?)"
-        return ""
+        return self.unusable_with(identity)
+
+    def unusable_with(self, identity: CallerIdentity) -> str:
+        """Why the caller's token does not meet the rule's conditions or needs; "" if it does."""
+        return self.conditions.unmet(identity) or self.match.lacks(identity)
 
 
 def administrator(arn: str, origin: Origin) -> Rule:

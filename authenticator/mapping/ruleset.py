@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from authenticator.aws.arns import CallerIdentity
+from authenticator.mapping.conditions import NONE
 from authenticator.mapping.precedence import Rank, behind_accounts, callers, of_accounts, ranked
 from authenticator.mapping.rules import Match, Rule
 from authenticator.mapping.sections import Section
@@ -144,17 +145,24 @@ class RuleSet:
         """The mapping that applies to `identity`, or None.
 
         The most specific entry decides. One that cannot be used refuses the caller. One that is
-        pinned to another unique id does too, unless a further entry is pinned to theirs: nothing
-        wider is asked.
+        pinned to another unique id does too, unless a further entry is pinned to theirs, and one
+        with conditions that are not met, unless a further entry for the same callers has others:
+        nothing wider is asked.
 
         Args:
             identity: the caller, proven by STS.
             now: Unix time, for entries that expire.
             tried: told of each rule in the order in which they are asked.
         """
-        pinned: Hashable = None
+        # Whom the deciding entries name, and what a further one must have, once one has refused.
+        decided: Hashable = None
+        pinned = conditional = False
         for rule in self.candidates(identity):
-            if pinned is not None and not (rule.user_id and callers(rule) == pinned):
+            if decided is not None and (
+                callers(rule) != decided
+                or (pinned and not rule.user_id)
+                or (conditional and rule.narrowing == NONE)
+            ):
                 continue
             refusal = rule.refusal(identity, now)
             if tried is not None:
@@ -164,8 +172,10 @@ class RuleSet:
             if refusal == rule.denied:
                 return None
             if _refuses(rule, refusal, identity, now):
-                pinned = callers(rule)
-        return None if pinned is not None else self._accounts.get(identity.arn.account_id)
+                decided = callers(rule)
+                pinned = pinned or rule.pins_another(identity)
+                conditional = conditional or not rule.pins_another(identity)
+        return None if decided is not None else self._accounts.get(identity.arn.account_id)
 
     def refusing(self, identity: CallerIdentity, now: float) -> tuple[Rule, str] | None:
         """The entry that names `identity` and refuses it, with the reason; None if none does.
@@ -182,6 +192,4 @@ class RuleSet:
 
 
 def _refuses(rule: Rule, refusal: str, identity: CallerIdentity, now: float) -> bool:
-    if rule.has_expired(now) or not rule.covers(identity):
-        return False
-    return bool(refusal) and (refusal == rule.denied or rule.pins_another(identity))
+    return bool(refusal) and not rule.has_expired(now) and rule.covers(identity)

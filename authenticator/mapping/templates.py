@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
+from types import MappingProxyType
 
-from authenticator.aws.arns import CallerIdentity, PrincipalKind
+from authenticator.aws.arns import CallerIdentity, PrincipalKind, ProofKind
 from authenticator.display import is_printable
 from authenticator.mapping.guards import MAX_LENGTH
 
@@ -27,6 +28,8 @@ class Placeholder(str, Enum):
     ACCESS_KEY_ID = "AccessKeyID"
     EC2_PRIVATE_DNS_NAME = "EC2PrivateDNSName"
     CANONICAL_ARN = "CanonicalARN"
+    IDENTITY_STORE_USER_ID = "IdentityStoreUserID"
+    SOURCE_IDENTITY = "SourceIdentity"
 
 
 def session_name(identity: CallerIdentity) -> str:
@@ -42,7 +45,23 @@ _VALUES: dict[Placeholder, Callable[[CallerIdentity, str], str]] = {
     Placeholder.ACCESS_KEY_ID: lambda identity, _: identity.access_key_id,
     Placeholder.EC2_PRIVATE_DNS_NAME: lambda _, instance_name: instance_name,
     Placeholder.CANONICAL_ARN: lambda identity, _: identity.canonical_arn,
+    Placeholder.IDENTITY_STORE_USER_ID: lambda identity, _: (
+        identity.claims.identity_store_user_id if identity.claims else ""
+    ),
+    Placeholder.SOURCE_IDENTITY: lambda identity, _: (
+        identity.claims.source_identity if identity.claims else ""
+    ),
 }
+# The placeholders that one kind of token alone can fill in.
+ONLY_WITH = MappingProxyType(
+    {
+        Placeholder.SESSION_NAME: ProofKind.PRESIGNED,
+        Placeholder.SESSION_NAME_RAW: ProofKind.PRESIGNED,
+        Placeholder.ACCESS_KEY_ID: ProofKind.PRESIGNED,
+        Placeholder.IDENTITY_STORE_USER_ID: ProofKind.JWT,
+        Placeholder.SOURCE_IDENTITY: ProofKind.JWT,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,7 +32,6 @@ from authenticator.serving.readiness import Readiness, readiness
 from authenticator.serving.reviews import Reviews
 from authenticator.serving.self_test import SelfTest
 from authenticator.serving.tracing import tracing
-from authenticator.serving.web_identity import issuer_keys, policy
 from authenticator.settings import Settings
 from authenticator.sources.chain import StoreStatus
 from authenticator.sources.mappings import Mappings
@@ -43,6 +42,7 @@ from authenticator.verdicts.memory import Remembering
 from authenticator.verdicts.prover import Prover
 from authenticator.verdicts.provers import Provers
 from authenticator.verdicts.web_identity import WebIdentity
+from authenticator.web_identity import directory_of, issuer_keys, policy
 
 
 class ReviewService:
@@ -83,7 +83,7 @@ class ReviewService:
             remembering=Remembering(settings.verdict_seconds, settings.degraded_seconds),
             is_mapped=lambda account: account in self._mappings.current().mapped_accounts,
         )
-        self._keys = issuer_keys(settings, metrics)
+        self._keys = issuer_keys(settings, metrics, directory=directory_of(settings))
         by_jwt = WebIdentity(policy(settings), self._keys, time.time, time.monotonic)
         login = Login(
             prover=Provers(self._prover, by_jwt) if self._keys.issuers else self._prover,

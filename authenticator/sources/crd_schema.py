@@ -1,7 +1,8 @@
 """Whether the cluster's IAMIdentityMapping resource knows every field that we write.
 
-The reference's CustomResourceDefinition has no `userid`, `expires` or `reason`. An API server drops
-fields that it does not know without an error: access that should end would last.
+The reference's CustomResourceDefinition has no `userid`, `expires` or `reason`, and earlier ones of
+this project have no conditions. An API server drops fields that it does not know without an error:
+access that should end would last, and access that is narrowed would be wide.
 
 Source: Kubernetes, "OpenAPI v3" (served to every authenticated user by `system:discovery`) and
 "Custom Resources", field pruning.
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from authenticator.mapping.conditions import CONDITION_KEYS
 from authenticator.sources.cluster import Cluster, ClusterError, Object
 
 API_VERSION = "iamauthenticator.k8s.aws/v1alpha1"
@@ -19,7 +21,7 @@ REMEDY = "install ours, which suits the Go program too: kubectl apply -f manifes
 
 _SCHEMAS = f"/openapi/v3/apis/{API_VERSION}"
 # Those of the reference are required by it, and always known.
-_OURS = ("userid", "expires", "reason")
+_OURS = ("userid", "expires", "reason", *CONDITION_KEYS)
 
 
 def foreign(fields: Iterable[str]) -> str:

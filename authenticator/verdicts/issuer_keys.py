@@ -146,7 +146,8 @@ class IssuerKeys:
 
     Args:
         sources: the issuers.
-        directory: where the last good key sets are kept, which exists or can be created.
+        directory: where the last good key sets are kept, which exists or can be created; None to
+            keep none, as for a command of an administrator.
         fetch: makes what asks issuers; called in the thread that uses it.
         max_age_seconds: how long keys count that cannot be fetched again; not for files.
         observer: counts.
@@ -157,7 +158,7 @@ class IssuerKeys:
         self,
         *,
         sources: Sequence[KeySource],
-        directory: Path,
+        directory: Path | None,
         fetch: Callable[[], FetchesKeys],
         max_age_seconds: float,
         observer: ObservesKeys,
@@ -214,12 +215,13 @@ class IssuerKeys:
         """
         kept, loop = self._kept[url], self._loop
         kept.wanted = True
-        if loop is None or kept.source.file is not None or self._clock() < kept.not_before:
+        if self._stopping or kept.source.file is not None or self._clock() < kept.not_before:
             return None
         if kept.waiting is None:
             kept.waiting = Future()
-            with suppress(RuntimeError):  # the thread is ending
-                loop.call_soon_threadsafe(kept.wake.set)
+            if loop is not None:  # before it runs, the first fetch is to come
+                with suppress(RuntimeError):  # the thread is ending
+                    loop.call_soon_threadsafe(kept.wake.set)
         return kept.waiting
 
     def states(self) -> list[IssuerState]:
@@ -247,7 +249,8 @@ class IssuerKeys:
         self._loop, self._ended = asyncio.get_running_loop(), asyncio.Event()
         try:
             with suppress(OSError):
-                self._directory.mkdir(mode=0o700, exist_ok=True)
+                if self._directory is not None:
+                    self._directory.mkdir(mode=0o700, exist_ok=True)
             fetch = self._fetch()
             if self._stopping:  # before it could be told
                 return
@@ -283,7 +286,8 @@ class IssuerKeys:
     async def _refresh(self, kept: _Kept, fetch: FetchesKeys) -> float:
         """Fetch the keys unless another worker does, and return how soon to look again."""
         try:
-            descriptor = hold(self._path(kept.source, "lock"))
+            lock = self._path(kept.source, "lock")
+            descriptor = -1 if lock is None else hold(lock)
         except BlockingIOError:
             return _LOOK_SOON_SECONDS
         except OSError:
@@ -321,6 +325,8 @@ class IssuerKeys:
         kept.fault = ""
         document = {"issuer": url, "since": kept.set.since, "jwks": data.decode()}
         path = self._path(kept.source, "json")
+        if path is None:
+            return
         try:
             write_atomically(path, json.dumps(document).encode())
             kept.version = path.stat().st_mtime
@@ -330,6 +336,8 @@ class IssuerKeys:
     def _look(self, kept: _Kept) -> None:
         """Read the file of an issuer's keys if it has changed."""
         path = kept.source.file or self._path(kept.source, "json")
+        if path is None:
+            return
         try:
             version = path.stat().st_mtime
             if version != kept.version:
@@ -353,7 +361,9 @@ class IssuerKeys:
             raise ValueError("it is of another issuer")
         return KeySet(parse(document["jwks"].encode()), float(document["since"]))
 
-    def _path(self, source: KeySource, suffix: str) -> Path:
+    def _path(self, source: KeySource, suffix: str) -> Path | None:
+        if self._directory is None:
+            return None
         # Never a part of the URL, which has characters that paths give a meaning.
         name = sha256(source.url.encode()).hexdigest()[:32]
         return self._directory / f"{name}.{suffix}"

@@ -9,6 +9,11 @@ from authenticator.verdicts.verdict import Proof
 from authenticator.verdicts.web_identity import KeyWait, WebIdentity
 
 
+def is_jwt(token: str) -> bool:
+    """Whether a token is taken for a JWT: it is not presigned, and has segments."""
+    return "." in token and not token.startswith(PREFIX)
+
+
 class Provers:
     """Implements `authenticator.login.ProvesCallers`.
 
@@ -23,9 +28,8 @@ class Provers:
 
     def recall(self, token: str) -> Proof | Question | KeyWait:
         """Return the proof if nothing has to be waited for; see `ProvesCallers.recall`."""
-        if token.startswith(PREFIX) or "." not in token:
-            return self._presigned.recall(token)
-        return self._web_identity.recall(token)
+        by = self._web_identity if is_jwt(token) else self._presigned
+        return by.recall(token)
 
     async def ask(self, question: Question | KeyWait) -> Proof:
         """Return the proof, waiting for it; see `ProvesCallers.ask`."""

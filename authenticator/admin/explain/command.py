@@ -29,7 +29,8 @@ from authenticator.admin.explain.text import as_text, logged_as_text
 from authenticator.admin.explain.trace import Given, trace
 from authenticator.admin.in_force import InForce, of_cluster, of_file, of_server
 from authenticator.admin.progress import progress
-from authenticator.admin.verify_steps import asking, prover, steps, token_in
+from authenticator.admin.verify_steps import asking, prover, steps, takes_as_jwt, token_in
+from authenticator.aws.arns import ProofKind, SignedClaims
 from authenticator.config import Loaded
 from authenticator.display import printable
 from authenticator.errors import ConfigError
@@ -41,6 +42,13 @@ from authenticator.sources.options import source_options
 _NO_CLUSTER = "none"
 # Neither a usage error (2) nor a denial.
 _CODES = {ALLOWED: 0, DENIED: 1, UNKNOWN: 3, UNDECIDED: 3}
+_OF_JWTS = (
+    "organization",
+    "organizational_unit",
+    "principal_tag",
+    "identity_store_user_id",
+    "source_identity",
+)
 _WHO = ("token", "token_file", "arn", "denial_id")
 
 
@@ -61,6 +69,16 @@ _WHO = ("token", "token_file", "arn", "denial_id")
 @click.option("--session", metavar="NAME", help="The session name, for a role's ARN.")
 @click.option("--user-id", metavar="ID", help="The unique id (AROA..., AIDA...), for an ARN.")
 @click.option("--access-key-id", metavar="ID", help="The access key's id, for an ARN.")
+@click.option(
+    "--proof",
+    type=click.Choice([kind.value for kind in ProofKind]),
+    help="The kind of token, for an ARN; presigned unless a claim is given.",
+)
+@click.option("--organization", metavar="ID", help="The claim of a JWT, for an ARN.")
+@click.option("--organizational-unit", metavar="ID", multiple=True, help="Likewise.")
+@click.option("--principal-tag", metavar="KEY=VALUE", multiple=True, help="Likewise.")
+@click.option("--identity-store-user-id", metavar="ID", help="Likewise.")
+@click.option("--source-identity", metavar="NAME", help="Likewise.")
 @click.option("--instance-name", metavar="NAME", help="The private DNS name of a node.")
 @click.option("--file", metavar="FILE", help="Mappings from a file; - for stdin.")
 @click.option("--cluster", is_flag=True, help="Mappings as they stand in the cluster.")
@@ -154,6 +172,7 @@ def _of_arn(loaded: Loaded, given: dict[str, Any], in_force: InForce) -> Explana
             session=given["session"] or "",
             user_id=given["user_id"] or "",
             access_key_id=given["access_key_id"] or "",
+            claims=_claims(given),
         )
     except ValueError as error:
         raise click.UsageError(f"--arn {given['arn']}: {error}") from error
@@ -175,12 +194,34 @@ def _of_arn(loaded: Loaded, given: dict[str, Any], in_force: InForce) -> Explana
     )
 
 
+def _claims(given: dict[str, Any]) -> SignedClaims | None:
+    """Return the claims of a made-up JWT; None for a presigned token.
+
+    Raises:
+        ValueError: a flag is for JWTs, and --proof says presigned.
+    """
+    told = {flag: given[flag] for flag in _OF_JWTS if given[flag]}
+    if given["proof"] == ProofKind.PRESIGNED.value and told:
+        name = next(iter(told)).replace("_", "-")
+        raise ValueError(f"a presigned token has no claims: leave out --{name}, or say --proof jwt")
+    if not told and given["proof"] != ProofKind.JWT.value:
+        return None
+    return SignedClaims(
+        organization=given["organization"] or "",
+        organizational_units=frozenset(given["organizational_unit"]),
+        principal_tags=tuple(tag.partition("=")[::2] for tag in given["principal_tag"]),
+        identity_store_user_id=given["identity_store_user_id"] or "",
+        source_identity=given["source_identity"] or "",
+    )
+
+
 def _of_token(loaded: Loaded, given: dict[str, Any], in_force: InForce) -> Explanation:
     now = time.time()
     ask = asking(loaded.settings)
+    text = token_in(given["token"], given["token_file"])
     instances = Instances(given["instance_name"] or "")
     made = trace(
-        token_in(given["token"], given["token_file"]),
+        text,
         prover=prover(loaded.settings, ask, lambda: now),
         rules=in_force.rules,
         name_instance=instances,
@@ -190,7 +231,7 @@ def _of_token(loaded: Loaded, given: dict[str, Any], in_force: InForce) -> Expla
         trace=made,
         in_force=in_force,
         now=now,
-        checks=steps(made.proof_error, ask.host),
+        checks=steps(made.proof_error, ask.host, by_key=takes_as_jwt(loaded.settings, text)),
         placeholders=instances.placeholders,
         scrubbed_accounts=frozenset(loaded.settings.scrubbed_accounts),
     )

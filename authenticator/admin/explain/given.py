@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 
-from authenticator.aws.arns import CallerIdentity, PrincipalArn, PrincipalKind
+from authenticator.aws.arns import CallerIdentity, PrincipalArn, PrincipalKind, SignedClaims
 from authenticator.mapping.ruleset import RuleSet
 
 _SESSION = "SESSION-NAME"
@@ -33,20 +33,31 @@ class MadeUp:
     placeholders: dict[str, str]
 
 
-def caller(arn: str, *, session: str = "", user_id: str = "", access_key_id: str = "") -> MadeUp:
-    """The caller with an ARN, as STS would tell of them.
+def caller(
+    arn: str,
+    *,
+    session: str = "",
+    user_id: str = "",
+    access_key_id: str = "",
+    claims: SignedClaims | None = None,
+) -> MadeUp:
+    """The caller with an ARN, as STS would tell of them, or a JWT.
 
     Args:
         arn: as STS reports it, or as mappings name it: of a role, a session is made.
         session: the name of that session.
         user_id: the caller's unique id, with or without the session.
         access_key_id: the access key.
+        claims: those of a JWT; None for a presigned token.
 
     Raises:
-        ValueError: `arn` is not the ARN of a principal, or its session is another one.
+        ValueError: a flag is not for a JWT, `arn` is not the ARN of a principal, or its session is
+            another one.
     """
     parsed = PrincipalArn.parse(arn.strip())
     placeholders: dict[str, str] = {}
+    if claims is not None:
+        return _by_jwt(parsed, session or user_id or access_key_id, claims)
 
     def given(flag: str, value: str, otherwise: str) -> str:
         if not value:
@@ -73,12 +84,26 @@ def caller(arn: str, *, session: str = "", user_id: str = "", access_key_id: str
     return MadeUp(CallerIdentity(parsed, user_id, key), placeholders)
 
 
+def _by_jwt(arn: PrincipalArn, of_presigned: str, claims: SignedClaims) -> MadeUp:
+    if of_presigned:
+        raise ValueError("a JWT has no session, unique id or access key: leave out their flags")
+    if arn.kind is PrincipalKind.ASSUMED_ROLE:
+        arn = replace(arn, kind=PrincipalKind.ROLE, session="")
+    if arn.kind not in (PrincipalKind.ROLE, PrincipalKind.USER):
+        raise ValueError("only roles and users have JWTs")
+    return MadeUp(CallerIdentity(arn, "", "", claims), {})
+
+
 def as_node(made_up: MadeUp, rules: RuleSet, now: float) -> MadeUp:
     """The same caller as a node, if no session was given and what maps them is for nodes.
 
     The session takes no part in which mapping applies.
     """
     match = rules.find(made_up.identity, now)
+    claims = made_up.identity.claims
+    if claims is not None and match is not None and match.needs_instance_name:
+        identity = replace(made_up.identity, claims=replace(claims, instance_id=_INSTANCE))
+        return MadeUp(identity, {**made_up.placeholders, "the instance": _INSTANCE})
     if "--session" not in made_up.placeholders or match is None or not match.needs_instance_name:
         return made_up
     made = made_up.identity

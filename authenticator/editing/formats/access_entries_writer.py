@@ -16,6 +16,7 @@ from authenticator.editing.formats import eks_types
 from authenticator.editing.formats.checking import Usable
 from authenticator.editing.formats.conversion import Export, Options
 from authenticator.editing.formats.withholding import sift
+from authenticator.mapping.conditions import NONE
 from authenticator.mapping.nodes import DocumentError
 from authenticator.mapping.rules import MASTERS
 from authenticator.mapping.templates import Placeholder
@@ -98,6 +99,11 @@ def _conditions(usable: Usable) -> str:
         return (
             "EKS pins the unique id that the principal has when its access entry is made; see that"
             f" it is {usable.text('userid')}, and make the access entry by hand"
+        )
+    if usable.rule and usable.rule.conditions != NONE:
+        return (
+            f"an access entry has no conditions ({usable.rule.conditions}), and EKS takes no JWTs;"
+            " make one by hand if every caller of the principal may enter"
         )
     return ""
 

@@ -13,11 +13,12 @@ from itertools import combinations
 from authenticator.editing.formats.checking import Usable
 from authenticator.editing.formats.conversion import subject
 from authenticator.editing.formats.withholding import asked, identity
+from authenticator.mapping.conditions import NONE, Conditions
 from authenticator.mapping.precedence import hiding, meet
 from authenticator.mapping.templates import Placeholder, Template
 
 _Words = tuple[tuple[bool, str], ...]
-_ALWAYS: tuple[str, float | None] = ("", None)
+_ALWAYS: tuple[str, float | None, Conditions] = ("", None, NONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,12 @@ class Meaning:
 
     Attributes:
         key: whom it names; see `identity`.
-        condition: `userid` and `expires`.
+        condition: `userid`, `expires` and the conditions.
         grants: the username and the groups.
     """
 
     key: tuple[str, bool]
-    condition: tuple[str, float | None]
+    condition: tuple[str, float | None, Conditions]
     grants: tuple[_Words, ...]
 
 
@@ -42,7 +43,7 @@ def meaning(usable: Usable) -> Meaning:
         return Meaning(identity(usable), _ALWAYS, ())
     groups = dict.fromkeys(map(_words, rule.match.groups))
     grants = (_words(rule.match.username), *groups)
-    return Meaning(identity(usable), (rule.user_id, rule.expires), grants)
+    return Meaning(identity(usable), (rule.user_id, rule.expires, rule.conditions), grants)
 
 
 def differences(before: Sequence[Usable], after: Sequence[Usable]) -> list[str]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from authenticator.editing.entry import ACCOUNT, SSO_KEYS, MappingEntry, Value
 from authenticator.editing.formats.conversion import Note, subject
+from authenticator.mapping.conditions import CONDITION_KEYS, PRINCIPAL_TAGS
 from authenticator.mapping.guards import Guard
 from authenticator.mapping.nodes import from_value
 from authenticator.mapping.rules import Match, Rule
@@ -22,7 +23,7 @@ from authenticator.mapping.sections import (
 )
 from authenticator.mapping.selectors import Selector
 
-_COMMON = ("username", "groups", "userid", "expires", "reason")
+_COMMON = ("username", "groups", "userid", "expires", "reason", *CONDITION_KEYS)
 # The keys of each section, in the order in which they are written.
 _KEYS = {
     MAP_ROLES: ("rolearn", "sso", *_COMMON),
@@ -128,11 +129,17 @@ def _normal(entry: MappingEntry) -> MappingEntry:
     given = {key.strip().lower(): value for key, value in entry.fields.items()}
     return MappingEntry(
         entry.section,
-        {key: _plain(key, given[key]) for key in _KEYS[entry.section] if given.get(key)},
+        {
+            key: _plain(key, given[key.lower()])
+            for key in _KEYS[entry.section]
+            if given.get(key.lower())
+        },
     )
 
 
 def _plain(key: str, value: Value) -> Value:
+    if isinstance(value, Mapping) and key == PRINCIPAL_TAGS:
+        return dict(value)
     if isinstance(value, Mapping):
         parts = {SSO_KEYS.get(name.strip().lower(), ""): part for name, part in value.items()}
         return {name: parts[name].strip() for name in SSO_KEYS.values() if parts.get(name)}

@@ -10,6 +10,7 @@ from authenticator.editing.formats.checking import Usable
 from authenticator.editing.formats.conversion import Export, Note, Options
 from authenticator.editing.formats.names import names
 from authenticator.editing.formats.withholding import sift
+from authenticator.mapping.conditions import CONDITION_KEYS
 
 API_VERSION = "iamauthenticator.k8s.aws/v1alpha1"
 KIND = "IAMIdentityMapping"
@@ -51,7 +52,8 @@ def _spec(usable: Usable) -> dict[str, Value]:
         # The schema demands one, which aws-auth does not.
         "username": usable.text("username") or "{{CanonicalARN}}",
     }
-    spec.update({key: fields[key] for key in ("groups", "userid", "reason") if key in fields})
+    known = ("groups", "userid", "reason", *CONDITION_KEYS)
+    spec.update({key: fields[key] for key in known if key in fields})
     if expires := usable.text("expires"):
         # RFC 3339 lets a space and small letters stand in a time; the schema's date-time does not.
         spec["expires"] = f"{expires[:10]}T{expires[11:].upper()}"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from authenticator.editing.formats.checking import Usable
 from authenticator.editing.formats.conversion import Note, subject
+from authenticator.mapping.conditions import CONDITION_KEYS
 from authenticator.mapping.templates import Placeholder
 
 _CANONICAL_ARN = f"{{{{{Placeholder.CANONICAL_ARN.value}}}}}"
@@ -13,7 +14,7 @@ _CANONICAL_ARN = f"{{{{{Placeholder.CANONICAL_ARN.value}}}}}"
 
 def plain_refusal(usable: Usable) -> str:
     """Why such a tool cannot say an entry, and what to do; "" if it can."""
-    for key in ("sso", "expires", "userid"):
+    for key in ("sso", "expires", "userid", *CONDITION_KEYS):
         if key in usable.entry.fields:
             return f"there is no place for its {key}; keep it in a source that has one"
     return ""

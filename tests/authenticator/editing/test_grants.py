@@ -213,3 +213,9 @@ def test_at_every_moment_a_grant_adds_its_group_and_nothing_else(
         assert had or at >= hours
         expected = (had[0], had[1] | {"new"}) if had and at < hours else had
         assert answer(after, moment) == expected
+
+
+def test_a_grant_does_not_widen_an_entry_with_conditions() -> None:
+    document = aws_auth({**BASE, "username": "dev", "proof": "presigned"})
+    with pytest.raises(EditError, match="has conditions"):
+        give(document)

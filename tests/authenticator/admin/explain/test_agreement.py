@@ -110,7 +110,7 @@ def _explained(case: Case, mappings: InForce) -> Explanation:
         trace=made,
         in_force=mappings,
         now=NOW,
-        checks=steps(made.proof_error, ask.host) if case.token else (),
+        checks=steps(made.proof_error, ask.host, by_key=False) if case.token else (),
         scrubbed_accounts=frozenset(SETTINGS.scrubbed_accounts),
     )
 

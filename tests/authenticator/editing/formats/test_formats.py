@@ -180,6 +180,30 @@ def test_a_document_without_entries_is_one(name: str) -> None:
     assert table.read(table.named(name).write([], OPTIONS).text, Options()).entries == ()
 
 
+CONDITIONS = {
+    "proof": "jwt",
+    "organization": "o-abcd1234ef",
+    "organizationalUnit": "ou-ab12-11111111",
+    "principalTags": {"Team": "data"},
+}
+
+
+def test_an_access_entry_has_no_conditions() -> None:
+    fields = {"rolearn": ROLE, "username": "x", "organization": "o-abcd1234ef"}
+    export = table.named("access-entries").write([MappingEntry(MAP_ROLES, fields)], OPTIONS)
+    assert [note.left_out for note in export.notes] == [True]
+    assert "organization: o-abcd1234ef" in export.notes[0].text
+    assert ROLE not in export.text
+
+
+@pytest.mark.parametrize("name", ["aws-auth", "crd"])
+def test_conditions_are_written_and_read_back(name: str) -> None:
+    entry = MappingEntry(MAP_ROLES, {"rolearn": ROLE, "username": "x", **CONDITIONS})
+    text = table.named(name).write([entry], OPTIONS).text
+    (again,) = table.read(text, OPTIONS).entries
+    assert dict(again.fields) == dict(entry.fields)
+
+
 def test_a_config_map_is_one_that_kubernetes_takes() -> None:
     made = yaml.safe_load(table.named("aws-auth").write([DEV, ACCOUNT], OPTIONS).text)
     assert (made["kind"], made["metadata"]["name"]) == ("ConfigMap", "aws-auth")
@@ -189,10 +213,10 @@ def test_a_config_map_is_one_that_kubernetes_takes() -> None:
 
 
 @pytest.mark.parametrize("name", ["eksctl", "terraform", "terraform-json"])
-@pytest.mark.parametrize("key", ["userid", "expires", "sso"])
+@pytest.mark.parametrize("key", ["userid", "expires", "sso", *CONDITIONS])
 def test_what_other_tools_have_no_place_for_is_left_out(name: str, key: str) -> None:
     sso = {"permissionSetName": "A", "accountID": "111122223333"}
-    values = {"userid": "AROAEXAMPLE", "expires": "2030-01-31T18:00:00Z"}
+    values = {"userid": "AROAEXAMPLE", "expires": "2030-01-31T18:00:00Z", **CONDITIONS}
     fields = {"sso": sso} if key == "sso" else {"rolearn": ROLE, key: values[key]}
     export = table.named(name).write(
         [MappingEntry(MAP_ROLES, {**fields, "username": "x"})], OPTIONS

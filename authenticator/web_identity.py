@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from authenticator.aws.https import HttpsPool, verifying_context
 from authenticator.aws.proxy import Proxies
@@ -12,6 +13,11 @@ from authenticator.tokens.jwt import Issuer, JwtPolicy
 from authenticator.verdicts.issuer_keys import IssuerKeys, KeySource, ObservesKeys
 
 _DIRECTORY = "web-identity"
+
+
+def directory_of(settings: Settings) -> Path:
+    """Return where a server keeps the key sets of its issuers."""
+    return settings.state_dir / _DIRECTORY
 
 
 def policy(settings: Settings) -> JwtPolicy:
@@ -26,8 +32,15 @@ def policy(settings: Settings) -> JwtPolicy:
     )
 
 
-def issuer_keys(settings: Settings, observer: ObservesKeys) -> IssuerKeys:
+def issuer_keys(
+    settings: Settings, observer: ObservesKeys, *, directory: Path | None
+) -> IssuerKeys:
     """Return the keys of the configured issuers, which are yet to be started.
+
+    Args:
+        settings: what the server was told.
+        observer: counts.
+        directory: see `IssuerKeys`.
 
     Raises:
         ConfigError: the environment's proxy or certificates cannot be used.
@@ -36,7 +49,7 @@ def issuer_keys(settings: Settings, observer: ObservesKeys) -> IssuerKeys:
     given = settings.web_identity
     return IssuerKeys(
         sources=[KeySource(issuer.url, issuer.keysfile) for issuer in given.issuers],
-        directory=settings.state_dir / _DIRECTORY,
+        directory=directory,
         # Of the thread's own event loop, and apart from the connections to STS.
         fetch=lambda: HttpsPool(context=context, proxies=proxies),
         max_age_seconds=given.keysmaxageseconds,
