@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from authenticator.errors import ConfigError
 from authenticator.mapping.documents import decoded
-from authenticator.mapping.files import broken_in, held
+from authenticator.mapping.files import NAME, broken_in, held
 from authenticator.mapping.guards import Guard
 from authenticator.mapping.nodes import MAX_BYTES, DocumentError
+from authenticator.mapping.problems import Origin, Problem
 from authenticator.mapping.rules import Rule
 from authenticator.mapping.ruleset import RuleSet
 from authenticator.mapping.sections import Section, SectionReader
 from authenticator.modes import CRD, DYNAMIC_FILE, EKS_CONFIG_MAP, MOUNTED_FILE
 from authenticator.sources.base import SourceState
 from authenticator.sources.chain import MappingStore, StoreStatus
-from authenticator.sources.cluster import Cluster
+from authenticator.sources.cluster import Cluster, ClusterError, Object
+from authenticator.sources.config_map import AwsAuth
+from authenticator.sources.crd_schema import API_VERSION
+from authenticator.sources.custom_resources import IdentityMappings
 from authenticator.sources.mappings import BREAK_GLASS, Mappings, SourceOptions
 from authenticator.sources.observing import Still
 
@@ -39,8 +44,7 @@ SERVER_FILES = (
     " reserved names (--config FILE reads it)"
 )
 OTHERS = "all other sources (--config FILE and --cluster read the server's)"
-# A directory without the last good mappings of a server, which may be another cluster's.
-_NO_STATE = Path("/nonexistent")
+_FORBIDDEN, _NOT_FOUND = 403, 404
 # An API server that has not answered by then is reported as not read.
 _PATIENCE_SECONDS = 20.0
 
@@ -140,19 +144,75 @@ def of_cluster(options: SourceOptions, cluster: Cluster) -> InForce:
         options: whose guards apply.
         cluster: the API server.
     """
-    chosen = replace(
-        options,
-        modes=(EKS_CONFIG_MAP, CRD),
-        modes_file=None,
-        break_glass=None,
-        state_dir=_NO_STATE,
+    guards = options.guards
+    aws_auth = AwsAuth(SectionReader(EKS_CONFIG_MAP, guards.get(EKS_CONFIG_MAP, Guard())))
+    resources = IdentityMappings(SectionReader(CRD, guards.get(CRD, Guard())))
+    states = [
+        _state(aws_auth, lambda: _aws_auth(cluster)),
+        _state(resources, lambda: _resources(cluster)),
+    ]
+    store = MappingStore([Still(state) for state in states])
+    store.start()
+    status = store.status()
+    return InForce(
+        store.current(),
+        status,
+        chain=tuple(section for state in states for section in state.sections),
+        unread=tuple(_unread(status)),
+        left_out=(SERVER_FILES,),
     )
-    return replace(of_server(chosen, cluster), left_out=(SERVER_FILES,))
 
 
 def of_cluster_alone(cluster: Cluster) -> InForce:
     """What stands in a cluster, without any setting of its server; see `of_cluster`."""
-    return of_cluster(SourceOptions(modes=(EKS_CONFIG_MAP, CRD), state_dir=_NO_STATE), cluster)
+    return of_cluster(SourceOptions(modes=(EKS_CONFIG_MAP, CRD), state_dir=Path()), cluster)
+
+
+def _state(documents: AwsAuth | IdentityMappings, read: Callable[[], list[Object]]) -> SourceState:
+    origin = Origin(documents.name, documents.resource.path)
+    try:
+        documents.listed(read(), time.time())
+    except ClusterError as error:
+        remedy = "; grant list on it" if error.status == _FORBIDDEN else ""
+        return SourceState(documents.name, problems=(Problem(origin, f"{error}{remedy}"),))
+    return SourceState(
+        documents.name, documents.sections(), synced=True, revision=documents.revision()
+    )
+
+
+def _aws_auth(cluster: Cluster) -> list[Object]:
+    """Read the ConfigMap; `get` suffices, which is what administrators of mappings have."""
+    resource = AwsAuth.resource
+    try:
+        return cluster.request("GET", resource.path, resource.query).get("items") or []
+    except ClusterError as error:
+        if error.status != _FORBIDDEN:
+            raise
+    try:
+        return [cluster.request("GET", f"{resource.path}/{NAME}")]
+    except ClusterError as error:
+        if error.status == _NOT_FOUND:
+            return []
+        raise
+
+
+def _resources(cluster: Cluster) -> list[Object]:
+    """Read the custom resources; a cluster without the resource has none."""
+    try:
+        return cluster.request("GET", IdentityMappings.resource.path).get("items") or []
+    except ClusterError as error:
+        if error.status == _NOT_FOUND or (error.status == _FORBIDDEN and _is_unknown(cluster)):
+            return []
+        raise
+
+
+def _is_unknown(cluster: Cluster) -> bool:
+    """Whether the cluster lacks the resource: who may not list it is told 403 all the same."""
+    try:
+        cluster.request("GET", f"/apis/{API_VERSION}")
+    except ClusterError as error:
+        return error.status == _NOT_FOUND
+    return False
 
 
 def of_file(name: str, guard: Guard) -> InForce:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from authenticator.admin.in_force import of_cluster, of_server
 from authenticator.config import load
-from authenticator.sources.cluster import ClusterError
+from authenticator.sources.cluster import ClusterError, Object, Watch
 from authenticator.sources.mappings import Mappings, SourceOptions
 from authenticator.sources.options import source_options
 from tests.authenticator.mapping.callers import role
@@ -125,3 +127,50 @@ def test_one_line_says_what_was_read_and_what_was_not(options: SourceOptions) ->
     assert line.startswith("Read: nothing. Could not be read: EKSConfigMap ")
     assert "Left out: the server's config file" in line
     assert "\n" not in line
+
+
+class Answers:
+    """`Cluster` with some objects by their path; anything else is forbidden."""
+
+    def __init__(self, answers: dict[str, Object | int]) -> None:
+        self.answers = answers
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None = None,
+        body: Object | None = None,
+    ) -> Object:
+        assert (method, body) == ("GET", None)
+        found = self.answers.get(path, 403)
+        if isinstance(found, int):
+            raise ClusterError(found, "you may not")
+        return found
+
+    def watch(self, path: str, query: Mapping[str, str]) -> AbstractContextManager[Watch]:
+        raise NotImplementedError
+
+
+CONFIG_MAPS = "/api/v1/namespaces/kube-system/configmaps"
+GROUP = "/apis/iamauthenticator.k8s.aws/v1alpha1"
+AWS_AUTH = {"metadata": {"resourceVersion": "7"}, "data": {"mapRoles": json.dumps([ENTRY])}}
+
+
+@pytest.mark.parametrize(
+    ("answers", "mapped", "unread"),
+    [
+        ({f"{CONFIG_MAPS}/aws-auth": AWS_AUTH, GROUP: 404}, 1, []),
+        ({f"{CONFIG_MAPS}/aws-auth": 404, GROUP: 404}, 0, []),
+        ({f"{CONFIG_MAPS}/aws-auth": AWS_AUTH, GROUP: {"kind": "APIResourceList"}}, 1, ["CRD"]),
+        ({CONFIG_MAPS: {"items": [AWS_AUTH]}, f"{GROUP}/iamidentitymappings": 404}, 1, []),
+        ({GROUP: 404}, 0, ["EKSConfigMap"]),
+        ({CONFIG_MAPS: 500, GROUP: 404}, 0, ["EKSConfigMap"]),
+    ],
+)
+def test_the_right_to_get_aws_auth_suffices(
+    options: SourceOptions, answers: dict[str, Object | int], mapped: int, unread: list[str]
+) -> None:
+    found = of_cluster(options, Answers(answers))
+    assert found.status.size == mapped
+    assert [reason.partition(" ")[0] for reason in found.unread] == unread
