@@ -17,10 +17,9 @@ class Edit(Verb):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Give a bare `--dry-run` its value, and parse the arguments."""
-        following = (*args[1:], "")
         given = [
             f"{_DRY_RUN}=client" if name == _DRY_RUN and value not in DRY_RUNS else name
-            for name, value in zip(args, following, strict=True)
+            for name, value in zip(args, (*args[1:], ""), strict=False)
         ]
         return super().parse_args(ctx, given)
 
