@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 import sys
 import traceback
 from collections.abc import Callable, Iterator
@@ -103,7 +104,9 @@ def configure(log_format: str, verbosity: str) -> LogHandler:
     Returns:
         what writes it.
     """
-    output = Output(sys.stderr.fileno())
+    # Closed, it would be the number of the next file that is opened, a socket say.
+    descriptor = os.open(os.devnull, os.O_WRONLY) if sys.stderr is None else sys.stderr.fileno()
+    output = Output(descriptor)
     sys.stderr = io.TextIOWrapper(
         io.BufferedWriter(ErrorStream(output)), line_buffering=True, errors="backslashreplace"
     )

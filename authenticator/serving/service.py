@@ -132,7 +132,11 @@ class ReviewService:
             datetime.now(timezone.utc),
             issuers=self._keys.states(),
             warnings=self._warnings(),
-            faults=[*self._self_test_faults(), *self._internal_errors.faults()],
+            faults=[
+                *self._self_test_faults(),
+                *self._internal_errors.faults(),
+                *self._renewal.untrusted,
+            ],
         )
 
     def certificate_loaded(self, pair: ServerCertificate) -> None:

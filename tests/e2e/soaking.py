@@ -394,6 +394,7 @@ class Held:
 
 def soak(directory: Path, seconds: float, seed: int) -> tuple[Soak, list[str]]:
     """Soak a server; return the run and what was not flat."""
+    parts = max(2, min(_PARTS, int(seconds / _PART_SECONDS)))
     with setting(directory) as (server, faults):
         run = Soak(server, seed)
         samples: list[Sample] = []
@@ -401,8 +402,8 @@ def soak(directory: Path, seconds: float, seed: int) -> tuple[Soak, list[str]]:
         with run.logins():
             wait_until(lambda: run.outcomes.total() > PER_SECOND, "no login succeeds")
             held = None
-            for _ in range(_PARTS):
-                run.run(faults, seconds / _PARTS)
+            for _ in range(parts):
+                run.run(faults, seconds / parts)
                 held = held or Held.by(server, state)
                 samples.append(sample(server))
         grown = []
@@ -419,7 +420,7 @@ def soak(directory: Path, seconds: float, seed: int) -> tuple[Soak, list[str]]:
         return run, grown
 
 
-_PARTS = 6
+_PARTS, _PART_SECONDS = 6, 15.0
 # Workers are replaced all the time, so that each part ends with workers of another age.
 _MOST_GROWTH_MIB = 16.0
 

@@ -120,6 +120,22 @@ def test_a_state_directory_that_is_lost_is_announced(aws: AwsDouble, config: Pat
         bad_days.wait_for_metric(server, "certificate_recreated", 1.0)
 
 
+def test_another_certificate_than_the_kubeconfig_trusted_is_announced(
+    aws: AwsDouble, config: Path
+) -> None:
+    """A state directory of another node, or of a backup, is as good as lost."""
+    state = config.parent / "state"
+    init = [str(COMMAND), "init", "--config", str(config)]
+    subprocess.run(init, check=True, capture_output=True)
+    for name in ("cert.pem", "key.pem"):
+        (state / name).unlink()
+    age(state, lived=_DAY, left=300 * _DAY)
+    with WebhookServer(config, aws.environment()) as server:
+        warning = "is not the one that"
+        server.log.wait_for(lambda line: line if warning in line else None, since=0)
+        assert f"every API server that reads {server.kubeconfig}" in ready(server)["warnings"][0]
+
+
 @pytest.mark.parametrize("step", ["rotate", "init"])
 def test_files_that_root_writes_can_be_read_by_the_server(
     aws: AwsDouble, config: Path, step: str

@@ -123,3 +123,9 @@ def test_a_server_starts_while_the_log_stalls(aws: AwsDouble, tmp_path: Path) ->
         log.stall()
         with start(aws, tmp_path, log.wrapper) as server:
             bad_days.assert_serves(server)
+
+
+def test_a_server_starts_without_standard_error(aws: AwsDouble, tmp_path: Path) -> None:
+    """Its number would be that of the next file that is opened."""
+    with start(aws, tmp_path, ["sh", "-c", 'exec "$@" 2>&-', "sh"]) as server:
+        bad_days.assert_serves(server)

@@ -123,6 +123,7 @@ class Renewal:
         self._bounds = bounds or Bounds()
         self._lock: int | None = None
         self._written = False
+        self._untrusted = False
         self._fault = fault
         self._failures = 0
         self._announced: datetime | None = None
@@ -139,6 +140,11 @@ class Renewal:
     def fault(self) -> str:
         """The last failure to renew the pair or write the kubeconfig, until it is mended."""
         return self._fault
+
+    @property
+    def untrusted(self) -> list[str]:
+        """Why an API server that starts now would not accept this server, if it would not."""
+        return [f"no API server can trust the certificate: {self._fault}"] * self._untrusted
 
     @property
     def warnings(self) -> list[str]:
@@ -163,7 +169,7 @@ class Renewal:
             return self._failed(str(error))
         if self._fault:
             _LOG.info("the certificate and the webhook kubeconfig are in order again")
-        self._fault, self._failures = "", 0
+        self._fault, self._failures, self._untrusted = "", 0, False
         return min(max(due - now, _SOON), _LOOK)
 
     def _failed(self, problem: str) -> timedelta:
@@ -171,6 +177,7 @@ class Renewal:
             self._fault = problem
             _LOG.error("the certificate or the webhook kubeconfig cannot be renewed: %s", problem)
         self._failures += 1
+        self._untrusted = self._trust is not None and not self._trust.is_current()
         return min(_RETRY * self._failures, _LOOK)
 
     def _look(self, now: datetime) -> datetime:

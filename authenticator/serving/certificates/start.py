@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 
 from authenticator.errors import ConfigError
-from authenticator.serving.certificates import rotation
+from authenticator.serving.certificates import rotation, webhook_kubeconfig
 from authenticator.serving.certificates.pair import CERTIFICATE_NAME, ServerCertificate, Wanted
 from authenticator.serving.certificates.trust import Trust
 
@@ -51,6 +51,7 @@ def start(
     """
     created = not (directory / CERTIFICATE_NAME).exists()
     known = trust is None or kubeconfig.exists()
+    before = webhook_kubeconfig.trusted_by(kubeconfig)
     certificate = rotation.current(directory, wanted, now)
     fault = ""
     try:
@@ -61,15 +62,24 @@ def start(
             raise
         fault = str(error)
         _LOG.error("serving all the same, and trying again: %s", fault)
-    if not created or not known:
+    if created and known:
+        warning = f"the certificate was created new, since {directory} held none"
+    elif trust is not None and before and not _is_among(certificate, before):
+        warning = f"the certificate in {directory} is not the one that {kubeconfig} trusted so far"
+    else:
         return Started(certificate, fault=fault)
-    warning = lost(directory, kubeconfig, ours=trust is not None)
+    warning = f"{warning}: {_consequence(directory, kubeconfig, ours=trust is not None)}"
     _LOG.warning("%s", warning)
     return Started(certificate, warning, fault)
 
 
-def lost(directory: Path, kubeconfig: Path, *, ours: bool) -> str:
-    """Say what to do about a new certificate that took the place of one that API servers trust."""
+def _is_among(certificate: ServerCertificate, trusted: bytes) -> bool:
+    """Return whether API servers that trust a PEM accept a certificate, or one of its chain."""
+    return any(pem.strip() in trusted for pem in rotation.each(certificate.pem))
+
+
+def _consequence(directory: Path, kubeconfig: Path, *, ours: bool) -> str:
+    """Say what API servers make of a certificate that they do not know, and what to do."""
     cure = (
         f"restart every API server that reads {kubeconfig}"
         if ours
@@ -77,7 +87,6 @@ def lost(directory: Path, kubeconfig: Path, *, ours: bool) -> str:
         " reads it"
     )
     return (
-        f"the certificate was created new, since {directory} held none: API servers that run do not"
-        f" trust it and answer 401 to every IAM login; {cure}, and keep {directory} on a disk that"
-        " outlives the server"
+        "API servers that run do not trust it and answer 401 to every IAM login;"
+        f" {cure}, and keep {directory} on a disk that outlives the server"
     )

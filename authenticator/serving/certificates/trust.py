@@ -56,6 +56,14 @@ class Trust:
         """
         self._update(now, exactly=False)
 
+    def is_current(self) -> bool:
+        """Return whether the kubeconfig trusts the certificate in use."""
+        try:
+            pem = rotation.in_use(self._directory).pem
+        except ConfigError:
+            return False
+        return pem in webhook_kubeconfig.trusted_by(self.kubeconfig)
+
     def since(self, following: bytes) -> datetime | None:
         """Return since when the kubeconfig trusts both pairs.
 

@@ -206,9 +206,10 @@ def test_a_kubeconfig_that_cannot_be_written_keeps_the_pair_in_use(
     assert served(state) == old.pem
     assert caplog.text.count("cannot be renewed") == 1
     assert str(kubeconfig) in keeper.fault
+    assert str(kubeconfig) in keeper.untrusted[0]
     kubeconfig.rmdir()
     keeper.look(old.ends - timedelta(seconds=1))
-    assert keeper.warnings == []
+    assert keeper.warnings == keeper.untrusted == []
     assert len(trusted(kubeconfig)) == 2
 
 
