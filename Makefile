@@ -8,7 +8,7 @@ PYTEST_WORKERS ?= --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 SOURCES := $(shell find authenticator client scripts -type f -not -name '*.pyc' 2>/dev/null) setup.py setup.cfg docs/lint.md
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo quick pythons programs test nightly lint bench soak dist fuzz clean
+.PHONY: help install demo quick pythons programs test nightly attack lint bench soak dist fuzz clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ nightly: programs ## Run every test with 20 times the examples, tests that take 
 	@$(BIN)/python -m pytest $(PYTEST_WORKERS) --durations=20 --nightly --timeout=3600
 	@$(BIN)/python -m dev.fuzz --examples 1000000
 	@$(MAKE) --no-print-directory fuzz
+
+attack: programs ## Attack a server with floods, black holes and forgeries: half an hour, with a table
+	@$(BIN)/python -m dev.attack
 
 lint: install ## Check style, types, imports, wording and the dependencies
 	@$(BIN)/ruff format --check .

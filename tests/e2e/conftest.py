@@ -15,6 +15,7 @@ from dev.aws_double import AwsDouble
 from dev.cluster import ControlPlane, Options, Webhook, binaries
 from dev.server import WebhookServer, write_config
 from tests.e2e import callers
+from tests.e2e.attacks import Attack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -41,6 +42,12 @@ def start_control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
             return running.enter_context(ControlPlane(programs, directory, options))
 
         yield start
+
+
+@pytest.fixture
+def attack(record_property: Callable[[str, object], None]) -> Attack:
+    """What an attack reports for the table of `make attack`."""
+    return Attack(record_property)
 
 
 @pytest.fixture(scope="session")

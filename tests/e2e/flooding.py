@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # client-go, rest.Request: what an API server does after 429, 500 or 504.
 _RETRY_SECONDS = (0.5, 0.75, 1.125, 1.69)
 _FOREVER = 3600
+GRANTED = "granted"
 
 
 def allow_files(count: int) -> None:
@@ -97,7 +98,7 @@ def flood(
         rate: tokens a second, of all together; less if the server is slower.
 
     Yields:
-        how many had each outcome so far.
+        how many had each status so far, and how many of them were `GRANTED`.
     """
     outcomes: Counter[str] = Counter()
     over = threading.Event()
@@ -110,7 +111,10 @@ def flood(
                 if over.wait(max(0.0, due - time.monotonic())):
                     return
                 with contextlib.suppress(OSError):
-                    outcomes[str(poster.review(make(number)).status)] += 1
+                    answer = poster.review(make(number))
+                    outcomes[str(answer.status)] += 1
+                    if answer.user:
+                        outcomes[GRANTED] += 1
 
     with ThreadPoolExecutor(connections) as pool:
         asking = [pool.submit(ask, first) for first in range(connections)]

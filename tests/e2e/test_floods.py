@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from tests.e2e.attacks import Attack
     from tests.e2e.conftest import StartControlPlane
 
     Start = Callable[..., WebhookServer]
@@ -70,10 +71,13 @@ def log_in(server: WebhookServer, token: str, username: str) -> None:
     wait_until(lambda: review(server, token) == username, f"{username} is not let in")
 
 
+@pytest.mark.attack("Slow clients")
 @pytest.mark.parametrize("count", [2_500, nightly(10_000)])
 def test_slow_connections_take_little_memory_and_keep_no_known_user_out(
-    start: Start, count: int
+    start: Start, count: int, attack: Attack
 ) -> None:
+    attack.load(f"{count} TLS connections that announce 60,000 bytes and send few")
+    attack.bound(f"{_MEMORY_MIB} MiB; every login of a known user in, half of them within 1 s")
     flooding.allow_files(count + 500)
     server = start({})
     token = callers.fresh_token(ALICE.principal)
@@ -102,18 +106,23 @@ def test_slow_connections_take_little_memory_and_keep_no_known_user_out(
             assert review(server, token) == ALICE.username
             times.append(time.monotonic() - began)
             most = max(most, flooding.memory(server.pid))
+    attack.saw(f"{most:.0f} MiB; {len(times)} logins, half within {statistics.median(times):.2f} s")
     assert most < _MEMORY_MIB
     # Generous: the processors are busy with 100 handshakes each time.
     assert statistics.median(times) < 1.0
 
 
+@pytest.mark.attack("STS that hangs")
 @pytest.mark.parametrize("count", [400, nightly(2_000)])
 def test_logins_that_wait_for_a_hanging_sts_cost_neither_threads_nor_known_users(
     start: Start,
     aws: AwsDouble,
     record_property: Callable[[str, object], None],
+    attack: Attack,
     count: int,
 ) -> None:
+    attack.load(f"{count} first logins at once")
+    attack.bound("8 more threads; a known user in, 99 % within 2 s; all others 429 or 504")
     # More calls than the flood, so that all of them may wait for STS.
     server = start({"stsCallsPerSecond": 100_000})
     token = callers.fresh_token(ALICE.principal)
@@ -131,30 +140,39 @@ def test_logins_that_wait_for_a_hanging_sts_cost_neither_threads_nor_known_users
             times.append(time.monotonic() - began)
             seen = max(seen, flooding.threads(server.pid))
         outcomes = crowd.outcomes(others)
+    slowest = statistics.quantiles(times, n=100)[-1]
+    others_seen = ", ".join(f"{count} times {name}" for name, count in sorted(outcomes.items()))
+    attack.saw(f"{seen - threads} more threads; 99 % within {slowest:.2f} s; {others_seen}")
     assert set(outcomes) <= {"429", "504"}
     assert sum(outcomes.values()) == count
     assert seen <= threads + 8  # those of name look-ups
     assert flooding.memory(server.pid) - memory < 20 + count * 0.06
     # The verdict may grow old in this time: 2 s are allowed then, 250 ms before.
-    slowest = statistics.quantiles(times, n=100)[-1]
     record_property("p99_ms", round(slowest * 1000))
     assert slowest < 2.0
 
 
+@pytest.mark.attack("A revoked key under its holder's flood")
 @pytest.mark.parametrize(
     ("budget", "connections", "rate"),
     [
         (20, 60, 400),
         nightly(20, 200, 1600),
+        nightly(20, 400, 1600),
+        nightly(100, 60, 400),
         nightly(100, 200, 1600),
+        nightly(100, 400, 1600),
+        nightly(500, 60, 400),
         nightly(500, 400, 1600),
     ],
 )
 def test_a_revoked_key_is_out_in_time_through_its_holders_own_flood(
-    start: Start, aws: AwsDouble, budget: int, connections: int, rate: float
+    start: Start, aws: AwsDouble, attack: Attack, *, budget: int, connections: int, rate: float
 ) -> None:
     """Its proof stood in for the answer that STS was never asked for: 7 minutes, 7 of 7 times."""
     fresh = 3.0
+    attack.load(f"{rate:g} forgeries/s over {connections} connections, {budget} STS calls/s")
+    attack.bound(f"not let in {fresh + 0.5:g} s after it is revoked (verdictSeconds {fresh:g})")
     server = start({"stsCallsPerSecond": budget, "verdictSeconds": fresh})
     thief = user(callers.LISTED_ACCOUNT, "thief")
     aws.principals.add(thief)
@@ -182,7 +200,9 @@ def test_a_revoked_key_is_out_in_time_through_its_holders_own_flood(
         with ThreadPoolExecutor(8) as pool:
             while time.monotonic() < revoked + fresh * 4:
                 list(pool.map(replay, tokens))
-    assert max([at for at, outcome in outcomes if outcome == thief.arn], default=0.0) < fresh + 0.5
+    longest = max([at for at, outcome in outcomes if outcome == thief.arn], default=0.0)
+    attack.saw(f"let in until {longest:.1f} s; {len(outcomes)} replays, {answers['429']} times 429")
+    assert longest < fresh + 0.5
     assert {outcome for _, outcome in outcomes} <= {thief.arn, "denied", "429"}
     # A large budget has a call for each of them at once.
     assert budget > 100 or "429" in {outcome for _, outcome in outcomes}
@@ -191,13 +211,16 @@ def test_a_revoked_key_is_out_in_time_through_its_holders_own_flood(
 
 
 @pytest.mark.cluster
+@pytest.mark.attack("The same through a real API server")
 def test_a_revoked_key_is_out_in_time_for_a_real_api_server(
-    start: Start, aws: AwsDouble, start_control_plane: StartControlPlane
+    start: Start, aws: AwsDouble, start_control_plane: StartControlPlane, attack: Attack
 ) -> None:
     """Its cache adds to that of the verdict, and its retries meet the flood: 24 of 24 times."""
     # In addition to the webhook's cache (its flag), an API server keeps every token that was
     # granted for 10 s (k8s.io/kubernetes, BuiltInAuthenticationOptions, TokenSuccessCacheTTL).
     fresh, cached = 2.0, 1.0
+    attack.load("300 forgeries/s over 40 connections, 20 STS calls/s, 40 tokens")
+    attack.bound(f"not let in {fresh + cached + 10.5:g} s after it is revoked")
     server = start({"stsCallsPerSecond": 20, "verdictSeconds": fresh})
     plane = start_control_plane(Options(Webhook(server.kubeconfig, "v1", f"{cached:g}s")))
     thief = user(callers.LISTED_ACCOUNT, "thief")
@@ -225,14 +248,18 @@ def test_a_revoked_key_is_out_in_time_for_a_real_api_server(
         with ThreadPoolExecutor(16) as pool:
             while time.monotonic() < revoked + fresh + cached + 10 + 4:
                 list(pool.map(replay, tokens))
+    attack.saw(f"let in until {max(granted, default=0.0):.1f} s")
     assert max(granted, default=0.0) < fresh + cached + 10 + 0.5
 
 
+@pytest.mark.attack("Tokens for Regions that are black holes")
 @pytest.mark.parametrize(("rate", "seconds"), [(150, 12), nightly(830, 60)])
 def test_tokens_for_regions_out_of_reach_keep_nobody_out(
-    start: Start, aws: AwsDouble, rate: float, seconds: float
+    start: Start, aws: AwsDouble, rate: float, seconds: float, attack: Attack
 ) -> None:
     """No AWS key is needed to make them; 70 % of first logins were refused, and the alert rang."""
+    attack.load(f"{rate:g} forgeries/s for {seconds:g} s, all Regions but one out of reach")
+    attack.bound("99 % of first logins in, every known user in, no circuit of theirs open")
     hosts = [host for host in sts_hosts("aws").values() if host.region != REGION]
     with flooding.BlackHole(aws.proxy_url, REGION) as proxy:
         server = start({}, {"HTTPS_PROXY": proxy.url, "https_proxy": proxy.url})
@@ -271,6 +298,8 @@ def test_tokens_for_regions_out_of_reach_keep_nobody_out(
                 time.sleep(0.05)
             for login in asking:
                 login.result(PATIENCE_SECONDS)
+        newcomers_in = f"{first.count('in')} of {len(first)} first logins in"
+        attack.saw(f"{newcomers_in}; {proxy.swallowed} calls swallowed")
         assert proxy.swallowed > 100
         assert first.count("in") >= 0.99 * len(first), first
         with server.poster() as poster:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dev.poster import Answer
+    from tests.e2e.attacks import Attack
 
 # The name servers are in a network namespace of their own.
 pytestmark = pytest.mark.debian
@@ -160,10 +161,16 @@ def source_of(line: str) -> str | None:
         return None
 
 
+@pytest.mark.attack("Silent name servers, nothing resolved yet")
 def test_reviews_are_answered_in_time_by_a_server_that_has_resolved_nothing_yet(
-    server: WebhookServer, name_servers: NameServers
+    server: WebhookServer, name_servers: NameServers, attack: Attack
 ) -> None:
+    attack.load(f"three name servers swallow every query; {_AT_ONCE} first logins at once")
+    attack.bound(
+        f"429 or 504 within {_REVIEW_SECONDS + _LEEWAY_SECONDS:g} s; in when they are back"
+    )
     statuses, longest = at_once(server, new_tokens())
+    attack.saw(f"{sorted(statuses)} within {longest:.1f} s")
     # 429 for those who found no place: few may wait for a host that has not answered.
     assert statuses <= {429, 504}
     assert longest < _REVIEW_SECONDS + _LEEWAY_SECONDS
@@ -174,10 +181,14 @@ def test_reviews_are_answered_in_time_by_a_server_that_has_resolved_nothing_yet(
     wait_until(lambda: review(server, token)[0].status == 200, "logins go on failing")
 
 
+@pytest.mark.attack("Silent name servers, a caller that is known")
 def test_a_caller_with_an_older_verdict_is_answered_in_time(
-    server: WebhookServer, name_servers: NameServers
+    server: WebhookServer, name_servers: NameServers, attack: Attack
 ) -> None:
     """By the worker that knows the addresses, and by the one that has resolved nothing yet."""
+    attack.load(f"the same after a first login; {_AT_ONCE} logins at once")
+    attack.bound(f"let in within {_HURRIED_SECONDS + _LEEWAY_SECONDS:g} s, by every worker")
+    times: list[float] = []
     name_servers.answering = True
     known = callers.fresh_token(ALICE.principal)
     assert review(server, known)[0].status == 200
@@ -189,6 +200,8 @@ def test_a_caller_with_an_older_verdict_is_answered_in_time(
     def served_by_both() -> bool:
         since = server.log.end
         statuses, longest = at_once(server, [known] * _AT_ONCE)
+        times.append(longest)
+        attack.saw(f"{sorted(statuses)} within {max(times):.1f} s")
         assert statuses == {200}
         assert longest < _HURRIED_SECONDS + _LEEWAY_SECONDS
         sources.update(server.log.wait_for(source_of, since=since, count=_AT_ONCE))

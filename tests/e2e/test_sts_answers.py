@@ -16,6 +16,8 @@ from tests.e2e.callers import ACCOUNT, ALICE, DEPLOYER
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.e2e.attacks import Attack
+
 UNASKED: dict[str, Fault] = {
     "the same answer again": Repeat(),
     "the same answer again, later": Repeat(seconds=0.05),
@@ -61,29 +63,37 @@ def username(server: WebhookServer, token: str) -> str:
     return str((answer.user or {"username": "denied"})["username"])
 
 
+@pytest.mark.attack("Answers of STS that no one asked for")
 @pytest.mark.parametrize("fault", UNASKED.values(), ids=UNASKED)
 def test_an_unsolicited_answer_names_no_caller(
-    aws: AwsDouble, server: WebhookServer, fault: Fault
+    aws: AwsDouble, server: WebhookServer, fault: Fault, attack: Attack
 ) -> None:
     """Once, the next token on the connection was proven to be the last one's caller."""
+    attack.load("15 rounds: a known user, a forgery, another known user")
+    attack.bound("each is answered as themselves, each forgery is denied")
     stranger = user(ACCOUNT, "a-key-that-nobody-has")
     aws.faults.start(fault)
     try:
         for _ in range(15):
-            assert username(server, callers.fresh_token(ALICE.principal)) == ALICE.username
-            assert username(server, callers.fresh_token(stranger)) == "denied"
-            assert username(server, callers.fresh_token(DEPLOYER.principal)) == DEPLOYER.username
+            asked = (ALICE.principal, stranger, DEPLOYER.principal)
+            answered = [username(server, callers.fresh_token(each)) for each in asked]
+            attack.saw(", ".join(answered))
+            assert answered == [ALICE.username, "denied", DEPLOYER.username]
     finally:
         aws.faults.stop_all()
 
 
+@pytest.mark.attack("Identities of kinds that are not known")
 @pytest.mark.parametrize("principal", ODD.values(), ids=ODD)
 def test_an_odd_identity_is_denied_and_is_not_an_outage_for_others(
-    aws: AwsDouble, server: WebhookServer, principal: callers.Principal
+    aws: AwsDouble, server: WebhookServer, principal: callers.Principal, attack: Attack
 ) -> None:
     """Once, five such answers opened the circuit for everybody."""
+    attack.load("8 tokens of one signer with an odd answer")
+    attack.bound("each is denied, and a known user is let in")
     since = server.log.end
-    for _ in range(8):
-        assert username(server, callers.fresh_token(principal)) == "denied"
-    assert username(server, callers.fresh_token(ALICE.principal)) == ALICE.username
+    answered = [username(server, callers.fresh_token(principal)) for _ in range(8)]
+    known = username(server, callers.fresh_token(ALICE.principal))
+    attack.saw(f"{answered.count('denied')} denied; {known}")
+    assert (set(answered), known) == ({"denied"}, ALICE.username)
     server.log.wait_for(lambda line: "STS proved" in line or None, since=since, count=8)
