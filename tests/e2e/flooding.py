@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -113,7 +114,7 @@ def flood(
                 with contextlib.suppress(OSError):
                     answer = poster.review(make(number))
                     outcomes[str(answer.status)] += 1
-                    if answer.user:
+                    if answer.status == HTTPStatus.OK and answer.user:
                         outcomes[GRANTED] += 1
 
     with ThreadPoolExecutor(connections) as pool:
