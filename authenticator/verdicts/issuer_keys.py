@@ -42,6 +42,7 @@ _FETCH_SECONDS = 10.0
 # How soon a worker sees what another one has fetched.
 _LOOK_SECONDS = 1.0
 _LOOK_SOON_SECONDS = 0.05
+_NOTE_BYTES = 500
 _OK = 200
 
 
@@ -124,6 +125,7 @@ class _Kept:
         fault: why the last attempt failed.
         wanted: whether a key was asked for that the set does not hold.
         waiting: what is resolved after the next attempt.
+        fetching: whether an attempt is under way in this worker.
         jitter: how much earlier this worker fetches.
     """
 
@@ -134,6 +136,7 @@ class _Kept:
     fault: str = ""
     wanted: bool = False
     waiting: Future[None] | None = None
+    fetching: bool = False
     jitter: float = 0.0
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -215,7 +218,8 @@ class IssuerKeys:
         """
         kept, loop = self._kept[url], self._loop
         kept.wanted = True
-        if self._stopping or kept.source.file is not None or self._clock() < kept.not_before:
+        may_ask = kept.fetching or self._clock() >= kept.not_before
+        if self._stopping or kept.source.file is not None or not may_ask:
             return None
         if kept.waiting is None:
             kept.waiting = Future()
@@ -295,17 +299,22 @@ class IssuerKeys:
             descriptor = -1
         # A request from here on waits for the next attempt.
         kept.wanted, waiting, kept.waiting = False, kept.waiting, None
+        kept.fetching = True
         try:
-            last = _noted(descriptor)
+            last, fault = _noted(descriptor)
             now = self._clock()
             if last <= now < last + FETCH_AGAIN_SECONDS:
                 kept.not_before = last + FETCH_AGAIN_SECONDS
                 self._look(kept)
+                if fault or kept.set is not None:
+                    kept.fault = fault
             else:
                 _note(descriptor, now)
                 kept.not_before = now + FETCH_AGAIN_SECONDS
                 await self._fetch_one(kept, fetch)
+                _note(descriptor, now, kept.fault)
         finally:
+            kept.fetching = False
             if descriptor >= 0:
                 os.close(descriptor)
             if waiting is not None:
@@ -385,18 +394,22 @@ async def _get(fetch: FetchesKeys, url: str) -> bytes:
     return data
 
 
-def _noted(descriptor: int) -> float:
-    """Return the Unix time that a lock file holds; 0 if it holds none."""
+def _noted(descriptor: int) -> tuple[float, str]:
+    """Return the Unix time of the last attempt, and its fault, as a lock file holds them."""
+    text = (
+        os.pread(descriptor, _NOTE_BYTES, 0).decode("utf-8", "replace") if descriptor >= 0 else ""
+    )
+    time, _, fault = text.partition("\n")
     try:
-        return float(os.pread(descriptor, 32, 0)) if descriptor >= 0 else 0.0
+        return float(time or 0), fault
     except ValueError:
-        return 0.0
+        return 0.0, ""
 
 
-def _note(descriptor: int, now: float) -> None:
+def _note(descriptor: int, now: float, fault: str = "") -> None:
     if descriptor >= 0:
         os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, b"%.3f" % now, 0)
+        os.pwrite(descriptor, f"{now:.3f}\n{fault}".encode()[:_NOTE_BYTES], 0)
 
 
 async def wait_for(done: Future[None], seconds: float) -> None:

@@ -45,11 +45,14 @@ class Issuer:
         self.fault: Exception | None = None
         self.asked: list[tuple[str, str]] = []
         self.hangs = False
+        self.gate: asyncio.Event | None = None
 
     async def __call__(
         self, host: str, target: str, headers: Mapping[str, str], /, timeout: float
     ) -> tuple[int, bytes]:
         self.asked.append((host, target))
+        if self.gate is not None:
+            await self.gate.wait()
         if self.hangs:
             await asyncio.Event().wait()
         if self.fault:
@@ -114,6 +117,7 @@ def test_fetched_from_the_fixed_path_and_kept_for_the_server_alone(world: World)
     keys = world.worker(KeySource(f"{URL}/tenant"))
     wait_until(lambda: keys.current(f"{URL}/tenant") is not None)
     assert world.issuer.asked == [(HOST, "/tenant/.well-known/jwks.json")]
+    wait_until(lambda: any(world.directory.glob("*.json")))
     (kept,) = world.directory.glob("*.json")
     assert kept.stat().st_mode & 0o777 == 0o600
     assert world.directory.stat().st_mode & 0o777 == 0o700
@@ -243,6 +247,7 @@ def test_a_slow_issuer_delays_no_other(world: World, tmp_path: Path) -> None:
 def test_a_kept_set_that_is_not_ours_is_not_believed(world: World, spoil: str) -> None:
     first = world.worker()
     wait_until(holds(first, "RSA_0"))
+    wait_until(lambda: any(world.directory.glob("*.json")))
     first.stop()
     (kept,) = world.directory.glob("*.json")
     document = json.loads(kept.read_text())
@@ -260,6 +265,40 @@ def test_a_kept_set_that_is_not_ours_is_not_believed(world: World, spoil: str) -
     assert again.current(URL) is None
     (state,) = again.states()
     assert "cannot be used" in state.fault or state.fault == "away"
+
+
+def test_a_worker_tells_why_another_could_not_fetch(world: World) -> None:
+    world.issuer.fault = StsUnavailable("the issuer is away")
+    first = world.worker()
+    wait_until(lambda: bool(first.states()[0].fault))
+    second = world.worker()
+    wait_until(lambda: second.states()[0].fault == "the issuer is away")
+    assert len(world.issuer.asked) == 1
+
+
+def test_a_request_during_a_fetch_waits_for_it(world: World) -> None:
+    world.issuer.gate = asyncio.Event()
+    keys = world.worker()
+    wait_until(lambda: bool(world.issuer.asked))
+    waiting = keys.request(URL)
+    assert waiting is not None
+    assert keys._loop is not None
+    keys._loop.call_soon_threadsafe(world.issuer.gate.set)
+    done(waiting)
+    assert holds(keys, "RSA_0")()
+
+
+@pytest.mark.parametrize("note", ["", "x", "inf", "nan", "-1", "1e999", "9" * 600, "\x00"])
+def test_a_note_that_cannot_be_read_hinders_no_fetch(world: World, note: str) -> None:
+    first = world.worker()
+    wait_until(holds(first, "RSA_0"))
+    wait_until(lambda: any(world.directory.glob("*.json")))
+    first.stop()
+    (lock,) = world.directory.glob("*.lock")
+    (kept,) = world.directory.glob("*.json")
+    kept.unlink()
+    lock.write_text(note)
+    wait_until(holds(world.worker(), "RSA_0"))
 
 
 def test_without_a_state_directory_each_worker_fetches_for_itself(world: World) -> None:
