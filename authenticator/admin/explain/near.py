@@ -16,14 +16,14 @@ from authenticator.aws.arns import CallerIdentity, PrincipalArn, PrincipalKind
 from authenticator.mapping.problems import Origin
 from authenticator.mapping.rules import Rule
 from authenticator.mapping.ruleset import RuleSet
-from authenticator.mapping.selectors import Selector
+from authenticator.mapping.selectors import PERMISSION_SET_ROLE, Selector
 
 MOST = 3
 # Of two names, from which on one may be a slip of the other: `Dve` and `Dev` have 0.67.
 _ALIKE = 0.65
 # An account id in which two digits were swapped, or one is wrong.
 _ALIKE_DIGITS = 0.9
-_SSO = re.compile(r"awsreservedsso_(?P<name>.+)_[0-9a-f*]+", re.ASCII)
+_SSO = re.compile(r"awsreservedsso_(?P<name>.+)_[0-9a-f*]+", re.ASCII | re.IGNORECASE)
 _WILDCARD = re.compile(r"[*?]")
 _KINDS = {
     PrincipalKind.ROLE: "a role",
@@ -52,28 +52,43 @@ class NearMiss:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """A canonical ARN, or a pattern, in lower case."""
+    """A canonical ARN, or a pattern, in lower case.
+
+    Attributes:
+        shown: the name as it is written.
+    """
 
     partition: str
     account: str
     kind: PrincipalKind
     path: str
     name: str
+    shown: str
 
     @classmethod
     def of_caller(cls, identity: CallerIdentity) -> _Parts:
         arn = PrincipalArn.parse(identity.canonical_arn)
-        return cls(arn.partition, arn.account_id, arn.kind, arn.path.lower(), arn.name.lower())
+        path, name = arn.path.lower(), arn.name.lower()
+        return cls(arn.partition, arn.account_id, arn.kind, path, name, arn.name)
 
     @classmethod
     def of(cls, selector: Selector) -> _Parts:
         kind = PrincipalKind.ROLE if selector.is_role else selector.kind
         name = selector.name if kind is not PrincipalKind.ROOT else ""
-        return cls(selector.partition, selector.account_id, kind, selector.user_path, name)
+        path = selector.user_path
+        return cls(selector.partition, selector.account_id, kind, path, name, _shown(selector))
 
     def key(self, name: str) -> str:
         """The ARN with another name."""
         return str(PrincipalArn(self.partition, self.account, self.kind, self.path, name))
+
+
+def _shown(selector: Selector) -> str:
+    """The name in a selector as the mapping has it; of a permission set, as its role has it."""
+    if selector.permission_set:
+        name = selector.written.removeprefix("permission set ").rpartition(" in ")[0]
+        return f"{PERMISSION_SET_ROLE}{name}_*"
+    return selector.written.rpartition("/")[2]
 
 
 def nearest(identity: CallerIdentity, rules: RuleSet, now: float) -> tuple[NearMiss, ...]:
@@ -147,7 +162,11 @@ def _name_difference(
     alike = _alike(*_literal(*names), _ALIKE)
     if not alike:
         return None
-    return 2 * (1 - alike), f"its name is {names[1]}, the caller's is {names[0]}"
+    written: tuple[str, ...] = (caller.shown, mapped.shown)
+    if ours and theirs:
+        found = (_SSO.fullmatch(name) for name in written)
+        written = tuple(match["name"] if match else "" for match in found)
+    return 2 * (1 - alike), f"its name is {written[1]}, the caller's is {written[0]}"
 
 
 def _literal(name: str, pattern: str) -> tuple[str, str]:

@@ -133,7 +133,7 @@ def test_a_role_is_asked_about_by_any_of_its_arns(
 
 
 REFUSED = {
-    "unknown": ("Dve", "no mapping names", "its name is dev, the caller's is dve"),
+    "unknown": ("Dve", "no mapping names", "its name is Dev, the caller's is Dve"),
     "expired": ("Old", "no mapping names", "it expired at 2020-01-01T00:00:00Z"),
     # Both ended with "no mapping names ...", below the entry that names the caller.
     "pinned": ("Pinned", "mapRoles[2], line 1 names ", "its userid is another principal's"),

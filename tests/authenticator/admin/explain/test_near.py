@@ -58,7 +58,7 @@ NEAR = {
     "a slip of the pen": (
         role("Developer"),
         f"{ROLES}Develpoer",
-        "its name is develpoer, the caller's is developer",
+        "its name is Develpoer, the caller's is Developer",
     ),
     "a pattern of another account": (
         role("team-a"),
@@ -81,7 +81,7 @@ NEAR = {
     "a permission set of nearly this name": (
         role("AWSReservedSSO_Developers_0123456789abcdef"),
         {"sso": {"permissionSetName": "Developer", "accountID": "111122223333"}},
-        "its name is developer, the caller's is developers",
+        "its name is Developer, the caller's is Developers",
     ),
     "a permission set of another account": (
         role("AWSReservedSSO_Admin_0123456789abcdef"),
