@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shlex
 import subprocess
@@ -94,18 +95,23 @@ class _Form:
 
 
 def _form(source: str, texts: Mapping[str, str], names: list[str] | None) -> _Form:
-    if source == OBJECTS:
-        opened = {name: text for name, text in texts.items() if names is None or name in names}
-        kept = {name: text for name, text in texts.items() if name not in opened}
-        values = {name: yaml.safe_load(text) for name, text in opened.items()}
-        return _Form(".yaml", _dumped(values), kept=kept, objects=True)
+    """Return a document as one text; EditError if it would not be read as it was written."""
     if source.startswith("file="):
         ((name, text),) = texts.items()
         return _Form(Path(name).suffix or ".yaml", text, whole=True, name=name)
-    text = _dumped(dict(texts))
-    if _sections(text) != dict(texts):
+    form = _Form(".yaml", _dumped(dict(texts)))
+    if source == OBJECTS:
+        opened = {name: text for name, text in texts.items() if names is None or name in names}
+        kept = {name: text for name, text in texts.items() if name not in opened}
+        values = {name: json.loads(text) for name, text in opened.items()}
+        form = _Form(".yaml", _dumped(values), kept=kept, objects=True)
+    try:
+        is_same = form.read(form.text) == dict(texts)
+    except (EditError, DocumentError, yaml.YAMLError):
+        is_same = False
+    if not is_same:
         raise EditError("it is written in a way that cannot be opened safely; use kubectl edit")
-    return _Form(".yaml", text)
+    return form
 
 
 class _Blocks(yaml.SafeDumper):
@@ -143,10 +149,13 @@ def _sections(text: str) -> dict[str, str]:
 
 def _objects(text: str) -> dict[str, str]:
     """Read custom resources by name; every value in them is a text."""
-    loaded = yaml.load(text, Loader=yaml.CBaseLoader)  # noqa: S506 (it makes texts only)
-    if not isinstance(loaded, dict | str) or (isinstance(loaded, str) and loaded):
+    loaded = yaml.load(text, Loader=yaml.CBaseLoader) or {}  # noqa: S506 (it makes texts only)
+    if not isinstance(loaded, dict):
         raise EditError("it must be a map of the objects by name")
-    return {name: as_text(obj) for name, obj in (loaded or {}).items()}
+    for name, obj in loaded.items():
+        if not (isinstance(obj, dict) and isinstance(obj.get("spec"), dict)):
+            raise EditError(f"{name}: write 'spec:', and its fields indented below")
+    return {name: as_text(obj) for name, obj in loaded.items()}
 
 
 class _Editing:
