@@ -132,6 +132,7 @@ def test_workers_share_one_fetch(world: World) -> None:
 
 def test_a_restart_begins_with_the_last_good_keys(world: World) -> None:
     wait_until(holds(world.worker(), "RSA_0"))
+    wait_until(lambda: any(world.directory.glob("*.json")))
     world.issuer.fault = StsUnavailable("away")
     world.now += DAY - 1
     again = world.worker()
