@@ -103,6 +103,7 @@ class Soak:
         violations: what must not happen, and did.
         spells: the faults so far.
         outcomes: how the logins ended.
+        samples: the memory of the server, in the course of time.
     """
 
     def __init__(self, server: WebhookServer, seed: int) -> None:
@@ -110,6 +111,7 @@ class Soak:
         self.violations: Counter[str] = Counter()
         self.spells: list[Spell] = []
         self.outcomes: Counter[str] = Counter()
+        self.samples: list[Sample] = []
         self._random = random.Random(seed)
         self._lock = threading.Lock()
         self._ending = threading.Event()
@@ -122,7 +124,8 @@ class Soak:
     def logins(self) -> Iterator[None]:
         """Log in from several threads for as long as the context lasts."""
         with ThreadPoolExecutor(_STREAMS) as threads:
-            running = [threads.submit(self._log_in_again_and_again) for _ in range(_STREAMS)]
+            running = [threads.submit(self._log_in_again_and_again) for _ in range(_STREAMS - 1)]
+            running.append(threads.submit(self._probe_again_and_again))
             try:
                 yield
             finally:
@@ -141,6 +144,18 @@ class Soak:
                 self.outcomes[f"{kind}: {outcome}"] += 1
                 if outcome != expected and not outcome.startswith("given up"):
                     self.violations[f"{kind}: {outcome}, not {expected}"] += 1
+
+    def _probe_again_and_again(self) -> None:
+        """Probe as kubelet does: no fault of the surroundings makes a restart a remedy."""
+        while not self._ending.wait(_PROBE_SECONDS):
+            probe = http.client.HTTPConnection("127.0.0.1", self.server.health_port, timeout=5)
+            with contextlib.closing(probe), contextlib.suppress(OSError, http.client.HTTPException):
+                probe.request("GET", "/healthz")
+                status = probe.getresponse().status
+                with self._lock:
+                    self.outcomes[f"liveness: {status}"] += 1
+                    if status != http.HTTPStatus.OK:
+                        self.violations[f"liveness: {status}"] += 1
 
     def _log_in(self, poster: Poster, kind: str, token: str) -> str:
         """Ask as an API server does; return the username, `denied`, or the last failure."""
@@ -226,6 +241,7 @@ class Soak:
 
 
 _WORKERS = 2
+_PROBE_SECONDS = 0.25
 
 
 def _state(pid: int) -> str:
@@ -397,7 +413,7 @@ def soak(directory: Path, seconds: float, seed: int) -> tuple[Soak, list[str]]:
     parts = max(2, min(_PARTS, int(seconds / _PART_SECONDS)))
     with setting(directory) as (server, faults):
         run = Soak(server, seed)
-        samples: list[Sample] = []
+        samples = run.samples
         state = directory / "state"
         with run.logins():
             wait_until(lambda: run.outcomes.total() > PER_SECOND, "no login succeeds")
@@ -434,6 +450,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as directory:
         run, grown = soak(Path(directory), options.seconds, options.seed)
     sys.stdout.write(f"seed {options.seed}, {options.seconds:.0f} s\n\n{run.report()}\n")
+    for one in run.samples:
+        sys.stdout.write(f"memory {one.memory:.0f} MiB, of which its own {one.own:.0f} MiB\n")
     for one in grown:
         sys.stdout.write(f"NOT FLAT {one}\n")
     return 1 if run.violations or grown else 0

@@ -101,3 +101,26 @@ def test_a_missing_directory_is_a_warning_and_no_more(
     files.save("EKSConfigMap", lambda: TEXTS)
     files.flush()
     assert "cannot keep the last good mappings" in caplog.text
+
+
+def test_what_could_not_be_written_is_tried_again_and_reported_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It was dropped, and the next start had older mappings."""
+    directory = tmp_path / "later"
+    files = LastGoodFiles(directory)
+    files.save("EKSConfigMap", lambda: TEXTS)
+    for _ in range(3):
+        files.flush()
+    assert len(files.unwritten) == 1
+    assert str(directory) in files.unwritten[0]
+    assert caplog.text.count("cannot keep the last good mappings") == 1
+    # What comes meanwhile takes the place of what failed.
+    newer = {"mapRoles": "- b\n", "mapUsers": ""}
+    files.save("EKSConfigMap", lambda: newer)
+    directory.mkdir()
+    files.flush()
+    assert files.unwritten == []
+    kept = files.load("EKSConfigMap")
+    assert kept is not None
+    assert kept.texts == newer
