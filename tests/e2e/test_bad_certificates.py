@@ -157,6 +157,22 @@ def test_files_that_root_writes_can_be_read_by_the_server(
     assert {path.stat().st_uid for path in state.iterdir()} == {_USER}
 
 
+def test_root_who_may_not_give_files_away_is_refused(config: Path) -> None:
+    """As on a network disk with root_squash: the server could not read the key."""
+    state = config.parent / "state"
+    os.chown(state, _USER, _USER)
+    weak = ["setpriv", "--bounding-set=-chown", "--inh-caps=-chown"]
+    refused = subprocess.run(
+        [*weak, str(COMMAND), "init", "--config", str(config)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert refused.returncode == 1
+    assert f"run this as user {_USER}" in refused.stderr
+    assert list(state.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("damage", "cure"),
     [

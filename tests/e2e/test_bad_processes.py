@@ -129,3 +129,38 @@ def test_a_server_starts_without_standard_error(aws: AwsDouble, tmp_path: Path) 
     """Its number would be that of the next file that is opened."""
     with start(aws, tmp_path, ["sh", "-c", 'exec "$@" 2>&-', "sh"]) as server:
         bad_days.assert_serves(server)
+
+
+_BREAKABLE = """
+import hashlib, os
+def sha256(*arguments, **keywords):
+    if os.path.exists({flag!r}):
+        raise ValueError("[digital envelope routines] unsupported")
+    return approved(*arguments, **keywords)
+approved, hashlib.sha256 = hashlib.sha256, sha256
+"""
+
+
+def test_a_worker_that_can_answer_no_login_fails_its_probes_until_it_can(
+    aws: AwsDouble, tmp_path: Path
+) -> None:
+    """Every valid login was answered 500, and /readyz said 200."""
+    flag, patches = tmp_path / "broken", tmp_path / "patches"
+    patches.mkdir()
+    (patches / "sitecustomize.py").write_text(_BREAKABLE.format(flag=str(flag)))
+    config = write_config(tmp_path, callers.configuration())
+    environment = {**aws.environment(), "PYTHONPATH": str(patches)}
+    with WebhookServer(config, environment) as server:
+
+        def probes() -> set[int]:
+            with server.poster() as poster:
+                return {poster.get(path).status for path in ("/healthz", "/readyz")}
+
+        assert probes() == {200}
+        flag.touch()
+        server.poll_until(lambda: probes() == {503}, "the probes stay well")
+        with server.poster() as poster:
+            assert b"self-test of hash functions failed: ValueError" in poster.get("/readyz").body
+        flag.unlink()
+        server.poll_until(lambda: probes() == {200}, "the probes stay ill")
+        bad_days.assert_serves(server)

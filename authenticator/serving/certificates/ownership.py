@@ -96,9 +96,12 @@ def access_problem(path: Path) -> str:
     except OSError:
         path = path.parent
         status = path.stat()
+    what = f"{path} belongs to user {status.st_uid} with mode {stat.S_IMODE(status.st_mode):04o}"
+    if os.geteuid() == _ROOT:
+        return f"{what}, and root may not give files away here; run this as user {status.st_uid}"
     return (
-        f"it belongs to user {status.st_uid} with mode {stat.S_IMODE(status.st_mode):04o}, and this"
-        f" is user {os.geteuid()}; as root: chown {os.geteuid()}:{os.getegid()} {path}"
+        f"{what}, and this is user {os.geteuid()};"
+        f" as root: chown {os.geteuid()}:{os.getegid()} {path}"
     )
 
 

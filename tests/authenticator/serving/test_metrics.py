@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import mmap
 import os
 import re
 from collections.abc import Callable
@@ -142,6 +144,22 @@ def test_a_gauge_is_that_of_the_worker_with_most_or_least() -> None:
     found = series(metrics.render().decode())
     assert found["reviews_waiting"] == 2.0
     assert found["certificate_expiry_timestamp_seconds"] == 1000.0
+
+
+def test_without_shared_memory_a_worker_shows_its_own_counts(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
+
+    monkeypatch.setattr(mmap, "mmap", refuse)
+    metrics = Metrics()
+    assert "each worker shows its own metrics only" in caplog.text
+    metrics.forking(1)
+    metrics.audit_dropped()
+    metrics.flush()
+    assert series(metrics.render().decode())["audit_dropped_total"] == 1.0
+    metrics.ended(1)
 
 
 def test_a_worker_beyond_the_slots_counts_for_itself_only(
