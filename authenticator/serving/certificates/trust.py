@@ -125,7 +125,7 @@ class Trust:
             since = datetime.fromisoformat(document["trustedSince"])
             if document["certificate"] == name and since.tzinfo is not None:
                 return since
-        except (OSError, ValueError, LookupError, TypeError):
+        except (OSError, ValueError, LookupError, TypeError, RecursionError):
             pass
         return None
 

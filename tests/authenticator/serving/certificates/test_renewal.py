@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from authenticator.errors import ConfigError
 from authenticator.serving.certificates import rotation, webhook_kubeconfig
@@ -334,3 +338,32 @@ def test_a_state_directory_that_vanished_is_reported(
     assert str(state) in keeper.fault
     with pytest.raises(ConfigError):
         trust(state, kubeconfig).write(NOW)
+
+
+_JSON = st.recursive(st.none() | st.booleans() | st.floats() | st.text(), st.lists, max_leaves=3)
+_RECORDS = st.binary(max_size=50) | st.fixed_dictionaries(
+    {},
+    optional={"certificate": st.just(hashlib.sha256(b"next").hexdigest()) | _JSON}
+    | {"trustedSince": st.datetimes().map(datetime.isoformat) | _JSON},
+).map(lambda document: json.dumps(document).encode())
+
+
+@given(content=_RECORDS)
+@example(content=b"[" * 100_000)
+def test_whatever_the_record_holds_it_is_a_time_with_a_zone_or_none(content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        state = Path(name)
+        (state / rotation.RECORD_NAME).write_bytes(content)
+        since = Trust(state, state / "kubeconfig", "localhost", 1).since(b"next")
+        assert since is None or since.tzinfo is not None
+
+
+@given(content=st.binary(max_size=200))
+@example(content=b"[" * 100_000)
+@example(content=b"clusters: [{cluster: {certificate-authority-data: '%'}}]")
+@example(content=b"clusters: [{cluster: {certificate-authority-data: [1]}}]")
+def test_whatever_the_kubeconfig_holds_it_trusts_some_bytes(content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "kubeconfig"
+        path.write_bytes(content)
+        assert isinstance(webhook_kubeconfig.trusted_by(path), bytes)
