@@ -18,7 +18,7 @@ class App:
         handlers = {
             VALIDATE: lambda posted, remote: Answer(200, f"{len(posted)} {remote}".encode()),
             METRICS: endpoints.metrics(lambda: b"metric 1\n", "text/plain"),
-            HEALTHZ: endpoints.healthz,
+            HEALTHZ: endpoints.healthz(lambda: ()),
             READYZ: endpoints.readyz(lambda: Readiness(self.ready, b"{}")),
         }
         self.client = build_app(handlers, self.refused.append).test_client()
