@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 _USER, _MOST_TASKS = 54_321, 100
 
+pytestmark = pytest.mark.slow
+
 
 def start(aws: AwsDouble, directory: Path, wrapper: list[str]) -> WebhookServer:
     config = write_config(directory, callers.configuration())
