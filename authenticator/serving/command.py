@@ -17,9 +17,9 @@ from authenticator.display import printable, printable_lines
 from authenticator.options import command
 from authenticator.serving import announcement, logs
 from authenticator.serving.certificates import ownership, rotation, webhook_kubeconfig
+from authenticator.serving.certificates.ownership import KEY_NAME
 from authenticator.serving.certificates.pair import (
     CERTIFICATE_NAME,
-    KEY_NAME,
     LIFETIME,
     Wanted,
 )

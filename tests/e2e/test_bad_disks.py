@@ -41,6 +41,16 @@ def read_only(place: Path) -> list[str]:
     return ["unshare", "--mount", "sh", "-ec", script, str(place)]
 
 
+def all_read_only(_place: Path) -> list[str]:
+    """Return a program that starts a command which can write nowhere, not even in /tmp."""
+    script = (
+        'for place in $(awk "{print \\$2}" /proc/mounts); do case $place in /proc*|/sys*) ;;'
+        " *) mount -o remount,bind,ro $place 2>/dev/null || true ;; esac; done;"
+        ' ! touch /tmp/writable /dev/shm/writable 2>/dev/null && exec "$@"'
+    )
+    return ["unshare", "--mount", "sh", "-ec", script, "sh"]
+
+
 def full(place: Path) -> list[str]:
     """Return a program that starts a command for which `place` is on a disk without room."""
     script = (
@@ -57,7 +67,7 @@ def ready(server: WebhookServer) -> dict[str, Any]:
         return detail
 
 
-@pytest.mark.parametrize("disk", [read_only, full])
+@pytest.mark.parametrize("disk", [read_only, all_read_only, full])
 def test_a_restart_serves_with_the_files_that_are_there(
     aws: AwsDouble, config: Path, disk: Any
 ) -> None:

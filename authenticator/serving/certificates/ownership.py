@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from authenticator.errors import ConfigError
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _ROOT = 0
+KEY_NAME = "key.pem"
 _READ_ONLY = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 # User and group.
@@ -27,19 +29,23 @@ Owner = tuple[int, int]
 def owner_for(directory: Path) -> Owner | None:
     """Return who a new file in `directory` shall belong to; None for the user that we are.
 
-    As root, this is the owner of the directory.
+    As root, this is the owner of the directory; or, in a directory of root, of the key that is
+    there: a volume can belong to root and a group.
 
     Raises:
         OSError: the directory cannot be found.
     """
-    status = directory.stat()
-    if os.geteuid() != _ROOT or status.st_uid == _ROOT:
+    if os.geteuid() != _ROOT:
         return None
-    return status.st_uid, status.st_gid
+    statuses = [directory.stat()]
+    with suppress(FileNotFoundError):
+        statuses.append((directory / KEY_NAME).lstat())
+    owners = [(status.st_uid, status.st_gid) for status in statuses if status.st_uid != _ROOT]
+    return owners[0] if owners else None
 
 
 def hand_over(directory: Path, names: Iterable[str]) -> None:
-    """As root, give the files of root in `directory` to the directory's owner.
+    """As root, give the files of root in `directory` to `owner_for` it.
 
     A file with several links is left alone: the directory's owner may have linked another's file.
 
@@ -64,13 +70,14 @@ def refuse_others(key: Path) -> None:
     """Refuse to work next to a key of another user, who could not read the next one.
 
     Raises:
-        ConfigError: `key` exists and belongs to another user, and we are not root.
+        ConfigError: `key` exists and belongs to another user, and we are not root and cannot read
+            it.
     """
     try:
         owner = key.stat().st_uid
     except OSError:
         return
-    if os.geteuid() not in (_ROOT, owner):
+    if os.geteuid() not in (_ROOT, owner) and not os.access(key, os.R_OK):
         problem = (
             f"{key}: belongs to user {owner}, and a file of user {os.geteuid()} would be of no use"
             f" to the server; run this as user {owner} (sudo -u '#{owner}' ...) or as root"

@@ -25,7 +25,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from authenticator.atomic import create_atomically
 from authenticator.errors import ConfigError
-from authenticator.serving.certificates.ownership import owner_for, remedy
+from authenticator.serving.certificates.ownership import KEY_NAME, owner_for, remedy
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 CERTIFICATE_NAME = "cert.pem"
-KEY_NAME = "key.pem"
 
 # As long as the reference's. The API server trusts exactly this certificate, so its end brings work
 # (a new kubeconfig, API servers restarted) and, the key having never left the host, little safety.

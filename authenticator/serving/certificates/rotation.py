@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from authenticator.atomic import alone_in, sync_directory
 from authenticator.errors import ConfigError
+from authenticator.serving.certificates.ownership import KEY_NAME
 from authenticator.serving.certificates.pair import (
     CERTIFICATE_NAME,
-    KEY_NAME,
     ServerCertificate,
     Wanted,
     load,

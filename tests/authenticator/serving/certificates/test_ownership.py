@@ -49,6 +49,15 @@ def test_in_a_directory_of_root_files_stay_with_root(state: Path) -> None:
     assert owner(state / "key.pem") == (0, 0)
 
 
+def test_in_a_volume_of_root_files_belong_to_the_owner_of_the_key(state: Path) -> None:
+    """Kubernetes gives volumes to root and a group (fsGroup)."""
+    os.chown(state, 0, GROUP)
+    os.chown(state / "key.pem", USER, GROUP)
+    (state / "next-key.pem").touch(0o600)
+    hand_over(state, ["key.pem", "next-key.pem"])
+    assert owner(state / "next-key.pem") == (USER, GROUP)
+
+
 def test_a_file_of_a_third_user_is_left_alone(state: Path) -> None:
     os.chown(state / "key.pem", 7, 7)
     hand_over(state, ["key.pem"])
@@ -77,6 +86,8 @@ def test_a_user_whose_files_the_server_could_not_read_is_refused(
     os.chown(state / "key.pem", USER, GROUP)
     refuse_others(state / "key.pem")
     monkeypatch.setattr(os, "geteuid", lambda: USER + 7)
+    refuse_others(state / "key.pem")  # of a group that may read it
+    monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(ConfigError, match=f"sudo -u '#{USER}'"):
         refuse_others(state / "key.pem")
 
