@@ -14,6 +14,7 @@ import click
 from authenticator.aws.proxy import Proxies
 from authenticator.config import Loaded
 from authenticator.display import printable, printable_lines
+from authenticator.elapsed import ClockSteps
 from authenticator.options import command
 from authenticator.serving import announcement, logs
 from authenticator.serving.certificates import ownership, rotation, webhook_kubeconfig
@@ -56,7 +57,12 @@ def server(loaded: Loaded) -> int:
     started = start(directory, _wanted(settings), trust, kubeconfig, _now())
     certificate = started.certificate
     renewal = Renewal(
-        directory, _wanted(settings), trust, warning=started.warning, fault=started.fault
+        directory,
+        _wanted(settings),
+        trust,
+        warning=started.warning,
+        fault=started.fault,
+        steps=ClockSteps(),
     )
     for line in announcement.starting(settings, certificate, files.written()):
         _LOG.info(line)

@@ -27,6 +27,7 @@ VERSIONS = {
     "node": "--version",
     "npm": "--version",
     "promtool": "--version",
+    "systemd-analyze": "--version",
     "zsh": "--version",
 }
 

@@ -40,6 +40,10 @@ LIFETIME = timedelta(days=365 * 100)
 # Hosts whose clocks are a little behind accept it at once. A short one begins less early.
 _BACKDATED = timedelta(hours=1)
 _BACKDATED_PART = 10
+# A long one can spare a year: a host that makes it while its time is ahead serves it once the time
+# is set.
+_LONG = timedelta(days=365 * 10)
+_BACKDATED_LONG = timedelta(days=365)
 
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -156,7 +160,8 @@ def _create(path: Path, key: PrivateKeyTypes, wanted: Wanted, now: datetime) -> 
         raise _unusable(path, f"missing, while {KEY_NAME} is there and not of our making")
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "aws-iam-authenticator")])
     usage = dict.fromkeys(_KEY_USAGES, False) | {"digital_signature": True}
-    begins = now - min(_BACKDATED, wanted.lifetime / _BACKDATED_PART)
+    short = min(_BACKDATED, wanted.lifetime / _BACKDATED_PART)
+    begins = now - (_BACKDATED_LONG if wanted.lifetime >= _LONG else short)
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     certificate = (
         x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())

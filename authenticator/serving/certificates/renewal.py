@@ -18,6 +18,7 @@ from pathlib import Path
 
 from authenticator.atomic import hold
 from authenticator.background import BackgroundThread
+from authenticator.elapsed import ClockSteps
 from authenticator.errors import ConfigError
 from authenticator.serving.certificates import rotation
 from authenticator.serving.certificates.ownership import remedy
@@ -104,6 +105,7 @@ class Renewal:
         warning: str = "",
         fault: str = "",
         bounds: Bounds | None = None,
+        steps: ClockSteps | None = None,
     ) -> None:
         """Prepare to look.
 
@@ -115,7 +117,9 @@ class Renewal:
             warning: what API servers have to do about the certificate of this start.
             fault: the failure of the start to write the kubeconfig, which has been logged.
             bounds: when a certificate is replaced.
+            steps: notices that the machine's time is set; None if the time is to be believed.
         """
+        self._steps = steps
         self._directory = directory
         self._wanted = wanted
         self._trust = trust
@@ -128,6 +132,7 @@ class Renewal:
         self._failures = 0
         self._announced: datetime | None = None
         self._reminded: datetime | None = None
+        self._held_back = False
         self._stop = threading.Event()
         self._thread = BackgroundThread(self._run, "renewal")
 
@@ -190,7 +195,7 @@ class Renewal:
         schedule = Schedule.of(pair, self._bounds)
         if now < schedule.prepare:
             return schedule.prepare
-        if not self._is_owner():
+        if self._is_held_back() or not self._is_owner():
             return now + _LOOK
         if self._trust is None or not pair.self_signed:
             self._remind(pair, now)
@@ -207,6 +212,17 @@ class Renewal:
             return now
         self._announce(pair, following, due)
         return due
+
+    def _is_held_back(self) -> bool:
+        """Return whether the host's time may be wrong: a switch too early locks everyone out."""
+        before = self._held_back
+        self._held_back = self._steps is not None and not self._steps.is_settled()
+        if self._held_back and not before:
+            _LOG.warning(
+                "the host's time was set by more than an hour; the certificate in use stays until"
+                " the time has not been set for a day (check the host's clock)"
+            )
+        return self._held_back
 
     def _following(self, pair: ServerCertificate, trust: Trust, now: datetime) -> ServerCertificate:
         """Return the next pair, made and trusted by the kubeconfig if it is not yet."""
