@@ -25,7 +25,7 @@ from authenticator.admin.mappings.where import ALL, Where, where_options
 from authenticator.admin.progress import progress
 from authenticator.admin.stores.base import Store
 from authenticator.admin.stores.history import History, Version
-from authenticator.admin.tables import JSON, NAME, WIDE, YAML, output_option, show_values
+from authenticator.admin.tables import JSON, NAME, TABLE, WIDE, YAML, output_option, show_values
 from authenticator.editing.diffs import diff
 from authenticator.editing.listing import Listing, listing
 from authenticator.editing.principals import matching
@@ -95,6 +95,9 @@ def _list(
         listed = listing(store.read().document, now)
     rows = tuple(row for row in listed.rows if wanted(row.groups, row.expires))
     problems = listed.problems if len(rows) == len(listed.rows) else ()
+    if listed.rows and not rows and output in (TABLE, WIDE):
+        click.echo(f"No entry of {store.title} is chosen by these flags.")
+        return 0
     show_listing(store.title, Listing(rows, problems), output, now)
     return 0
 

@@ -639,6 +639,10 @@ class TestFilters:
         found = json.loads(run("list", *flags, "-o", "json")[1])["entries"]
         assert [entry["principal"].rpartition("/")[2] for entry in found] == names
 
+    def test_a_place_with_entries_is_not_called_empty(self, run: Run) -> None:
+        said = run("list", "--group=none")[1]
+        assert ("chosen by these flags" in said, "has no entries" in said) == (True, False)
+
     def test_names_are_for_other_verbs(self, run: Run) -> None:
         names = run("list", "--group=a", "-o", "name")[1].split()
         assert names == ["mapRoles[1]", "mapRoles[2]", "mapRoles[3]"]
