@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import yaml
 
 from authenticator.access.objects import API_GROUP
+from authenticator.admin.progress import Say
 from authenticator.errors import ConfigError
 from authenticator.mapping.documents import decoded
 from authenticator.mapping.files import NAME, NAMESPACE, Held, Identity, Part, broken_in, held
@@ -50,7 +51,6 @@ NO_GUARDS: Mapping[str, Guard] = MappingProxyType({})
 _PAGE = "500"
 _FORBIDDEN, _NOT_FOUND, _GONE = 403, 404, 410
 _SUFFIXES = frozenset({".json", ".yaml", ".yml"})
-Say = Callable[[str], None]
 
 
 def of_cluster(cluster: Cluster, say: Say, *, mappings: bool) -> list[Object]:

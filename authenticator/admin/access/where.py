@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from rich.console import Console
 
 from authenticator.access.document import notes
 from authenticator.access.objects import KINDS, read_rbac
@@ -22,7 +20,6 @@ from authenticator.admin.access.discovery import discovered
 from authenticator.admin.access.reading import (
     NO_GUARDS,
     ByMode,
-    Say,
     mappings_of_file,
     of_cluster,
     of_files,
@@ -30,6 +27,7 @@ from authenticator.admin.access.reading import (
 )
 from authenticator.admin.connection import connect, connection_options
 from authenticator.admin.in_force import OTHERS, SERVER_FILES
+from authenticator.admin.progress import progress
 from authenticator.config import load
 from authenticator.display import printable
 from authenticator.errors import ConfigError
@@ -133,7 +131,7 @@ def read_report(where: Where, now: float) -> Report:
     Raises:
         ConfigError: something cannot be read, or there are no mappings.
     """
-    with _progress() as say:
+    with progress("Reading mappings and RBAC") as say:
         options = _options(where)
         guards = options.guards if options else NO_GUARDS
         if where.filename:
@@ -222,14 +220,3 @@ def _counted(name: str, sections: list[Section]) -> str:
 def note(text: str) -> None:
     """Print what a reader should know of an answer to standard error."""
     click.echo(f"{COMMAND}: note: {printable(text)}", err=True)
-
-
-@contextmanager
-def _progress() -> Iterator[Say]:
-    """A line on standard error that says what takes so long; nothing where nobody looks."""
-    console = Console(stderr=True, highlight=False, markup=False)
-    if not console.is_terminal:
-        yield lambda _: None
-        return
-    with console.status("") as status:
-        yield status.update

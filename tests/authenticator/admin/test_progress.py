@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable
+from typing import ClassVar
 
 import click
 import pytest
@@ -19,18 +21,35 @@ def said(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
     return lines
 
 
-def test_at_a_terminal_a_line_says_what_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+class Timer:
+    """`threading.Timer` whose time comes when a test says so."""
+
+    made: ClassVar[list[Timer]] = []
+    daemon = False
+
+    def __init__(self, after: float, function: Callable[[], None]) -> None:
+        self.after, self.fire, self.is_over = after, function, False
+        self.made.append(self)
+
+    def start(self) -> None:
+        """Wait for the test."""
+
+    def cancel(self) -> None:
+        self.is_over = True
+
+
+def test_at_a_terminal_a_line_says_what_takes_long(
+    monkeypatch: pytest.MonkeyPatch, said: list[tuple[str, bool]]
+) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
-    lines, is_said = list[tuple[str, bool]](), threading.Event()
-
-    def echo(text: str, *, err: bool) -> None:
-        lines.append((text, err))
-        is_said.set()
-
-    monkeypatch.setattr(click, "echo", echo)
-    with progress("Reading \x1b[2J", after=0):
-        assert is_said.wait(PATIENCE_SECONDS)
-    assert lines == [(r"Reading \x1b[2J ...", True)]
+    monkeypatch.setattr(threading, "Timer", Timer)
+    with progress("Beginning") as say:
+        say("Reading \x1b[2J")
+        timer = Timer.made.pop()
+        assert (timer.after, said) == (1.0, [])
+        timer.fire()
+    assert said == [(r"Reading \x1b[2J ...", True)]
+    assert timer.is_over
 
 
 def test_what_is_done_soon_is_not_spoken_of(
