@@ -9,13 +9,13 @@ copied, nor found with grep.
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from itertools import zip_longest
 from typing import Any, TypeVar
 
 import click
 import yaml
-from rich.cells import cell_len
 
 from authenticator.display import printable
 from authenticator.options import colour
@@ -90,8 +90,16 @@ def moment(seconds: float, now: float) -> str:
 
 
 def _width(cell: str) -> int:
-    """How many columns of a terminal a cell takes."""
-    return len(cell) if cell.isascii() else cell_len(cell)
+    """How many columns of a terminal a cell takes (Unicode Standard Annex 11)."""
+    if cell.isascii():
+        return len(cell)
+    return sum(_columns(character) for character in cell)
+
+
+def _columns(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me"):  # marks on the character before
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1
 
 
 def _line(row: Sequence[str], widths: Sequence[int], paint: str | None = None, at: int = 0) -> str:

@@ -145,7 +145,7 @@ def test_two_ways_to_ask(line: str, same: str, start: Start) -> None:
     ("verb", "absent", "extra"),
     [
         ("lint", "click", "admin"),
-        ("access", "rich", "admin"),
+        ("access", "yaml", "admin"),
         ("server", "gunicorn", "server"),
         ("server", "click", "server"),
     ],

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.cells import cell_len
 
 from authenticator.admin.tables import listed, moment, table
 
@@ -36,7 +35,17 @@ def test_arns_were_cut_in_the_middle_at_80_columns(monkeypatch: pytest.MonkeyPat
     ).split("\n")
     assert first == f"{arn}   日    yes"
     assert second == f"y{' ' * (len(arn) - 1)}   b     no"
-    assert header.index("TWO") == cell_len(first[: first.index("日")])
+    assert header.index("TWO") == first.index("日")
+
+
+@pytest.mark.parametrize(
+    ("cell", "columns"),
+    [("ab", 2), ("é", 1), ("e\u0301", 1), ("日本", 4), ("\uff21", 2), ("\N{ROCKET}", 2)],
+)
+def test_columns_are_those_of_a_terminal(cell: str, columns: int) -> None:
+    _, wide, narrow = plain(table(("A", "B"), [(cell, "x"), ("123456", "y")])).split("\n")
+    assert wide == f"{cell}{' ' * (6 - columns)}   x"
+    assert narrow == "123456   y"
 
 
 @pytest.mark.parametrize(("colour", "ends"), [("red", "\x1b[31mno\x1b[0m"), (None, "   no")])
