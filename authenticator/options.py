@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Mapping, Sequence
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from types import MappingProxyType
@@ -28,8 +29,59 @@ _SHORT = {
 _WHOLE = 1000
 
 
+class Pages(click.HelpFormatter):
+    """Writes help pages without breaking paths, flags and commands at their hyphens."""
+
+    def write_text(self, text: str) -> None:
+        """Write paragraphs; the lines of one that begins with a backspace stay as they are."""
+        indent = " " * self.current_indent
+        parts: list[str] = []
+        for paragraph in text.split("\n\n"):
+            mark, _, rest = paragraph.partition("\n")
+            if mark.strip() == "\b":
+                parts.append(textwrap.indent(rest, indent))
+            else:
+                parts.append(_filled(paragraph, self.width, indent))
+        self.write("\n\n".join(parts) + "\n")
+
+    def write_dl(
+        self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2
+    ) -> None:
+        """Write names and what they mean in two columns, as click does."""
+        indent = " " * self.current_indent
+        listed = list(rows)
+        column = min(max(len(name) for name, _ in listed), col_max) + col_spacing
+        for name, text in listed:
+            head = f"{indent}{name:<{column}}"
+            if len(name) > column - col_spacing:
+                self.write(f"{indent}{name}\n")
+                head = indent + " " * column
+            rest = indent + " " * column
+            self.write(_filled(text, max(self.width, column + 12), rest).replace(rest, head, 1))
+            self.write("\n")
+
+
+def _filled(text: str, width: int, indent: str) -> str:
+    return textwrap.fill(
+        text,
+        width,
+        initial_indent=indent,
+        subsequent_indent=indent,
+        break_on_hyphens=False,
+        break_long_words=False,
+    )
+
+
+class PageContext(click.Context):
+    """click's context, which makes our pages."""
+
+    formatter_class = Pages
+
+
 class Verb(click.Command):
     """A verb whose help looks like that of the client's verbs (`client.usage`)."""
+
+    context_class = PageContext
 
     def __init__(self, *arguments: Any, **values: Any) -> None:
         values["context_settings"] = {
@@ -151,7 +203,7 @@ def _options(settings: frozenset[str]) -> list[Setting]:
 
 def _shown(default: object) -> str:
     if isinstance(default, tuple):
-        return ",".join(default)
+        return ",".join(default) or "none"
     return str(default).lower() if isinstance(default, bool) else str(default or "none")
 
 

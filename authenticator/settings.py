@@ -259,7 +259,7 @@ class Settings(BaseModel):
         dict[str, bool],
         BeforeValidator(_feature_gates),
         Place("featureGates", "--feature-gates", top=True),
-    ] = Field({}, description="Accepted for the reference's sake: all of its gates are always on.")
+    ] = Field({}, description="Accepted from the reference: all of its gates are always on.")
     log_format: Annotated[Literal["text", "json"], Place("logFormat", "--log-format", top=True)] = (
         Field("text", description="How log and audit lines are written.")
     )

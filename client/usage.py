@@ -71,18 +71,24 @@ def _usage(command: str, arguments: str, width: int) -> str:
 
 
 def _paragraphs(text: str, width: int) -> str:
-    filled = [
-        textwrap.fill(part, width, initial_indent=_INDENT, subsequent_indent=_INDENT)
-        for part in text.split("\n\n")
-    ]
+    filled = [_fill(part, width, _INDENT) for part in text.split("\n\n")]
     return "\n\n".join(filled) + "\n"
+
+
+def _fill(text: str, width: int, indent: str) -> str:
+    return "\n".join(indent + line for line in _wrap(text, width - len(indent)))
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    """Return lines without breaking paths, flags and commands."""
+    return textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False)
 
 
 def _listed(rows: Sequence[Row], width: int) -> str:
     column = min(max(len(name) for name, _ in rows), _COLUMN) + _GAP
     lines: list[str] = []
     for name, text in rows:
-        first, *rest = textwrap.wrap(text, max(width - column, _LEAST_TEXT))
+        first, *rest = _wrap(text, max(width - column, _LEAST_TEXT))
         if len(name) <= column - _GAP:
             lines.append(f"{name:<{column}}{first}")
         else:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -58,14 +60,28 @@ def connect(
         told: each warning of the API server is shown once, and added here.
 
     Raises:
-        ConfigError: there is neither a kubeconfig file nor a service account.
+        ConfigError: there is neither a kubeconfig file nor a service account, or `master_url` is
+            not a URL.
     """
+    if master_url and not _is_url(master_url):
+        problem = f"--master-url {printable(master_url)} is not a URL"
+        raise ConfigError((f"{problem}; give one such as https://api.example:6443",))
     # The client costs 0.2 s, which --help need not wait for.
     from authenticator.sources.kubernetes_api import KubernetesApi, configuration  # noqa: PLC0415
 
+    # Sources tell what they read in the log, which is the server's; verbs say it in their answer.
+    logging.getLogger("authenticator").addHandler(logging.NullHandler())
     paths = _kubeconfigs(kubeconfig, context)
     configure = partial(configuration, paths, master_url or "", context or "")
     return KubernetesApi(configure, warned=_once([] if told is None else told))
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    return parts.scheme in ("https", "http") and bool(parts.hostname)
 
 
 def _once(told: list[str]) -> Callable[[str], None]:

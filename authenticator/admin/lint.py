@@ -111,30 +111,41 @@ class _RuleId(click.ParamType[str]):
     metavar="REGION",
     help="A Region whose STS clients sign tokens for; can be given again.",
 )
-def run(loaded: Loaded, *, files: Sequence[str], explain: str | None, **given: Any) -> int:
+def run(
+    loaded: Loaded,
+    *,
+    files: tuple[str, ...],
+    cluster: bool,
+    kubeconfig: str | None,
+    context: str | None,
+    master_url: str | None,
+    output: str,
+    explain: str | None,
+    fail_on: str,
+    disable: tuple[str, ...],
+    known_arn: tuple[str, ...],
+    known: str | None,
+    client_region: tuple[str, ...],
+) -> int:
     """Lint what is given, and return 0 if nothing is as bad as `--fail-on`."""
     if explain:
         click.echo(_explained(explain))
         return 0
-    if not files and not given["cluster"]:
+    if not files and not cluster:
         raise click.UsageError("Name a FILE, - for standard input, or --cluster.")
     if files.count(_STDIN) > 1:
         raise click.UsageError("Standard input can be one document only.")
-    known = [*given["known_arn"], *_lines(given["known"])]
-    _check_known(known)
-    context = Context(
-        time.time(), known_arns=tuple(known), client_regions=tuple(given["client_region"])
-    )
-    documents = [document for file in files for document in _of_file(file, context)]
-    if given["cluster"]:
-        cluster = connect(given["kubeconfig"], given["context"], given["master_url"])
+    arns = (*known_arn, *_lines(known))
+    _check_known(arns)
+    told = Context(time.time(), known_arns=arns, client_regions=client_region)
+    documents = [document for file in files for document in _of_file(file, told)]
+    if cluster:
         guards = source_options(loaded.settings, loaded.file).guards
-        documents += _of_cluster(cluster, context, guards)
-    disabled = set(given["disable"])
-    findings = [found for found in lint(documents, context) if found.rule.id not in disabled]
-    _show(findings, given["output"], sum(len(document.entries) for document in documents))
+        documents += _of_cluster(connect(kubeconfig, context, master_url), told, guards)
+    findings = [found for found in lint(documents, told) if found.rule.id not in disable]
+    _show(findings, output, sum(len(document.entries) for document in documents))
     worst = min((finding.severity.rank for finding in findings), default=len(Severity))
-    return 1 if worst <= Severity(given["fail_on"]).rank else 0
+    return 1 if worst <= Severity(fail_on).rank else 0
 
 
 def _explained(rule: str) -> str:

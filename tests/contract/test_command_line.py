@@ -74,13 +74,13 @@ def by_click(name: str, verb: flags.Verb) -> click.Command:
 
 @pytest.mark.parametrize("columns", [40, 60, 80, 100, 140])
 @pytest.mark.parametrize("name", flags.TABLE)
-def test_a_page_of_the_client_is_what_click_makes_of_it(
+def test_a_page_of_the_client_is_what_the_verbs_of_click_have(
     name: str, columns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
     verb = by_click(name, flags.TABLE[name])
 
-    context = click.Context(verb, info_name=f"{COMMAND} {name}", **verb.context_settings)
+    context = verb.context_class(verb, info_name=f"{COMMAND} {name}", **verb.context_settings)
 
     assert flags.page(name) == verb.get_help(context)
 

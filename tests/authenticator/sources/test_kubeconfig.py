@@ -206,3 +206,14 @@ class TestWhichFiles:
         assert caught.value.problems == (
             f"{tmp_path}/.kube/config: no such kubeconfig file; name one with --kubeconfig",
         )
+
+    @pytest.mark.parametrize(
+        "url", ["127.0.0.1:6443", "api.example", "ftp://api.example", "https://"]
+    )
+    def test_a_master_without_scheme_is_refused(self, url: str) -> None:
+        """urllib3 asked it in plain HTTP, with a warning of its own on stderr."""
+        with pytest.raises(ConfigError) as caught:
+            connection.connect(None, None, url)
+        assert caught.value.problems == (
+            f"--master-url {url} is not a URL; give one such as https://api.example:6443",
+        )
