@@ -77,6 +77,7 @@ class Supervisor(Arbiter):
         """
         self._backoff = Backoff(app.cfg.workers)
         self._on_end = on_end
+        self._reloading = False
         super().__init__(app)
 
     def spawn_workers(self) -> None:
@@ -93,6 +94,20 @@ class Supervisor(Arbiter):
             self._on_end(self.worker_age)
             self._failed(f"a worker cannot be started: {error}")
             return 0
+
+    def reload(self) -> None:
+        """Replace all workers, and wait for the old ones, of which some may hang."""
+        self._reloading = True
+        try:
+            super().reload()
+        finally:
+            self._reloading = False
+
+    def reap_workers(self) -> None:
+        """Take note of workers that have ended; while a reload waits, end those that hang."""
+        super().reap_workers()
+        if self._reloading:
+            self.murder_workers()
 
     def manage_workers(self) -> None:
         """Start workers that are missing, and end those beyond the number."""

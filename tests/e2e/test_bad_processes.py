@@ -120,6 +120,22 @@ def test_a_stalled_log_keeps_nobody_from_work(aws: AwsDouble, tmp_path: Path) ->
         server.wait_until_ended()
 
 
+def test_a_reload_does_not_wait_for_a_worker_that_hangs(aws: AwsDouble, tmp_path: Path) -> None:
+    """For 25 s, no other worker that hung or died was replaced, and no signal was heard."""
+    with start(aws, tmp_path, []) as server:
+        hung = min(server.workers)
+        os.kill(hung, signal.SIGSTOP)
+        server.signal(signal.SIGHUP)
+        server.log.wait_for(lambda line: line if "Handling signal: hup" in line else None, since=0)
+        server.signal(signal.SIGUSR1)  # is handled when the reload has ended
+        words = (f"WORKER TIMEOUT (pid:{hung})", "Handling signal: usr1")
+        lines = server.log.wait_for(
+            lambda line: next((one for one in words if one in line), None), since=0, count=2
+        )
+        assert tuple(lines) == words
+        bad_days.assert_serves(server)
+
+
 def test_a_server_starts_while_the_log_stalls(aws: AwsDouble, tmp_path: Path) -> None:
     with bad_days.StalledLog(tmp_path / "log") as log:
         log.stall()
