@@ -26,6 +26,10 @@ _VERBS = {
     "explain": ("authenticator.admin.explain.command", "explain"),
     "access": ("authenticator.admin.access.command", "access"),
     "verify": ("authenticator.admin.verify", "verify"),
+    "authentication-config": (
+        "authenticator.admin.authentication_config",
+        "authentication_config",
+    ),
     "server": ("authenticator.serving.command", "server"),
     "init": ("authenticator.serving.command", "init"),
     "rotate": ("authenticator.serving.command", "rotate"),
@@ -37,6 +41,7 @@ _ADMINISTRATORS = (
     ("explain", "Show why a caller is let in or refused, and as whom."),
     ("access", "Show who can do what, by mappings and RBAC."),
     ("verify", "Check a token as the server does, and show its identity."),
+    ("authentication-config", "Render mappings for an API server without a webhook."),
 )
 _OPERATORS = (
     ("server", "Answer an API server's TokenReviews."),

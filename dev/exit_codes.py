@@ -55,6 +55,12 @@ EXIT_CODES: dict[str, dict[int, str]] = {
         2: "the command line is wrong",
         **_COMMON,
     },
+    "authentication-config": {
+        0: "the configuration is on standard output",
+        1: "something cannot be read, or `--strict` and a mapping cannot be expressed",
+        2: "the command line is wrong",
+        **_COMMON,
+    },
     "server": {
         0: "told to end, and ended in order",
         1: "it cannot start: a line for each problem",
