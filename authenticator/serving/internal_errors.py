@@ -1,4 +1,4 @@
-"""Notices that logins fail by our own fault, which the API server shows to nobody."""
+"""Notices that logins fail by an internal error, which the API server reports as a denial."""
 
 from __future__ import annotations
 

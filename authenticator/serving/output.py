@@ -56,7 +56,7 @@ class Output:
             sent = self._send(data)
         except OSError:
             return False
-        # A line above PIPE_BUF can be cut (pipe(7)). The next one then begins a line of its own.
+        # A line above PIPE_BUF can be cut (pipe(7)). The next one then begins a new line.
         self._cut = 0 < sent < len(data)
         return sent > 0
 
@@ -91,7 +91,7 @@ def _sender(descriptor: int) -> Callable[[bytes], int]:
         return lambda data: socket.socket(fileno=os.dup(descriptor)).send(data, flags)
     if stat.S_ISFIFO(mode) or stat.S_ISCHR(mode):
         try:
-            # An open file with flags of its own (proc(5), /proc/pid/fd).
+            # Another open file, with other flags (proc(5), /proc/pid/fd).
             own = os.open(f"/proc/self/fd/{descriptor}", _REOPENED)
         except OSError:  # it belongs to another user, or /proc is not mounted
             return partial(_write_if_writable, descriptor)

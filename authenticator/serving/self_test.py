@@ -3,7 +3,7 @@
 A login needs hash functions, the shared table, the parsers and TLS. Each can fail in a way that the
 server survives: a Python that allows approved hash functions only, a broken package, a certificate
 that OpenSSL refuses. Then every valid login ends in status 500, and the server looks healthy. STS,
-DNS, EC2 and the API server take no part: when they fail, a restart is no remedy.
+DNS, EC2 and the API server take no part: a restart does not help when they fail.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ killed by SIGBUS (docs/adr/0022-bad-days.md).
 
 Each slot holds two snapshots, and a version that says which of them is whole. A worker writes the
 other one and then counts the version up. So a worker that is killed while it writes leaves its last
-snapshot, and nobody holds a lock.
+snapshot, and no lock.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class SharedCounts:
             slot_bytes: the memory of each: two snapshots and two words.
 
         Raises:
-            OSError: there is no such memory.
+            OSError: the memory cannot be had.
         """
         self._slot_bytes = slot_bytes
         self._room = slot_bytes // 2 - _VERSION.size - _HEAD.size

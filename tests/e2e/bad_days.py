@@ -28,7 +28,7 @@ _CONNECTIONS = 4
 
 
 def on_small_disk(place: Path | str, size: str = "64k") -> list[str]:
-    """Return a program that starts a command with a small tmpfs of its own at `place`."""
+    """Return a program that starts a command with a small tmpfs at `place`."""
     script = 'mount -t tmpfs -o size="$0",mode=1777 tmpfs "$1" && shift && exec "$@"'
     return ["unshare", "--mount", "sh", "-ec", script, size, str(place)]
 

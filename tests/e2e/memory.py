@@ -1,4 +1,4 @@
-"""What the processes of a server have."""
+"""Memory and threads of the processes of a server."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MEMORY = re.compile(r"^Pss(_Anon|):\s+(\d+) kB", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Sample:
-    """What the processes of a server have.
+    """Memory and threads of the processes of a server.
 
     Attributes:
         memory: MiB, with their part of what they share.

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 PER_SECOND = 100
 _STREAMS = 48
-# What an API server does: five calls, with pauses of 0.5 s and then half as much more.
+# An API server makes five calls, with pauses of 0.5 s and then half as much more.
 _CALLS, _PAUSE, _FACTOR = 5, 0.5, 1.5
 _RETRYABLE = frozenset({429, 500, 504})
 # How long what a fault began may last: a call of STS, a worker's start, a review's own deadline.
@@ -394,7 +394,7 @@ _LITTLE = 64 * 2**20
 
 @dataclass(frozen=True)
 class Held:
-    """What a server holds that must not grow."""
+    """The files, descriptors and processes of a server, whose number stays."""
 
     files: tuple[str, ...]
     descriptors: int

@@ -1,4 +1,4 @@
-"""Certificates that end, get lost or belong to another user lock nobody out in silence."""
+"""Certificates that end, get lost or belong to another user: no login is refused in silence."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def ready(server: WebhookServer) -> dict[str, Any]:
-    """What `/readyz` says."""
+    """Return the JSON of `/readyz`."""
     with server.poster() as poster:
         detail: dict[str, Any] = json.loads(poster.get("/readyz").body)
         return detail
@@ -123,7 +123,7 @@ def test_a_state_directory_that_is_lost_is_announced(aws: AwsDouble, config: Pat
 def test_another_certificate_than_the_kubeconfig_trusted_is_announced(
     aws: AwsDouble, config: Path
 ) -> None:
-    """A state directory of another node, or of a backup, is as good as lost."""
+    """A state directory of another node, or of a backup, was not noticed."""
     state = config.parent / "state"
     init = [str(COMMAND), "init", "--config", str(config)]
     subprocess.run(init, check=True, capture_output=True)

@@ -100,7 +100,7 @@ def waiting_seconds(line: str) -> float | None:
     return float(found[1]) if found else None
 
 
-def test_a_stalled_log_keeps_nobody_from_work(aws: AwsDouble, tmp_path: Path) -> None:
+def test_a_stalled_log_delays_no_replacement_and_no_end(aws: AwsDouble, tmp_path: Path) -> None:
     """The main process hung in write(2): no worker was replaced, and SIGTERM did nothing."""
     with (
         bad_days.StalledLog(tmp_path / "log") as log,

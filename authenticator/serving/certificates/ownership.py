@@ -1,4 +1,4 @@
-"""Who owns the files of a state directory: the user that the server runs as, whoever writes them.
+"""Who owns the files of a state directory: always the user that the server runs as.
 
 Administrators run `init` and `rotate` as root. A key that belongs to root (0600) cannot be read by
 a server that runs as another user, and the server then neither serves it nor starts again.

@@ -153,7 +153,7 @@ class Renewal:
 
     @property
     def warnings(self) -> list[str]:
-        """What an administrator should do about the certificate, if anything."""
+        """Tell an administrator what to do about the certificate, if anything."""
         return [text for text in (self._warning, self._fault) if text]
 
     def start(self) -> None:

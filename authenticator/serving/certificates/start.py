@@ -17,7 +17,7 @@ _LOG = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """What a start found or made.
+    """The pair that a start loaded or created.
 
     Attributes:
         certificate: the pair to serve.
@@ -47,7 +47,7 @@ def start(
         now: the time, aware.
 
     Raises:
-        ConfigError: there is no pair, and none can be created; or the files cannot be used.
+        ConfigError: a pair is missing and cannot be created, or the files cannot be used.
     """
     created = not (directory / CERTIFICATE_NAME).exists()
     known = trust is None or kubeconfig.exists()

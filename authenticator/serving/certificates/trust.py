@@ -1,8 +1,8 @@
 """Keeps the webhook kubeconfig in step, and records since when it trusts both certificates.
 
 An API server trusts what the kubeconfig said when it started. So the time that API servers have for
-their restarts begins when the kubeconfig first trusts the next certificate, whoever wrote it: this
-server, another one of the host, or the verb `rotate`.
+their restarts begins when the kubeconfig first trusts the next certificate, by an edit of this
+server, of another one of the host, or of the verb `rotate`.
 """
 
 from __future__ import annotations

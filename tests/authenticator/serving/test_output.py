@@ -1,4 +1,4 @@
-"""Writes that never wait: whatever standard error is, and whoever shares it."""
+"""Writes that never wait, whatever standard error is."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 
 def fill(output: Output) -> int:
-    """Write until there is no room, which ends; return how many lines were written."""
+    """Write until the room is used up; return how many lines were written."""
     written = 0
     while output.write(b"x" * 99 + b"\n"):
         written += 1
@@ -88,7 +88,7 @@ def test_a_line_that_was_cut_does_not_swallow_the_next_one(pipe: tuple[int, int]
     assert drain(pipe[0]) == b"\nnext\n"
 
 
-def test_a_reader_that_has_gone_is_no_error() -> None:
+def test_a_reader_that_has_gone_costs_its_lines_only() -> None:
     reader, writer = os.pipe()
     output = Output(writer)
     os.close(reader)
@@ -96,7 +96,7 @@ def test_a_reader_that_has_gone_is_no_error() -> None:
     os.close(writer)
 
 
-def test_a_file_on_a_full_disk_is_no_error() -> None:
+def test_a_file_on_a_full_disk_costs_its_lines_only() -> None:
     with Path("/dev/full").open("wb") as full:
         assert not Output(full.fileno()).write(b"line\n")
 

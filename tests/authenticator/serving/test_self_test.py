@@ -1,4 +1,4 @@
-"""What a worker needs for any login is tested, and a failure is neither silent nor for ever."""
+"""A worker tests all that a login needs, reports failures, and recovers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Renewal locks nobody out: API servers have time, and one worker decides."""
+"""Renewal gives API servers time, and one worker decides."""
 
 from __future__ import annotations
 
