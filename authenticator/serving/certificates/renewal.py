@@ -30,6 +30,7 @@ _LOCK_NAME = "renewal.lock"
 _LOOK = timedelta(minutes=10)
 _SOON = timedelta(seconds=1)
 _RETRY = timedelta(seconds=5)
+_STOP_SECONDS = 2.0
 _REMIND = timedelta(days=1)
 _REMEDY = (
     "replace it (aws-iam-authenticator rotate), and see that every API server trusts the next one"
@@ -161,10 +162,13 @@ class Renewal:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop looking. Without effect if not started."""
+        """Stop looking. Without effect if not started.
+
+        A look that waits for a disk or a lock ends with the process.
+        """
         self._stop.set()
-        self._thread.join()
-        self._release()
+        if self._thread.join(_STOP_SECONDS):
+            self._release()
 
     def look(self, now: datetime) -> timedelta:
         """Do what is due at `now` (aware), and return how long to wait; failures are logged."""

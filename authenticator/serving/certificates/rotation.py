@@ -55,7 +55,11 @@ def current(directory: Path, wanted: Wanted, now: datetime) -> ServerCertificate
     Raises:
         ConfigError: the files cannot be read, written or used.
     """
-    finish_switch(directory)
+    try:
+        finish_switch(directory)
+    except ConfigError as error:
+        _LOG.error("serving the pair where it is: %s", error)
+        return load(directory / f"{_NEXT}{CERTIFICATE_NAME}", directory / KEY_NAME, now)
     if is_prepared(directory) and _has_expired(directory, now):
         with suppress(ConfigError):
             pair = switch(directory, now)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -97,3 +99,20 @@ def test_a_next_pair_takes_the_place_of_one_that_has_expired(tmp_path: Path) -> 
     after = old.ends + timedelta(days=1)
     assert rotation.current(tmp_path, WANTED, after).pem == following.pem
     assert names(tmp_path) == ["cert.pem", "key.pem"]
+
+
+@pytest.mark.usefixtures("old")
+def test_a_switch_that_cannot_be_finished_on_a_read_only_disk_is_served_from_where_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    following = rotation.prepare(tmp_path, WANTED, NOW)
+    (tmp_path / "next-key.pem").replace(tmp_path / "key.pem")  # and then the machine stopped
+
+    def refuse(_path: Path, _target: Path) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", refuse)
+        found = rotation.current(tmp_path, WANTED, NOW)
+    assert (found.pem, found.key) == (following.pem, tmp_path / "key.pem")
+    assert rotation.current(tmp_path, WANTED, NOW).certificate == tmp_path / "cert.pem"
