@@ -10,11 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from authenticator.__main__ import _VERBS
 from client import completion
 from dev import debian
 from dev.waiting import wait_until
 from tests.client.running import python
 
+# The help has other lines that begin with a word.
+VERBS = tuple(_VERBS)
 SHELLS = ("bash", "zsh", "fish")
 
 
@@ -49,11 +52,12 @@ def completed(*words: str) -> set[str]:
     [
         (("aws-iam-authenticator", "tok"), {"token"}),
         (("aws-iam-authenticator", "ve"), {"verify", "version"}),
+        (("aws-iam-authenticator", ""), set(VERBS)),
         (("aws-iam-authenticator", "token", "--tok"), {"--token-only"}),
         (("aws-iam-authenticator", "kubeconfig", "--dry"), {"--dry-run"}),
         (("aws-iam-authenticator", "token", "file"), set()),
     ],
-    ids=["verb", "verbs", "flag", "flag of another verb", "no flag"],
+    ids=["verb", "verbs", "every verb", "flag", "flag of another verb", "no flag"],
 )
 def test_bash_offers_what_the_command_has(words: tuple[str, ...], expected: set[str]) -> None:
     assert completed(*words) == expected
