@@ -178,6 +178,12 @@
       ["Mapped by", name(principal.source)],
     ];
     if (principal.userid) facts.push(["Only with the unique id", mono(principal.userid)]);
+    for (const condition of ["proof", "organization", "organizationalUnit"]) {
+      if (principal[condition]) facts.push([`Only with this ${condition}`, mono(principal[condition])]);
+    }
+    for (const [tag, value] of Object.entries(principal.principalTags || {})) {
+      facts.push(["Only with the tag", mono(`${tag}=${value}`)]);
+    }
     if (principal.expires) facts.push(["Until", principal.expires]);
     const parts = [
       make("dl", { className: "facts" }, ...facts.map(([term, value]) => make("div", {}, make("dt", {}, term), make("dd", {}, value)))),

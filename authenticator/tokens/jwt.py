@@ -316,9 +316,18 @@ def check(token: str, *, now: float, policy: JwtPolicy) -> UnprovenJwt:
     )
 
 
-def _decode(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+def check_size(token: str) -> None:
+    """Check no more than a token's length, before any cost is incurred for it.
+
+    Raises:
+        TokenRefused: it is too long.
+    """
     if len(token) > MAX_TOKEN_BYTES:
         raise TokenRefused("size", f"it is longer than {MAX_TOKEN_BYTES} bytes")
+
+
+def _decode(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
+    check_size(token)
     segments = token.split(".")
     if len(segments) != _SEGMENTS:
         raise TokenRefused("segments", "it does not have three segments")

@@ -95,6 +95,7 @@ class WebIdentity:
             KeysUnavailable: no key of its issuer is known.
             Overloaded: too many signatures of its issuer are verified.
         """
+        jwt.check_size(token)
         digest = sha256(token.encode("utf-8", "surrogatepass")).digest()
         now = self._clock()
         known = self._verified.get(digest)

@@ -6,7 +6,7 @@ import pytest
 
 from authenticator.config import load
 from authenticator.errors import ConfigError
-from authenticator.settings import Settings, places, variable
+from authenticator.settings import Settings, WebIdentitySettings, places, variable
 
 # As the reference documents it, keys in its own spelling.
 REFERENCE = """
@@ -237,3 +237,67 @@ def test_two_maps_of_settings_are_refused(tmp_path: Path, second: str) -> None:
     file.write_text(f"clusterID: x\nserver: {{port: 1}}\n{second}: {{port: 2}}\n")
     with pytest.raises(ConfigError, match="given twice"):
         load({}, {}, file)
+
+
+ISSUER = "https://11112222-3333-4444-5555-666677778888.tokens.sts.global.api.aws"
+
+
+def web_identity(file: Path, text: str) -> WebIdentitySettings:
+    file.write_text(f"clusterID: prod\nserver:\n  webIdentity: {text}\n")
+    return load({}, {}, file).settings.web_identity
+
+
+def test_no_jwt_is_taken_unless_issuers_are_configured(file: Path) -> None:
+    file.write_text("clusterID: prod\n")
+    settings = load({}, {}, file).settings
+    assert settings.web_identity.issuers == ()
+    assert settings.audiences == {"urn:k8s-aws:prod"}
+
+
+def test_issuers_have_safe_defaults(file: Path) -> None:
+    given = web_identity(file, f'{{Issuers: [{{URL: "{ISSUER}", accountID: 011122223333}}]}}')
+    (issuer,) = given.issuers
+    assert (issuer.url, issuer.accountid, issuer.keysfile) == (ISSUER, "011122223333", None)
+    assert given.algorithms == ("RS256",)
+    assert (given.maxageseconds, given.keysmaxageseconds) == (900, 86400)
+
+
+def test_audiences_replace_the_clusters_own(file: Path) -> None:
+    given = f'{{issuers: [{{url: "{ISSUER}", accountID: "1" }}], audiences: [a, "b c"]}}'
+    given = given.replace('"1"', '"111122223333"')
+    web_identity(file, given)
+    assert load({}, {}, file).settings.audiences == {"a", "b c"}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (f'{{issuers: [{{url: "{ISSUER}"}}]}}', "accountid"),
+        (f'{{issuers: [{{url: "{ISSUER}", accountID: "1"}}]}}', "account id"),
+        (f'{{issuers: [{{url: "{ISSUER}/", accountID: "111122223333"}}]}}', "last /"),
+        ('{issuers: [{url: "http://x.example", accountID: "111122223333"}]}', "https"),
+        ('{issuers: [{url: "https://x.example:8443", accountID: "111122223333"}]}', "port"),
+        ('{issuers: [{url: "https://u@x.example", accountID: "111122223333"}]}', "https"),
+        ('{issuers: [{url: "https://X.example", accountID: "111122223333"}]}', "https"),
+        ('{issuers: [{url: "https://x.example/a/../b?c", accountID: "111122223333"}]}', "query"),
+        (
+            f'{{issuers: [{{url: "{ISSUER}", accountID: "111122223333"}},'
+            f' {{url: "{ISSUER}", accountID: "444455556666"}}]}}',
+            "twice",
+        ),
+        (f'{{issuers: [{{url: "{ISSUER}", accountID: "111122223333", x: 1}}]}}', "x"),
+        ("{algorithms: [HS256]}", "RS256"),
+        ("{algorithms: [none]}", "RS256"),
+        ("{algorithms: []}", "algorithms"),
+        ("{maxAgeSeconds: 3601}", "3600"),
+        ("{keysMaxAgeSeconds: 60}", "3600"),
+        ('{audiences: ["a\\nb"]}', "printable"),
+        ("{unknown: 1}", "unknown"),
+        ("[]", "webIdentity"),
+    ],
+)
+def test_web_identity_that_is_refused(file: Path, text: str, reason: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        web_identity(file, text)
+    assert "webIdentity" in str(caught.value)
+    assert reason in str(caught.value)

@@ -17,6 +17,7 @@ from authenticator.access.risk_table import BY_ID, Severity
 from authenticator.access.risks import headlines
 from authenticator.admin.tables import NONE, listed, moment, show_table
 from authenticator.display import printable
+from authenticator.mapping.conditions import NONE as NO_CONDITIONS
 
 EVERYWHERE = "everywhere"
 _COLOURS = {
@@ -85,6 +86,8 @@ def show_what(rbac: Rbac, principal: Principal, standing: Standing, now: float) 
     """Print all rights of one principal at a Unix time."""
     title = f"{principal.written} as {principal.username.text} ({principal.origin})"
     until = f", until {_end(principal, now)}" if principal.expires is not None else ""
+    if principal.conditions != NO_CONDITIONS:
+        until += f", only with {principal.conditions}"
     click.echo(printable(f"{title}{until}"))
     rows = [
         (

@@ -14,7 +14,7 @@ import pytest
 
 from authenticator import errors
 from authenticator.aws.access_keys import account_in
-from authenticator.aws.arns import CallerIdentity, PrincipalArn
+from authenticator.aws.arns import CallerIdentity, PrincipalArn, SignedClaims
 from authenticator.login import Pending
 from authenticator.mapping.rules import Match
 from authenticator.review import Decision
@@ -242,3 +242,54 @@ def test_what_is_no_review_is_a_400(posted: bytes) -> None:
     response = server.review(posted)
     assert (response.status, response.body) == (400, b"Bad Request\n")
     assert server.counted.results == ["malformed_request"]
+
+
+JWT_IDENTITY = CallerIdentity(
+    PrincipalArn.parse("arn:aws:iam::111122223333:role/team/Dev"),
+    "",
+    "",
+    SignedClaims(token_id="id-1", source_identity="alice", instance_id="i-01234567"),
+)
+
+
+def test_a_caller_with_a_jwt_is_told_of_by_what_it_has() -> None:
+    server = serving(Decision("dev", ("devs",), JWT_IDENTITY, MATCH, Source.JWT))
+    user = json.loads(server.review().body)["status"]["user"]
+    assert user["uid"] == (
+        "aws-iam-authenticator:111122223333:arn:aws:iam::111122223333:role/team/Dev"
+    )
+    assert user["extra"] == {
+        "arn": ["arn:aws:iam::111122223333:role/team/Dev"],
+        "canonicalArn": ["arn:aws:iam::111122223333:role/Dev"],
+        "sigs.k8s.io/aws-iam-authenticator/proof": ["jwt"],
+        "sigs.k8s.io/aws-iam-authenticator/token-id": ["id-1"],
+        "sigs.k8s.io/aws-iam-authenticator/source-identity": ["alice"],
+        "sigs.k8s.io/aws-iam-authenticator/instance-id": ["i-01234567"],
+    }
+    (record,) = server.audited
+    assert (record.source, record.token_id, record.session) == ("jwt", "id-1", "")
+
+
+def test_a_jwt_of_a_scrubbed_account_shows_nothing_of_it() -> None:
+    decision = Decision("dev", (), JWT_IDENTITY, MATCH, Source.JWT)
+    server = serving(decision, frozenset({"111122223333"}))
+    assert b"111122223333" not in server.review().body
+    assert server.audited[0].token_id == server.audited[0].arn == ""
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_an_unknown_key_is_not_cached_and_not_asked_again_at_once(later: bool) -> None:
+    server = serving(UnknownKey("no such key"), later=later)
+    answer = server.review()
+    assert answer.status == 200
+    status = json.loads(answer.body)["status"]
+    assert status["authenticated"] is False
+    assert status["error"]
+    assert server.counted.results == ["unknown_key"]
+    assert server.audited[0].decision == "deny"
+
+
+def test_without_keys_it_is_a_fault() -> None:
+    server = serving(KeysUnavailable("none"))
+    assert server.review().status == 500
+    assert server.counted.results == ["keys_unavailable"]
