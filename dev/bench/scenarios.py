@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from dev.bench.double import Behaviour
@@ -26,6 +26,11 @@ class Case:
     streams: tuple[str, ...]
     fault: str = ""
 
+    def with_jwts(self) -> Case:
+        """Return the same load with JWTs, signed beforehand, in place of presigned tokens."""
+        streams = (stream.replace("tokens=new", "tokens=listed") for stream in self.streams)
+        return replace(self, streams=tuple(streams))
+
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
@@ -33,8 +38,9 @@ class Scenario:
 
     `{connections}` in a stream is replaced by each of `connections`. With `outage`, STS works
     for `warmup` seconds, then fails for `outage` seconds in each way it can, then works again.
-    With `cluster`, the servers also watch the ConfigMap of a real API server. A routine scenario
-    runs when none is named.
+    With `cluster`, the servers also watch the ConfigMap of a real API server. With `jwts`, ours is
+    measured a second time with JWTs, of which so many are signed for each second. A routine
+    scenario runs when none is named.
     """
 
     name: str
@@ -48,6 +54,7 @@ class Scenario:
     sts: Behaviour = _FLAWLESS
     outage: float = 0.0
     cluster: bool = False
+    jwts: int = 0
     routine: bool = True
 
     def cases(self, connections: Sequence[int] = ()) -> list[Case]:
@@ -80,6 +87,16 @@ SCENARIOS = (
         about="Several API servers ask about the same users: 300 tokens take turns.",
         streams=("name=users,tokens=pool,callers=300,connections={connections}",),
         connections=(8, 64),
+    ),
+    Scenario(
+        name="jwt",
+        title="JWTs that AWS issues, every one new",
+        about="The load of the first of these scenarios, and for ours a second time with JWTs "
+        "(RS256, 1 KB) instead of presigned tokens. The server verifies a JWT itself and asks STS "
+        "nothing. The JWTs are signed before the load begins; the issuer's keys are in a file.",
+        streams=("name=users,tokens=new,connections={connections}",),
+        connections=(8, 64),
+        jwts=7000,
     ),
     Scenario(
         name="foreign",

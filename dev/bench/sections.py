@@ -13,15 +13,17 @@ from dev.aws_double import AwsDouble
 from dev.aws_double.trust import Role
 from dev.bench import corpus, mappings, nodes, programs, report, startup, tables, verbs
 from dev.bench.double import sts_double
+from dev.bench.jwts import supply
 from dev.bench.machine import this_machine
 from dev.bench.progress import progress
 from dev.bench.scenarios import SCENARIOS
-from dev.bench.server import Rig, measure_in_turns
+from dev.bench.server import Contender, Rig, measure_in_turns
 from dev.cluster import ControlPlane, Options, binaries
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from dev.bench.jwts import Supply
     from dev.bench.scenarios import Scenario
 
 STARTUP = "startup"
@@ -106,8 +108,14 @@ def server_section(
             plane = ControlPlane(binaries.build(), scratch, Options())
             kubeconfig = running.enter_context(plane).admin_kubeconfig
         rig = Rig(programs.own_program("loadgen"), double, kubeconfig)
+        tokens = _jwts(scenario, scratch)
         for case in scenario.cases(connections):
-            outcome = measure_in_turns(contenders, scenario, case, rig)
+            measured = {name: Contender(path, case) for name, path in contenders.items()}
+            if tokens and tables.OURS in contenders:
+                measured[tables.OURS_WITH_JWTS] = Contender(
+                    contenders[tables.OURS], case.with_jwts(), tokens
+                )
+            outcome = measure_in_turns(measured, scenario, rig)
             cases[case.label] = outcome.samples
             missing += [
                 f"Not measured ({case.label}): {name}: {why}"
@@ -115,6 +123,15 @@ def server_section(
             ]
     parts = [tables.results(scenario, cases), *missing]
     return _section(scenario.title, scenario.about, command, parts)
+
+
+def _jwts(scenario: Scenario, directory: Path) -> Supply | None:
+    """Sign what the scenario needs of JWTs: a window's, which each fresh server sees anew."""
+    if not scenario.jwts:
+        return None
+    count = round(scenario.jwts * (scenario.warmup + scenario.seconds))
+    progress(f"{scenario.name}: signing {count:,} JWTs")
+    return supply(directory, count)
 
 
 def corpus_section(command: str) -> str:

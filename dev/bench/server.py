@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from dev.bench.double import Counts, StsDouble
+    from dev.bench.jwts import Supply
     from dev.bench.scenarios import Case, Scenario
 
 # How often memory is read while the load is on; reading it costs the server a little.
@@ -79,6 +80,15 @@ class Rig:
 
 
 @dataclass(frozen=True, slots=True)
+class Contender:
+    """A server to measure, and the load it gets; `jwts` are the tokens where these are JWTs."""
+
+    command: str
+    case: Case
+    jwts: Supply | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """The samples of each server in pairs, and why a server has none or too few."""
 
@@ -86,17 +96,18 @@ class Outcome:
     faults: dict[str, str]
 
 
-def measure_in_turns(servers: dict[str, str], scenario: Scenario, case: Case, rig: Rig) -> Outcome:
-    """Measure the servers (commands by name) one after the other, `scenario.runs` times.
+def measure_in_turns(servers: dict[str, Contender], scenario: Scenario, rig: Rig) -> Outcome:
+    """Measure the servers one after the other, `scenario.runs` times.
 
     A server that does not come up is left out from then on. Raises LoadError.
     """
     outcome = Outcome({}, {})
     for run in range(scenario.runs):
         for name in [name for name in servers if name not in outcome.faults]:
-            progress(f"{scenario.name}, {case.label}, run {run + 1} of {scenario.runs}: {name}")
+            label = servers[name].case.label
+            progress(f"{scenario.name}, {label}, run {run + 1} of {scenario.runs}: {name}")
             try:
-                sample = measure(servers[name], scenario, case, rig)
+                sample = measure(servers[name], scenario, rig)
             except webhook.WebhookError as error:
                 outcome.faults[name] = str(error)
             else:
@@ -104,26 +115,31 @@ def measure_in_turns(servers: dict[str, str], scenario: Scenario, case: Case, ri
     return outcome
 
 
-def measure(command: str, scenario: Scenario, case: Case, rig: Rig) -> Sample:
+def measure(contender: Contender, scenario: Scenario, rig: Rig) -> Sample:
     """Start the server, load it, and stop it. Raises WebhookError and LoadError."""
     with tempfile.TemporaryDirectory() as scratch:
         rig.double.behave(scenario.sts)
         quota = scenario.sts.rate > 0
-        settings = webhook.callers(quota=quota, kubeconfig=rig.kubeconfig)
-        with webhook.running(command, Path(scratch), rig.double, settings) as server:
-            return _load(server, scenario, case, rig)
+        jwts = contender.jwts
+        settings = webhook.callers(
+            quota=quota,
+            kubeconfig=rig.kubeconfig,
+            web_identity=None if jwts is None else jwts.settings,
+        )
+        with webhook.running(contender.command, Path(scratch), rig.double, settings) as server:
+            return _load(server, scenario, contender, rig)
 
 
-def _load(server: webhook.Webhook, scenario: Scenario, case: Case, rig: Rig) -> Sample:
+def _load(server: webhook.Webhook, scenario: Scenario, contender: Contender, rig: Rig) -> Sample:
     time.sleep(_SETTLE)
     looks = [usage(server.pid)]
     double_before = usage(rig.double.pid).cpu
     started = time.monotonic()
     with tempfile.TemporaryFile("w+") as answer:
-        arguments = _arguments(server, scenario, case, rig)
+        arguments = _arguments(server, scenario, contender, rig)
         process = subprocess.Popen(arguments, stdout=answer, stderr=subprocess.PIPE, text=True)
         try:
-            for step in _steps(scenario, case, rig.double):
+            for step in _steps(scenario, contender.case, rig.double):
                 _look_until(started + step.after, process, looks, server.pid)
                 step.action()
             _look_until(float("inf"), process, looks, server.pid)
@@ -184,8 +200,12 @@ def _ended(process: subprocess.Popen[str], timeout: float) -> bool:
     return True
 
 
-def _arguments(server: webhook.Webhook, scenario: Scenario, case: Case, rig: Rig) -> list[str]:
-    streams = [part for stream in case.streams for part in ("-stream", stream)]
+def _arguments(
+    server: webhook.Webhook, scenario: Scenario, contender: Contender, rig: Rig
+) -> list[str]:
+    streams = [part for stream in contender.case.streams for part in ("-stream", stream)]
+    jwts = contender.jwts
+    listed = [] if jwts is None else ["-tokens", str(jwts.tokens)]
     return [
         str(rig.loadgen),
         *("-url", server.url),
@@ -193,5 +213,6 @@ def _arguments(server: webhook.Webhook, scenario: Scenario, case: Case, rig: Rig
         *("-cluster", webhook.CLUSTER),
         *("-warmup", f"{scenario.warmup}s"),
         *("-duration", f"{scenario.seconds}s"),
+        *listed,
         *streams,
     ]

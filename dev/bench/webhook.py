@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 CLUSTER = "benchmark"
 
 # As many as Roles in dev/bench/sts/sts.go.
-_ROLES = 20
+ROLES = 20
+ACCOUNT = "111122223333"
 _PATIENCE = 20.0
 
 # The reference does not end on SIGTERM.
@@ -82,23 +83,37 @@ def running(
         _stop(process)
 
 
-def callers(*, quota: bool, kubeconfig: Path | None) -> dict[str, object]:
+def role_name(number: int) -> str:
+    """Return the name of a role of dev/bench/sts, which is the beginning of its user's name."""
+    return f"bench-{number:02d}"
+
+
+def callers(
+    *,
+    quota: bool,
+    kubeconfig: Path | None,
+    web_identity: Mapping[str, object] | None = None,
+) -> dict[str, object]:
     """Return the settings that map the callers of dev/bench/sts.
 
     Where STS has no `quota`, ours may make as many calls as the reference does. With a
-    `kubeconfig`, the ConfigMap of that cluster is a source of mappings too.
+    `kubeconfig`, the ConfigMap of that cluster is a source of mappings too. With `web_identity`,
+    the server takes JWTs, which name no session.
     """
+    rest = ":{{SessionName}}" if web_identity is None else ""
     roles = [
         {
-            "roleARN": f"arn:aws:iam::111122223333:role/bench-{number:02d}",
-            "username": f"bench-{number:02d}:{{{{SessionName}}}}",
+            "roleARN": f"arn:aws:iam::{ACCOUNT}:role/{role_name(number)}",
+            "username": f"{role_name(number)}{rest}",
             "groups": ["bench:readers"],
         }
-        for number in range(_ROLES)
+        for number in range(ROLES)
     ]
     settings: dict[str, object] = {"mapRoles": roles}
     if not quota:
         settings["stsCallsPerSecond"] = 100_000
+    if web_identity is not None:
+        settings["webIdentity"] = dict(web_identity)
     if kubeconfig is not None:
         settings |= {"backendMode": "MountedFile,EKSConfigMap", "kubeconfig": str(kubeconfig)}
     return settings

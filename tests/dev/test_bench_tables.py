@@ -130,3 +130,17 @@ def test_names_fit_the_markers_of_the_report() -> None:
     names = [scenario.name for scenario in SCENARIOS]
     assert len(set(names)) == len(names)
     assert all(name.replace("-", "").isalpha() and name.islower() for name in names)
+
+
+def test_jwts_are_compared_with_the_reference_as_presigned_tokens_are() -> None:
+    servers = {"reference": [sample(100)], "ours": [sample(200)], "ours, JWTs": [sample(400)]}
+    text = results(PLAIN, {"8 connections": servers})
+    assert "Ours / reference, 8 connections: reviews/s 2.00" in text
+    assert "Ours, JWTs / reference, 8 connections: reviews/s 4.00" in text
+
+
+def test_the_load_with_jwts_is_the_same_but_for_its_tokens() -> None:
+    [scenario] = [each for each in SCENARIOS if each.jwts]
+    [case, *_] = scenario.cases()
+    assert case.with_jwts().streams == ("name=users,tokens=listed,connections=8",)
+    assert case.label == case.with_jwts().label

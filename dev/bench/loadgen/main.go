@@ -6,7 +6,8 @@
 //	-stream name=users,tokens=new,callers=50,rate=50,connections=8
 //
 //	tokens       new (each token once), pool (a fixed set again and again),
-//	             forged (well-formed, signed by nobody), foreign (a ServiceAccount's JWT)
+//	             forged (well-formed, signed by nobody), foreign (a ServiceAccount's JWT),
+//	             listed (the lines of -tokens, each once)
 //	callers      how many access keys the tokens come from, or how many tokens a pool has
 //	first        number of the first of those callers, so that streams need not share them
 //	connections  how many connections carry the stream, one review at a time on each
@@ -38,9 +39,10 @@ func main() {
 	url := flag.String("url", "", "the webhook, https://HOST:PORT/PATH")
 	ca := flag.String("ca", "", "file with the webhook's CA certificate")
 	cluster := flag.String("cluster", "", "cluster id that the tokens are for")
+	tokens := flag.String("tokens", "", "file with a token and its user's name in each line")
 	warmup := flag.Duration("warmup", time.Second, "what is sent in this time at first does not count")
 	duration := flag.Duration("duration", 5*time.Second, "what is sent in this time counts")
-	flag.Var(&streams, "stream", "name=..,tokens=new|pool|forged|foreign[,callers=..][,connections=..]"+
+	flag.Var(&streams, "stream", "name=..,tokens=new|pool|forged|foreign|listed[,callers=..][,connections=..]"+
 		"[,first=..][,rate=..][,after=..][,askers=..,within=..] (repeatable)")
 	flag.Parse()
 	dial, err := newDialer(*url, *ca)
@@ -50,8 +52,12 @@ func main() {
 	if len(streams) == 0 {
 		log.Fatal("nothing to send: give a -stream")
 	}
+	listed, err := readTokens(*tokens)
+	if err != nil {
+		log.Fatal(err)
+	}
 	window := window{start: time.Now().Add(*warmup), length: *duration, warmup: *warmup}
-	result := report{Streams: run(streams, dial, *cluster, window)}
+	result := report{Streams: run(streams, dial, *cluster, listed, window)}
 	result.CPUSeconds = cpuSeconds()
 	json.NewEncoder(os.Stdout).Encode(result)
 }
@@ -72,19 +78,19 @@ func (w window) end() time.Time             { return w.start.Add(w.length) }
 func (w window) begin() time.Time           { return w.start.Add(-w.warmup) }
 func (w window) counts(sent time.Time) bool { return !sent.Before(w.start) && sent.Before(w.end()) }
 
-func run(streams []stream, dial *dialer, cluster string, window window) []summary {
+func run(streams []stream, dial *dialer, cluster string, listed []review, window window) []summary {
 	summaries := make([]summary, len(streams))
 	var all sync.WaitGroup
 	for i, s := range streams {
-		all.Go(func() { summaries[i] = s.run(dial, cluster, window) })
+		all.Go(func() { summaries[i] = s.run(dial, cluster, listed, window) })
 	}
 	all.Wait()
 	return summaries
 }
 
 // run sends the stream over its connections and gathers the answers.
-func (s stream) run(dial *dialer, cluster string, window window) summary {
-	source := newSource(s, cluster)
+func (s stream) run(dial *dialer, cluster string, listed []review, window window) summary {
+	source := newSource(s, cluster, listed)
 	next := s.arrivals(source, window)
 	records := make([]record, s.connections)
 	var workers sync.WaitGroup

@@ -5,6 +5,8 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
+	"log"
+	"os"
 	"strings"
 	"time"
 
@@ -20,7 +22,7 @@ const sessionTokenLength = 400
 // How many foreign tokens take turns; nothing remembers them, so few will do.
 const foreignTokens = 500
 
-func newSource(s stream, cluster string) source {
+func newSource(s stream, cluster string, listed []review) source {
 	fresh := func(serial int) review { return mint(serial, s, cluster) }
 	switch s.tokens {
 	case "pool":
@@ -29,8 +31,35 @@ func newSource(s stream, cluster string) source {
 		return func(serial int) review { return forge(fresh(serial)) }
 	case "foreign":
 		return fixed(foreignTokens, foreign)
+	case "listed":
+		return func(serial int) review {
+			// To begin again would be another load: tokens that the server knows.
+			if serial >= len(listed) {
+				log.Fatalf("tokens=listed: all %d tokens are used up, give more", len(listed))
+			}
+			return listed[serial]
+		}
 	}
 	return fresh
+}
+
+func readTokens(path string) ([]review, error) {
+	if path == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("-tokens: %w", err)
+	}
+	var listed []review
+	for line := range strings.Lines(string(text)) {
+		token, username, found := strings.Cut(strings.TrimSpace(line), " ")
+		if !found {
+			return nil, fmt.Errorf("-tokens: %s: a line is not a token and a user's name", path)
+		}
+		listed = append(listed, review{token: token, username: username})
+	}
+	return listed, nil
 }
 
 func fixed(size int, one source) source {

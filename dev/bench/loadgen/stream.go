@@ -31,8 +31,8 @@ func (f *streamFlags) Set(text string) error {
 			return fmt.Errorf("%s: %w", part, err)
 		}
 	}
-	if !slices.Contains([]string{"new", "pool", "forged", "foreign"}, s.tokens) {
-		return fmt.Errorf("tokens=%s: want new, pool, forged or foreign", s.tokens)
+	if !slices.Contains([]string{"new", "pool", "forged", "foreign", "listed"}, s.tokens) {
+		return fmt.Errorf("tokens=%s: want new, pool, forged, foreign or listed", s.tokens)
 	}
 	if s.name == "" || s.callers < 1 || s.connections < 1 || s.askers < 1 || s.rate < 0 {
 		return fmt.Errorf("a stream has a name, and no count below 1")
