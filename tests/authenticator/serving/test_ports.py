@@ -14,7 +14,7 @@ import socket
 from authenticator.serving import ports
 from dev.ports import free_port
 for listening in ports.listen("127.0.0.1", 1, 1):
-    print(socket.socket(fileno=listening.descriptor).getsockname()[1])
+    print(listening.role.value, socket.socket(fileno=listening.descriptor).getsockname()[1])
 """
 
 
@@ -23,8 +23,9 @@ def listening(port: int, health_port: int = 0) -> list[socket.socket]:
     return [socket.socket(fileno=listening.descriptor) for listening in made]
 
 
-def test_what_a_supervisor_has_passed_is_listened_on_in_its_order() -> None:
-    held = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+@pytest.mark.parametrize("roles", [["reviews", "health"], ["reviews", "health", "metrics"]])
+def test_what_a_supervisor_has_passed_is_listened_on_in_its_order(roles: list[str]) -> None:
+    held = [socket.create_server(("127.0.0.1", 0)) for _ in roles]
     wanted = [sock.getsockname()[1] for sock in held]
     arguments = [",".join(str(sock.fileno()) for sock in held), sys.executable, "-c", _SAY_PORTS]
     said = subprocess.run(
@@ -36,7 +37,9 @@ def test_what_a_supervisor_has_passed_is_listened_on_in_its_order() -> None:
     ).stdout
     for sock in held:
         sock.close()
-    assert [int(line) for line in said.split()] == wanted
+    assert [line.split() for line in said.splitlines()] == [
+        [role, str(port)] for role, port in zip(roles, wanted, strict=True)
+    ]
 
 
 def test_what_was_passed_to_another_process_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
