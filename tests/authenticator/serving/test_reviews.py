@@ -279,7 +279,7 @@ def test_a_jwt_of_a_scrubbed_account_shows_nothing_of_it() -> None:
 
 @pytest.mark.parametrize("later", [False, True])
 def test_an_unknown_key_is_not_cached_and_not_asked_again_at_once(later: bool) -> None:
-    server = serving(UnknownKey("no such key"), later=later)
+    server = serving(errors.UnknownKey("no such key"), later=later)
     answer = server.review()
     assert answer.status == 200
     status = json.loads(answer.body)["status"]
@@ -290,6 +290,6 @@ def test_an_unknown_key_is_not_cached_and_not_asked_again_at_once(later: bool) -
 
 
 def test_without_keys_it_is_a_fault() -> None:
-    server = serving(KeysUnavailable("none"))
+    server = serving(errors.KeysUnavailable("none"))
     assert server.review().status == 500
     assert server.counted.results == ["keys_unavailable"]
