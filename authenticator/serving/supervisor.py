@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 # A worker that lived for so long is well.
-_WELL_SECONDS = 10.0
+_WELL_SECONDS = 5.0
 _MOST_SECONDS = 30.0
 _CAUSES = "look for its error above, and at the limits of memory, processes and open files"
 
