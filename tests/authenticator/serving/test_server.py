@@ -319,6 +319,15 @@ def test_gunicorns_own_environment_variables_change_nothing(shared: Server) -> N
     assert len(shared.workers()) == 2
 
 
+def test_a_parser_that_can_be_imported_is_not_used(shared: Server) -> None:
+    """gunicorn's `auto` takes any package of the name, and this one reads no request."""
+    assert (shared.directory / "gunicorn_h1c.py").exists()
+    client = shared.client()
+    client.request("POST", "/authenticate", body=REVIEW % "no token")
+    assert client.getresponse().status == 200
+    client.close()
+
+
 def test_the_health_port_knows_healthz_only(shared: Server) -> None:
     for path, status in (("/healthz", 200), ("/authenticate", 404), ("/metrics", 404)):
         client = http.client.HTTPConnection("127.0.0.1", shared.health_port, timeout=30)
