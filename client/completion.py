@@ -14,7 +14,7 @@ _BASH = """\
 _aws_iam_authenticator() {
     local current=${COMP_WORDS[COMP_CWORD]} words
     if [[ $COMP_CWORD -eq 1 ]]; then
-        words=$(COMMAND --help | sed -n 's/^  \\([a-z]*\\)  .*/\\1/p')
+        words=$(COMMAND --help | sed -n 's/^  \\([a-z][a-z-]*\\)  .*/\\1/p')
     elif [[ $current == -* ]]; then
         words=$(COMMAND "${COMP_WORDS[1]}" --help 2>/dev/null | grep -oE -- '--[a-z][a-z-]+')
     fi
@@ -26,7 +26,7 @@ _ZSH = """\
 #compdef COMMAND
 _aws_iam_authenticator() {
     if (( CURRENT == 2 )); then
-        compadd -- ${(f)"$(COMMAND --help | sed -n 's/^  \\([a-z]*\\)  .*/\\1/p')"}
+        compadd -- ${(f)"$(COMMAND --help | sed -n 's/^  \\([a-z][a-z-]*\\)  .*/\\1/p')"}
     elif [[ $words[CURRENT] == -* ]]; then
         compadd -- ${(f)"$(COMMAND $words[2] --help 2>/dev/null | grep -oE -- '--[a-z][a-z-]+')"}
     else
@@ -41,7 +41,7 @@ function __aws_iam_authenticator_flags
     COMMAND $words[2] --help 2>/dev/null | string match -ra -- '--[a-z][a-z-]+'
 end
 complete -c COMMAND -n __fish_use_subcommand -f \\
-    -a "(COMMAND --help | string replace -rf '^  ([a-z]+)  +(.*)' '\\$1\\t\\$2')"
+    -a "(COMMAND --help | string replace -rf '^  ([a-z][a-z-]+)  +(.*)' '\\$1\\t\\$2')"
 complete -c COMMAND -n 'string match -q -- "-*" (commandline -ct)' -f \\
     -a '(__aws_iam_authenticator_flags)'
 """

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import SimpleNamespace
 
 from . import usage
@@ -23,7 +22,6 @@ def _accepted(*names: str) -> _Flags:
     return tuple((name, short, value, "") for name, short, value, _ in _of_token(*names))
 
 
-@dataclass(frozen=True, slots=True)
 class Verb:
     """One verb.
 
@@ -36,11 +34,21 @@ class Verb:
         epilog: further paragraphs of its help.
     """
 
-    text: str
-    flags: _Flags
-    words: str = ""
-    ignores_words: bool = False
-    epilog: str = ""
+    # Not a dataclass, whose import takes longer than all else here.
+    def __init__(
+        self,
+        text: str,
+        flags: _Flags,
+        *,
+        words: str = "",
+        ignores_words: bool = False,
+        epilog: str = "",
+    ) -> None:
+        self.text = text
+        self.flags = flags
+        self.words = words
+        self.ignores_words = ignores_words
+        self.epilog = epilog
 
 
 _WHO = _of_token("profile", "region", "role", "external-id", "session-name", "forward-session-name")

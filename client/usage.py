@@ -6,9 +6,6 @@ They look like click's, which the server's and the administrators' verbs use
 
 from __future__ import annotations
 
-import difflib
-import shutil
-import textwrap
 from collections.abc import Iterable, Sequence
 
 from . import cluster
@@ -54,6 +51,8 @@ def page(
         sections: title and rows of each list of flags or verbs.
         epilog: paragraphs that stand below.
     """
+    import shutil  # noqa: PLC0415 - every verb imports this module, and few show help
+
     width = max(min(shutil.get_terminal_size().columns, _WIDEST) - _MARGIN, _NARROWEST)
     parts = [_usage(command, arguments, width), _paragraphs(text, width)]
     parts += [f"{title}:\n{_listed(rows, width - len(_INDENT))}" for title, rows in sections]
@@ -65,9 +64,9 @@ def page(
 def _usage(command: str, arguments: str, width: int) -> str:
     head = f"Usage: {command} "
     if width >= len(head) + _LEAST_ARGUMENTS:
-        return f"{textwrap.fill(head + arguments, width, subsequent_indent=' ' * len(head))}\n"
-    indent = " " * (len("Usage: ") + 4)
-    return f"{head}\n{textwrap.fill(indent + arguments, width, subsequent_indent=indent)}\n"
+        first, *rest = _wrap(arguments, width - len(head))
+        return "\n".join([head + first, *(" " * len(head) + line for line in rest)]) + "\n"
+    return f"{head}\n{_fill(arguments, width, ' ' * (len('Usage: ') + 4))}\n"
 
 
 def _paragraphs(text: str, width: int) -> str:
@@ -81,6 +80,8 @@ def _fill(text: str, width: int, indent: str) -> str:
 
 def _wrap(text: str, width: int) -> list[str]:
     """Return lines without breaking paths, flags and commands."""
+    import textwrap  # noqa: PLC0415 - as above
+
     return textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False)
 
 
@@ -137,6 +138,8 @@ def unknown(kind: str, word: str, known: Sequence[str], command: str) -> str:
         known: what there is.
         command: the command line whose help lists them.
     """
+    import difflib  # noqa: PLC0415 - as above
+
     shown = word if kind == "flag" else repr(word)
     if near := difflib.get_close_matches(word, known, n=1):
         return f"unknown {kind} {shown}; did you mean {near[0]}? See {command} --help"

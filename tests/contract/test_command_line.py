@@ -11,7 +11,7 @@ from typing import Any
 import click
 import pytest
 
-from authenticator.__main__ import COMMAND
+from authenticator.__main__ import _ADMINISTRATORS, COMMAND
 from authenticator.options import Verb
 from client import flags, usage
 
@@ -186,6 +186,14 @@ def test_administrators_need_nothing_of_the_server(line: str, start: Start, tmp_
     done = start(*line.split(), absent=NOT_FOR_ADMINISTRATORS)
 
     assert ALONE[line].lower() in done.stdout.lower(), done.stderr
+
+
+@pytest.mark.parametrize("verb", [name for name, _ in _ADMINISTRATORS])
+def test_every_administrators_verb_starts_without_the_server(verb: str, start: Start) -> None:
+    done = start(verb, "--help", absent=NOT_FOR_ADMINISTRATORS)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"Usage: {COMMAND} {verb} ")
 
 
 def test_the_client_of_the_api_server_needs_nothing_of_the_server(start: Start) -> None:
