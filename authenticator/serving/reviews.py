@@ -208,12 +208,13 @@ class Reviews:
         scrubbed = identity.arn.account_id in self._scrubbed_accounts
         record.username = decision.username
         record.groups = decision.groups
+        record.mapping_reason = decision.match.reason
         if scrubbed:
             account = identity.arn.account_id
             record.username = record.username.replace(account, SCRUBBED)
             record.groups = tuple(name.replace(account, SCRUBBED) for name in record.groups)
+            record.mapping_reason = record.mapping_reason.replace(account, SCRUBBED)
         record.mapping = str(decision.match.origin)
-        record.mapping_reason = decision.match.reason
         record.source = decision.source.value
         if not scrubbed:
             record.arn = str(identity.arn)

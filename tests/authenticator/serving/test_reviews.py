@@ -19,7 +19,7 @@ from authenticator.login import Pending
 from authenticator.mapping.rules import Match
 from authenticator.review import Decision
 from authenticator.serving.audit import AuditRecord
-from authenticator.serving.reviews import Answer, Reviews
+from authenticator.serving.reviews import SCRUBBED, Answer, Reviews
 from authenticator.verdicts.verdict import Source
 
 TOKEN = "k8s-aws-v1.secret"
@@ -123,6 +123,19 @@ def test_a_scrubbed_account_is_not_in_the_audited_username() -> None:
     [record] = server.audited
     assert "111122223333" not in repr(record)
     assert "role/" in record.username
+
+
+@pytest.mark.parametrize(
+    ("scrubbed", "written"),
+    [(frozenset(), "of 111122223333"), (frozenset({"111122223333"}), f"of {SCRUBBED}")],
+)
+def test_the_reason_of_a_mapping_is_audited(scrubbed: frozenset[str], written: str) -> None:
+    origin = "config.yaml: mapRoles[0]"
+    match = cast("Match", SimpleNamespace(origin=origin, reason="of 111122223333"))
+    server = serving(replace(DECISION, match=match), scrubbed)
+    server.review()
+    [record] = server.audited
+    assert record.mapping_reason == written
 
 
 def test_a_scrubbed_account_is_not_in_the_reason_of_a_denial() -> None:
