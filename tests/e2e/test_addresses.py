@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import json
 import re
@@ -173,29 +174,20 @@ def test_the_metrics_port_of_both_families(tmp_path: Path, aws: AwsDouble, addre
 def test_connections_to_the_metrics_port_take_no_place_of_a_login(
     tmp_path: Path, aws: AwsDouble
 ) -> None:
-    with Scraped(tmp_path, aws) as server:
-        held = [
-            http.client.HTTPConnection("127.0.0.1", server.metrics_port, timeout=30)
-            for _ in range(200)
-        ]
-        for client in held:
-            client.connect()
-        closed = 0
-        for client in held:
-            client.sock.settimeout(0.5)
-            try:
-                closed += client.sock.recv(1) == b""
-            except ConnectionError:
-                closed += 1
-            except TimeoutError:
-                continue
-            if closed > 100:
-                break
-        assert closed > 100
+    with Scraped(tmp_path, aws) as server, contextlib.ExitStack() as held:
+
+        def is_crowded() -> bool:
+            """Whether a scrape finds no place; each connection is given up after seconds."""
+            for _ in range(100):
+                with contextlib.suppress(ConnectionError):  # it was closed at once
+                    place = ("127.0.0.1", server.metrics_port)
+                    held.enter_context(socket.create_connection(place, timeout=30))
+            return not _scrapes(server)
+
+        server.poll_until(is_crowded, "it has places for 100 scrapers")
         with server.poster() as poster:
             assert poster.review(callers.fresh_token(ALICE.principal)).user is not None
-        for client in held:
-            client.close()
+        held.close()
         server.poll_until(lambda: _scrapes(server), "it serves no metrics any more")
 
 
