@@ -9,6 +9,7 @@ from authenticator.lint.documents import Context, Frame
 from authenticator.lint.findings import Finding, Place
 from authenticator.lint.rules import RULES
 from authenticator.mapping.nodes import Fields, Items, Node, Text, value_of
+from authenticator.mapping.problems import shortened
 
 _PARTITION = "aws"
 _GLOBAL_REGION = "us-east-1"
@@ -33,13 +34,14 @@ def sts_regions(fields: Fields, name: str, frame: Frame, context: Context) -> It
     place = Place(name, "server.stsRegions", -1, *frame.place(node.line, node.column))
     for region in listed:
         if region not in known:
-            message = f"{region!r} is not a region of the partition {partition}: no server starts"
+            shown = shortened(region)
+            message = f"{shown!r} is not a region of the partition {partition}"
             yield Finding(RULES["unknown-sts-region"], message, place)
     for region in context.client_regions:
         if region not in listed:
             message = (
-                f"tokens that are signed for {region} are denied; add it, or have clients sign for"
-                f" {listed[0]} (AWS_REGION)"
+                f"tokens that are signed for {shortened(region)} are denied; add it, or have clients"
+                f" sign for {shortened(listed[0])} (AWS_REGION)"
             )
             yield Finding(RULES["missing-sts-region"], message, place)
     if partition == _PARTITION and _GLOBAL_REGION not in listed:

@@ -70,10 +70,56 @@ def _key_sets() -> Iterator[bytes]:
         yield json.dumps({"keys": chosen}).encode()
 
 
+def _edits() -> Iterator[bytes]:
+    for text in _MAPPINGS:
+        yield WRAPPED + text.encode()
+    yield RAW + b'{"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1"}'
+
+
+def _files() -> Iterator[bytes]:
+    for text in _MAPPINGS:
+        section = "\n".join(f"  {line}" for line in text.split("\n"))
+        yield f"mapRoles:\n{section}\n".encode()
+        yield text.encode()
+    yield b"server:\n  stsRegions: [eu-west-1, nowhere]\n  mapAccounts: ['111122223333']\n"
+
+
+def _names() -> Iterator[bytes]:
+    for name in _NAMES:
+        yield name.encode()
+
+
+_MAPPINGS = (
+    *(
+        "",
+        "null",
+        "~",
+        "[]",
+        "{}",
+        "- ",
+        "---\n[]\n---\n- {}",
+        "[null]",
+        "&a [*a]",
+        "!!seq []",
+        "|",
+    ),
+    "- rolearn: arn:aws:iam::111122223333:role/A\n  username: '{{SessionName}}'\n  groups: [a]",
+    '- rolearn: arn:aws:iam::111122223333:role/A\n  username: "a\\x1b[2J\\u3164"\n',
+    "[{rolearn: 'arn:aws:iam::111122223333:role/*', groups: [System:masters]}] # all",
+    "- sso: {permissionSetName: A, accountID: '111122223333'}\n  username: a",
+    "- userarn: arn:aws:sts::111122223333:federated-user/a\n  groups: [system:masters]",
+)
+_NAMES = (
+    *("system:masters", "System:masters", "system:rnasters", "system:m\u0430sters", "admins"),
+    *("admins\u3164", "a\u200bb", "\u0441\u043e\u0440\u0441", "\x1b[2J", "\u202egnp", " a", ""),
+)
 _SEEDS: dict[str, Callable[[], Iterator[bytes]]] = {
     "sts": _sts_answers,
     "web_identity": _jwts,
     "key_set": _key_sets,
+    "admission": _edits,
+    "mappings": _files,
+    "names": _names,
 }
 _ODD = (
     *("", "x", "%", "%00", "%0d%0a", "%2541", "60%gh", "+60", "6_0", ";", "&", "=", "#", "?", "@"),

@@ -10,13 +10,24 @@ import asyncio
 import base64
 import json
 from collections.abc import Callable, Mapping
+from typing import Any
 
+from authenticator.admission.judge import Judge, Policy, Surroundings
+from authenticator.admission.review import parse
 from authenticator.aws.arns import CallerIdentity, PrincipalArn
 from authenticator.aws.sts import read_answer
 from authenticator.aws.sts_hosts import sts_hosts
-from authenticator.errors import Denied, NotProven, TokenRefused, Unavailable
+from authenticator.display import is_printable, printable
+from authenticator.editing.lockout import Elsewhere
+from authenticator.errors import Denied, MalformedRequest, NotProven, TokenRefused, Unavailable
+from authenticator.lint import Context, lint_file
+from authenticator.lint.lookalikes import kubernetes_name, skeletons
 from authenticator.login import Login
+from authenticator.mapping.files import AwsAuthData
+from authenticator.mapping.guards import Guard, unusable
+from authenticator.mapping.nodes import Text
 from authenticator.mapping.ruleset import RuleSet
+from authenticator.mapping.sections import SectionReader
 from authenticator.serving.audit import AuditRecord
 from authenticator.serving.reviews import Reviews
 from authenticator.tokens import jwks, jwt, presigned
@@ -36,6 +47,7 @@ RAW, WRAPPED = b"\x00", b"\x01"
 
 _PREFIX = "k8s-aws-v1."
 _ENDLESS = 1e12
+_FULL = "- rolearn: arn:aws:iam::111122223333:role/Node\n  username: node\n"
 _REQUEST = presigned.check(forge.token({}, now=NOW), now=NOW, hosts=HOSTS)
 _POLICY = JwtPolicy(
     issuers={jwts.ISSUER: Issuer(jwts.ISSUER, jwts.ACCOUNT)},
@@ -140,12 +152,87 @@ def key_set(data: bytes) -> None:
         raise Finding("a number of keys that is out of bounds")
 
 
+def admission(data: bytes) -> None:
+    """Judge an edit of aws-auth: its whole body (`RAW`), or the next mapRoles (`WRAPPED`)."""
+    body = data[1:]
+    if data[:1] == WRAPPED:
+        body = json.dumps(_edit(data[1:].decode("utf-8", "replace"))).encode()
+    try:
+        request = parse(body)
+    except MalformedRequest:
+        return
+    verdict = _judge().decide(request)
+    texts = (verdict.answer.message, *verdict.answer.warnings)
+    if not all(map(is_printable, texts)):
+        raise Finding("an answer that a terminal obeys")
+    if data[:1] == WRAPPED and verdict.answer.allowed and not _maps(request.new):
+        raise Finding("an edit that empties mapRoles")
+
+
+def mappings(data: bytes) -> None:
+    """Lint a file: what is in force is never an error, and nothing that is shown is obeyed."""
+    for found in lint_file(data, "file", Context(NOW)):
+        if not is_printable(str(found)):
+            raise Finding("a finding that a terminal obeys")
+
+
+def names(data: bytes) -> None:
+    """Look at a name: one that may be granted is seen whole, and looks like itself."""
+    text = data.decode("utf-8", "surrogateescape")
+    if not is_printable(printable(text)):
+        raise Finding("a text that a terminal obeys")
+    if unusable(text):
+        return
+    if not is_printable(text):
+        raise Finding("a name that draws less than it is")
+    known = kubernetes_name(text)
+    if known == text:
+        raise Finding("a name that is taken for itself")
+    if skeletons(text) != skeletons(text):
+        raise Finding("two looks at one name that differ")
+
+
+def _edit(text: str) -> dict[str, Any]:
+    metadata = {"name": "aws-auth", "namespace": "kube-system"}
+
+    def config_map(roles: str) -> dict[str, Any]:
+        kind = {"apiVersion": "v1", "kind": "ConfigMap"}
+        return {**kind, "metadata": metadata, "data": {"mapRoles": roles}}
+
+    request = {
+        "uid": "1",
+        "operation": "UPDATE",
+        "kind": {"group": "", "version": "v1", "kind": "ConfigMap"},
+        "namespace": "kube-system",
+        "name": "aws-auth",
+        "userInfo": {"username": "admin", "groups": ["system:masters"]},
+        "oldObject": config_map(_FULL),
+        "object": config_map(text),
+    }
+    return {"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request}
+
+
+def _maps(obj: Mapping[str, Any] | None) -> bool:
+    """Whether an object has an entry in force, or a text whose last good version stays."""
+    data = (obj or {}).get("data") or {}
+    part = AwsAuthData({key: Text(0, text) for key, text in data.items()})
+    sections = part.sections(SectionReader("fuzz", Guard()))
+    return any(section.size or section.problems for section in sections)
+
+
+def _judge() -> Judge:
+    return Judge(Policy(guards={}), lambda _: Surroundings((), Elsewhere()), lambda: NOW)
+
+
 TARGETS: Mapping[str, Callable[[bytes], None]] = {
     "token": token,
     "review": review,
     "sts": sts,
     "web_identity": web_identity,
     "key_set": key_set,
+    "admission": admission,
+    "mappings": mappings,
+    "names": names,
 }
 
 
