@@ -192,7 +192,7 @@ class WebIdentity:
             return _Answer(response.status, answered, response.read(_MAX_ANSWER_BYTES))
 
     def _connection(self, through: urllib.parse.SplitResult) -> http.client.HTTPSConnection:
-        context = _tls(self.settings)
+        context = tls(self.settings)
         host = self.endpoint.host
         if not through.netloc:
             return http.client.HTTPSConnection(host, timeout=_CONNECT_SECONDS, context=context)
@@ -301,7 +301,7 @@ def _attempts(settings: Section) -> int:
     return int(text)
 
 
-def _tls(settings: Section) -> ssl.SSLContext:
+def tls(settings: Section) -> ssl.SSLContext:
     """Return what verifies the server, with the CA bundle that botocore would use."""
     environ = os.environ
     # Empty counts as unset: botocore then verifies nothing.

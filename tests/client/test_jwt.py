@@ -1,12 +1,16 @@
 """The verb `token --jwt`: asked of the AWS double, kept, and refused in words that help."""
 
+import asyncio
 import base64
 import functools
 import hashlib
 import json
 import os
 import socket
+import ssl
 import stat
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,16 +18,19 @@ from threading import Thread
 
 import jwt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import client
-from client import command
+from client import command, jwt_claims, web_identity
 from client.exec_credential import rfc3339
 from dev.aws_double import AwsDouble, Principal
-from dev.aws_double.faults import Close, Fail, Rubbish, Throttle
+from dev.aws_double.faults import Close, Fail, Hang, Rubbish, Throttle
 from dev.aws_double.federation import NAMESPACE, Permission
 from dev.aws_double.principals import assumed_role, sso_role_name, temporary, user
 from dev.aws_double.sso import SsoSession
 from dev.aws_double.trust import Role
+from tests.authenticator.aws.fronts import Front
 from tests.client.running import Outcome, Run, python
 
 ACCOUNT = "111122223333"
@@ -531,6 +538,123 @@ def test_a_proxy_that_asks_for_a_password(
     [head] = heads
     pair = base64.b64encode(b"us@er:p:ss").decode()
     assert f"Proxy-Authorization: Basic {pair}\r\n".encode() in head
+
+
+def test_a_proxy_that_speaks_tls_is_left_to_botocore(
+    alice: AwsDouble, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    front = Front(alice, tmp_path)
+
+    async def ask() -> Outcome:
+        async with front.proxy("https") as proxy:
+            for name in ("HTTPS_PROXY", "https_proxy"):
+                monkeypatch.setenv(name, f"https://localhost:{proxy.port}")
+            monkeypatch.setenv("AWS_CA_BUNDLE", str(front.bundle))
+            return await asyncio.to_thread(run, "-i c --jwt")
+
+    token, _ = printed(asyncio.run(ask()))
+    assert verified(alice, token)
+    assert front.asked
+
+
+def test_a_socks_proxy_is_refused_in_words(
+    alice: AwsDouble, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "socks5://127.0.0.1:1")
+
+    assert "HTTPS_PROXY names a SOCKS proxy" in run("-i c --jwt").refusal()
+    assert asked(alice) == 0
+
+
+class TestSettingsOfTheProfile:
+    def test_its_ca_bundle(
+        self,
+        aws: AwsDouble,
+        run: Run,
+        files: Callable[..., None],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        for name in ("AWS_CA_BUNDLE", "SSL_CERT_FILE"):
+            monkeypatch.delenv(name)
+        files(f"[profile me]\nca_bundle = {aws.ca_bundle}\n", ALICE.profile("me"), "me")
+
+        assert verified(aws, printed(run("-i c --jwt"))[0])
+
+    def test_its_number_of_attempts(
+        self, aws: AwsDouble, run: Run, files: Callable[..., None]
+    ) -> None:
+        files("[profile me]\nmax_attempts = 2\n", ALICE.profile("me"), "me")
+        aws.faults.start(Fail(503))
+
+        assert "ServiceUnavailable" in run("-i c --jwt").refusal()
+        assert asked(aws) == 2
+
+    def test_a_python_without_certificates_uses_those_of_botocore(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As on macOS, where OpenSSL's own folder is empty."""
+        none = ssl.DefaultVerifyPaths(None, None, "", "", "", "")
+        monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: none)
+        monkeypatch.setattr(ssl.SSLContext, "load_default_certs", lambda *_: None)
+        monkeypatch.setattr(ssl.SSLContext, "set_default_verify_paths", lambda *_: None)
+
+        context = web_identity.tls({})
+
+        assert context.cert_store_stats()["x509_ca"] > 50
+        assert context.verify_mode is ssl.CERT_REQUIRED
+        assert context.check_hostname
+
+
+def test_many_kubectls_at_once_ask_once(alice: AwsDouble) -> None:
+    command_line = [sys.executable, "-m", "client", "token", "-i", "c", "--jwt", "--token-only"]
+    environ = {**os.environ, "PYTHONPATH": str(Path(client.__file__).parents[1])}
+    # The first one's answer is held back while the others start.
+    alice.faults.start(Hang())
+    running = [
+        subprocess.Popen(command_line, env=environ, stdout=subprocess.PIPE, text=True)
+        for _ in range(4)
+    ]
+    alice.calls.wait(lambda counts: counts.by_action["GetWebIdentityToken"] == 1)
+    alice.faults.stop_all()
+    tokens = {process.communicate()[0] for process in running}
+
+    assert [process.returncode for process in running] == [0] * 4
+    [token] = tokens
+    assert verified(alice, token.strip())
+    assert asked(alice) == 1
+
+
+@given(st.text() | st.from_regex(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+", fullmatch=True))
+def test_no_text_makes_anything_but_our_errors(text: str) -> None:
+    try:
+        jwt_claims.read(text)
+    except client.ClientError:
+        pass
+    else:
+        raise AssertionError(text)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(),
+        lambda child: st.lists(child) | st.dictionaries(st.text(), child),
+    )
+    | st.fixed_dictionaries(
+        {},
+        optional={
+            name: st.integers() | st.text() | st.booleans() | st.dictionaries(st.text(), st.text())
+            for name in ("iat", "exp", "iss", "sub", "aud", NAMESPACE)
+        },
+    )
+)
+def test_no_claims_make_anything_but_our_errors(claims: object) -> None:
+    payload = base64.urlsafe_b64encode(json.dumps(claims).encode()).rstrip(b"=").decode()
+    try:
+        found = jwt_claims.read(f"e30.{payload}.e30")
+    except client.ClientError:
+        return
+    assert {type(found["iat"]), type(found["exp"])} == {int}
+    assert jwt_claims.summary(found)["audience"] == ", ".join(jwt_claims.audiences(found))
 
 
 class TestLibrary:
