@@ -40,8 +40,8 @@ def sts_regions(fields: Fields, name: str, frame: Frame, context: Context) -> It
     for region in context.client_regions:
         if region not in listed:
             message = (
-                f"tokens that are signed for {shortened(region)} are denied; add it, or have clients"
-                f" sign for {shortened(listed[0])} (AWS_REGION)"
+                f"tokens that are signed for {shortened(region)} are denied; add it, or have"
+                f" clients sign for {shortened(listed[0])} (AWS_REGION)"
             )
             yield Finding(RULES["missing-sts-region"], message, place)
     if partition == _PARTITION and _GLOBAL_REGION not in listed:
