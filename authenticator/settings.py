@@ -361,6 +361,21 @@ class Settings(BaseModel):
     allow_aws_auth_deletion: Annotated[bool, Place("allowAwsAuthDeletion")] = Field(
         False, description="The admission webhook lets the ConfigMap aws-auth be deleted."
     )
+    admission_client_file: Annotated[str, Place("admissionClientFile")] = Field(
+        "",
+        description="A file with the client certificates that `/validate` accepts in addition to"
+        " that of the state directory.",
+    )
+    admission_secret_file: Annotated[str, Place("admissionSecretFile")] = Field(
+        "",
+        description="A file with the secret of `/validate/SECRET`, for API servers that cannot show"
+        " the client certificate of `/validate`; one on a line.",
+    )
+    anonymous_admission: Annotated[bool, Place("anonymousAdmission")] = Field(
+        False,
+        description="Answer AdmissionReviews of peers that show neither, with a warning: only until"
+        " every API server does.",
+    )
     break_glass_path: Annotated[str, Place("breakGlassPath")] = Field(
         "", description="A file of mappings that apply after all others, and may be absent."
     )

@@ -58,6 +58,7 @@ class WebhookServer:
     Attributes:
         config: the config file.
         kubeconfig: the webhook kubeconfig that it generates.
+        admission_kubeconfig: the one that it generates for AdmissionConfigurations.
         log: what it writes.
         port: where it serves reviews, over TLS.
         health_port: where it answers plain probes.
@@ -77,6 +78,7 @@ class WebhookServer:
         self.log = Log()
         settings = yaml.safe_load(config.read_text())["server"]
         self.kubeconfig = Path(settings["generateKubeconfig"])
+        self.admission_kubeconfig = self.kubeconfig.with_name(f"admission-{self.kubeconfig.name}")
         self.port: int = settings["port"]
         self.health_port = free_port()
         self._ours = command == COMMAND

@@ -28,6 +28,7 @@ from authenticator.lint import (
     documents_of_object,
     lint,
 )
+from authenticator.lint.admission_webhook import KIND as WEBHOOKS_KIND
 from authenticator.lint.explanations import explanation
 from authenticator.lint.reports import as_data, as_github, as_sarif, counted
 from authenticator.mapping.files import NAME, NAMESPACE
@@ -42,6 +43,7 @@ from authenticator.sources.options import source_options
 
 _CONFIG_MAP = f"/api/v1/namespaces/{NAMESPACE}/configmaps/{NAME}"
 _IDENTITIES = f"/apis/{API_VERSION}/iamidentitymappings"
+_WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 _ABSENT = 404
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 _STDIN = "-"
@@ -206,9 +208,19 @@ def _of_cluster(
     found += [(CRD, {**item, "kind": KIND}) for item in identities]
     if identities and (dropped := unknown_fields(cluster)):
         click.echo(f"{COMMAND}: warning: {foreign(dropped)}; {REMEDY}", err=True)
+    for webhook in _webhooks(cluster):
+        yield from documents_of_object({**webhook, "kind": WEBHOOKS_KIND}, context)
     for mode, obj in found:
         guarded = replace(context, guard=guards.get(mode, Guard()))
         yield from documents_of_object(obj, guarded)
+
+
+def _webhooks(cluster: Cluster) -> list[Object]:
+    """The webhook configurations; none if they may not be read, which mappings do not need."""
+    try:
+        return cluster.request("GET", _WEBHOOKS).get("items") or []
+    except ClusterError:
+        return []
 
 
 def _get(cluster: Cluster, path: str) -> Object:

@@ -7,8 +7,8 @@
     another object says otherwise        refused
     a break-glass annotation says why    stored all the same, with warnings
 
-Any process that can connect may ask, so that no answer says more of the mappings than the request
-itself, but for whether a custom resource contradicts another one.
+No answer says more of the mappings than the request itself, but for whether a custom resource
+contradicts another one.
 """
 
 from __future__ import annotations
@@ -120,8 +120,14 @@ class Judge:
         self._clock = clock
         self._pending = pending or Pending()
 
-    def decide(self, request: AdmissionRequest) -> Verdict:
-        """Decide about one edit."""
+    def decide(self, request: AdmissionRequest, *, trusted: bool = True) -> Verdict:
+        """Decide about one edit.
+
+        Args:
+            request: the edit.
+            trusted: whether an API server is known to ask. Otherwise nothing is noted: a request
+                that anyone can make up must change no later answer.
+        """
         kind = kind_of(request)
         if kind is None or (request.old is None and request.new is None):
             return _IGNORED
@@ -137,7 +143,8 @@ class Judge:
         if _annotation(request.new, FORCE_DELETE):
             warnings.append(_LEFT_OPEN)
         was, will = _read(request.old, kind, context), _read(request.new, kind, context)
-        self._pending.found(kind.source, was)
+        if trusted:
+            self._pending.found(kind.source, was)
         around = self._surroundings(kind.source)
         if around is None:
             return _verdict(request, objections, warnings)
@@ -145,9 +152,9 @@ class Judge:
         objections += [*_empties(before, after, kind), *_contradicts(before, after, kind)]
         objections += _takes_away(before, after, request, now, around.elsewhere)
         verdict = _verdict(request, objections, warnings)
-        if verdict.answer.allowed and not request.dry_run:
+        if trusted and verdict.answer.allowed and not request.dry_run:
             in_force = {section.name: section for section in around.sections}
-            # Whoever makes a request up does not know what is in force.
+            # Those of an edit that is behind what is in force are not believed in.
             edited = [section for section in before if in_force.get(section.name) == section]
             self._pending.note(kind.source, edited, after, now)
         return verdict

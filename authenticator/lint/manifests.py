@@ -7,13 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from authenticator.display import printable
+from authenticator.lint.admission_webhook import KIND, anonymous_admission, webhooks
 from authenticator.lint.documents import Context, Document, Frame, of_part, unreadable
 from authenticator.lint.findings import Finding, Place
 from authenticator.lint.rules import RULES
 from authenticator.lint.sts_regions import sts_regions
 from authenticator.mapping.documents import decoded
 from authenticator.mapping.files import AwsAuthData, Held, Identity, Lists, Part, held, held_in
-from authenticator.mapping.nodes import DocumentError, Text, from_value
+from authenticator.mapping.nodes import DocumentError, Text, from_value, read_all
 from authenticator.mapping.sections import SECTIONS
 
 # YAML 1.1, "Line Break Characters": what the parser counts as lines.
@@ -28,6 +29,9 @@ def documents_of_file(content: bytes, name: str, context: Context) -> tuple[Docu
     except DocumentError as error:
         return (unreadable(name, error),)
     documents = tuple(_documents(found, name, context, _LINE_BREAK.split(text)))
+    if KIND in text:
+        asked = tuple(finding for root in read_all(text) for finding in webhooks(root, name))
+        documents += (Document(name, asked),)
     if any(document.entries or document.findings for document in documents):
         return documents
     reason = (
@@ -43,10 +47,11 @@ def documents_of_object(obj: Mapping[str, object], context: Context) -> tuple[Do
     parts = (str(obj.get("kind", "")).lower(), given.get("namespace"), given.get("name"))
     name = "/".join(str(part) for part in parts if part)
     try:
-        found = held_in((from_value(obj),))
+        root = from_value(obj)
+        found = held_in((root,))
     except DocumentError as error:
         return (unreadable(name, error),)
-    return tuple(_documents(found, name, context, []))
+    return (*_documents(found, name, context, []), Document(name, tuple(webhooks(root, name))))
 
 
 def _documents(found: Held, name: str, context: Context, lines: list[str]) -> Iterator[Document]:
@@ -60,6 +65,8 @@ def _documents(found: Held, name: str, context: Context, lines: list[str]) -> It
             if isinstance(part, Lists):
                 found_regions = sts_regions(part.fields, name, frames.get("", Frame()), context)
                 yield Document(name, tuple(found_regions))
+                frame = frames.get("", Frame())
+                yield Document(name, tuple(anonymous_admission(part.fields, name, frame)))
     for error in found.unread:
         yield unreadable(name, error)
 

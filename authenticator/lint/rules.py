@@ -107,6 +107,8 @@ _TITLES: dict[Severity, dict[str, str]] = {
         "mixed-partitions": "An ARN of another partition than the rest",
         "near-miss-account": "An account id one digit off from another",
         "near-miss-known": "An ARN one letter off from one that is known",
+        "anonymous-admission": "An admission webhook that answers unauthenticated peers",
+        "untrusted-webhook": "An admission webhook that the API server does not trust",
         "missing-sts-region": "A Region whose tokens are denied, though clients sign for it",
     },
     Severity.NOTE: {

@@ -1,34 +1,43 @@
 """Answers AdmissionReviews: bytes to an HTTP answer, counted, and audited when refused or forced.
 
-Whoever can connect may ask, and reading a large object takes seconds of a processor that logins
-need as well. So one review at a time is looked at in each worker, few may wait, and all together
-may use no more than a part of the processor. Whoever comes beyond that is refused: to the API
-server that is an outage of this webhook, for which its `failurePolicy` is there.
+Reading a large object takes seconds of a processor that logins need as well. So one review at a
+time is looked at in each worker, few may wait, fewer of one peer, and all together may use no more
+than a part of the processor. What comes beyond that is refused: to the API server that is an outage
+of this webhook, for which its `failurePolicy` is there.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Protocol
 
 from authenticator.admission.judge import Judge, Policy, Verdict
 from authenticator.admission.pending import Pending
-from authenticator.admission.review import AdmissionRequest, parse, render
+from authenticator.admission.review import AdmissionAnswer, AdmissionRequest, parse, render
 from authenticator.admission.surroundings import surroundings
 from authenticator.display import printable
 from authenticator.errors import InternalFault, MalformedRequest, Overloaded
 from authenticator.mapping.guards import Guard
 from authenticator.mapping.problems import Origin
 from authenticator.mapping.rules import administrator
+from authenticator.serving.admission_peers import Peer
 from authenticator.serving.audit import AdmissionRecord
 from authenticator.serving.reviews import SCRUBBED, Answer, log_fault, plain
 from authenticator.settings import Settings
 from authenticator.sources.chain import StoreStatus
 
-# Each holds a thread, of which logins need the most.
-_WAITING = 4
+# Each holds a thread. The second is what one peer may have, so that none keeps the others out.
+_WAITING = 6
+_WAITING_EACH = 4
+# Shown by kubectl to each editor, while an API server that shows no identity is answered.
+_UNAUTHENTICATED = (
+    "the API server did not authenticate to aws-iam-authenticator; this edit was checked only"
+    " because of anonymousAdmission (docs/admission.md)"
+)
 # Seconds of processor time a second that reviews may use in the long run, and how many seconds may
 # be saved up: two objects of the largest size, or thousands of ordinary ones.
 _SHARE = 0.25
@@ -39,8 +48,8 @@ _NAME_LENGTH = 256
 class Judges(Protocol):
     """`authenticator.admission.judge.Judge`, which is asked by one thread at a time."""
 
-    def decide(self, request: AdmissionRequest, /) -> Verdict:
-        """Decide about one edit."""
+    def decide(self, request: AdmissionRequest, /, *, trusted: bool) -> Verdict:
+        """Decide about one edit; take note of it if the API server is known to ask."""
         ...
 
 
@@ -83,36 +92,54 @@ class Admissions:
         self._scrubbed = scrubbed_accounts
         self._clock = clock
         self._processor = processor
-        self._allowance = Allowance(_SHARE, _SAVED, monotonic)
-        self._room = threading.BoundedSemaphore(_WAITING)
+        # What an unauthenticated peer uses up is not missing to an API server that is known.
+        self._allowances = {
+            authenticated: Allowance(_SHARE, _SAVED, monotonic) for authenticated in (True, False)
+        }
+        self._waiting: Counter[str] = Counter()
+        self._room = threading.Lock()
         self._turn = threading.Lock()
 
-    def answer(self, body: bytes, remote: str) -> Answer:
+    def answer(self, body: bytes, peer: Peer) -> Answer:
         """Answer one AdmissionReview, waiting for others that came before; never raises.
 
         Args:
             body: what was posted, of a size that has been limited.
-            remote: the address of who posted it, for the audit log.
+            peer: who posted it.
         """
-        if not self._room.acquire(blocking=False):
+        if not self._enter(peer):
             return self._refuse("overloaded", Overloaded.status)
         try:
             with self._turn:
-                if not self._allowance.left:
+                allowance = self._allowances[peer.authenticated]
+                if not allowance.left:
                     return self._refuse("overloaded", Overloaded.status)
                 began = self._processor()
                 try:
-                    return self._decide(body, remote)
+                    return self._decide(body, peer)
                 finally:
-                    self._allowance.spend(self._processor() - began)
+                    allowance.spend(self._processor() - began)
         finally:
-            self._room.release()
+            self._leave(peer)
 
-    def _decide(self, body: bytes, remote: str) -> Answer:
+    def _enter(self, peer: Peer) -> bool:
+        with self._room:
+            if self._waiting.total() >= _WAITING or self._waiting[peer.share] >= _WAITING_EACH:
+                return False
+            self._waiting[peer.share] += 1
+            return True
+
+    def _leave(self, peer: Peer) -> None:
+        with self._room:
+            self._waiting[peer.share] -= 1
+            if not self._waiting[peer.share]:
+                del self._waiting[peer.share]
+
+    def _decide(self, body: bytes, peer: Peer) -> Answer:
         try:
             request = parse(body)
-            verdict = self._judge.decide(request)
-            answer = Answer(200, render(request, verdict.answer))
+            verdict = self._judge.decide(request, trusted=peer.authenticated)
+            answer = Answer(200, render(request, _shown(verdict.answer, peer)))
         except MalformedRequest as error:
             return self._refuse("malformed", error.status)
         except Exception as error:  # noqa: BLE001 (a fault of ours must not take the worker along)
@@ -120,7 +147,7 @@ class Admissions:
             return self._refuse("internal_error", InternalFault.status)
         self._metrics.admission(verdict.result)
         if verdict.findings:
-            self._audit(self._record(request, verdict, remote))
+            self._audit(self._record(request, verdict, peer.address))
         return answer
 
     def _refuse(self, result: str, status: int) -> Answer:
@@ -145,6 +172,12 @@ class Admissions:
         for account in self._scrubbed:
             text = text.replace(account, SCRUBBED)
         return printable(text, _NAME_LENGTH)
+
+
+def _shown(answer: AdmissionAnswer, peer: Peer) -> AdmissionAnswer:
+    if peer.authenticated:
+        return answer
+    return replace(answer, warnings=(_UNAUTHENTICATED, *answer.warnings))
 
 
 def judge_of(

@@ -48,8 +48,6 @@ def _answer(endpoint: Endpoint, handler: Handler | None) -> Response:
     if handler is None:
         abort(HTTPStatus.NOT_IMPLEMENTED)
     request.max_content_length = endpoint.max_body
-    if request.method == "POST" and request.content_length is None:
-        abort(HTTPStatus.LENGTH_REQUIRED)
     answer = handler(request.get_data(cache=False), request.remote_addr or "")
     return Response(answer.body, answer.status, content_type=answer.content_type)
 

@@ -17,7 +17,9 @@ from authenticator.display import printable, printable_lines
 from authenticator.elapsed import ClockSteps
 from authenticator.options import command
 from authenticator.serving import announcement, logs
+from authenticator.serving.admission_peers import AdmissionPeers
 from authenticator.serving.certificates import ownership, rotation, webhook_kubeconfig
+from authenticator.serving.certificates.admission_client import AdmissionClient
 from authenticator.serving.certificates.ownership import KEY_NAME
 from authenticator.serving.certificates.pair import (
     CERTIFICATE_NAME,
@@ -64,6 +66,14 @@ def server(loaded: Loaded) -> int:
         fault=started.fault,
         steps=ClockSteps(),
     )
+    client = _admission_client(settings, kubeconfig, directory)
+    peers = AdmissionPeers(
+        directory,
+        settings.admission_secret_file,
+        settings.admission_client_file,
+        client=None if settings.kubeconfig_pregenerated else client,
+        anonymous=settings.anonymous_admission,
+    )
     for line in announcement.starting(settings, certificate, files.written()):
         _LOG.info(line)
     serve(
@@ -74,26 +84,31 @@ def server(loaded: Loaded) -> int:
             certificate=certificate.certificate,
             key=certificate.key,
             workers=settings.workers,
+            peers=peers,
             metrics=settings.metrics_endpoint,
         ),
-        partial(_build, settings, loaded.file, log, renewal),
+        partial(_build, settings, loaded.file, log, renewal, peers),
     )
 
 
 def _build(
-    settings: Settings, config: Path | None, log: logs.LogHandler, renewal: Renewal
+    settings: Settings,
+    config: Path | None,
+    log: logs.LogHandler,
+    renewal: Renewal,
+    peers: AdmissionPeers,
 ) -> Service:
     # botocore reads the environment for itself, and every process of ours inherits it.
     Proxies.from_environment().export()
     # `init` and `rotate` start sooner without it.
     from authenticator.serving.service import ReviewService  # noqa: PLC0415
 
-    return ReviewService(settings, config, log, renewal)
+    return ReviewService(settings, config, log, renewal, peers)
 
 
 @command(
     "init",
-    "Write the certificate, its key and the webhook kubeconfig before the first start.",
+    "Write the certificates, their keys and the kubeconfigs before the first start.",
     _INIT_FLAGS,
 )
 @_days_option
@@ -105,6 +120,8 @@ def init(loaded: Loaded, *, days: int) -> int:
     with _for_the_server(directory):
         started = start(directory, _wanted(settings, days), trust, kubeconfig, _now())
         trust.write(_now())
+        client = _admission_client(settings, kubeconfig, directory)
+        shown = client.follow(_now())
     certificate = started.certificate
     if started.warning:
         click.echo(printable(f"warning: {started.warning}"), err=True)
@@ -112,6 +129,9 @@ def init(loaded: Loaded, *, days: int) -> int:
         (certificate.certificate, f"the server's certificate, valid until {certificate.ends:%F}"),
         (certificate.key, "its private key; keep it secret"),
         (kubeconfig, "for the API server's --authentication-token-webhook-config-file"),
+        (shown.certificate, "the client certificate that /validate accepts"),
+        (shown.key, "its private key; keep it secret"),
+        (client.kubeconfig, "for the API server's AdmissionConfiguration; keep it secret"),
     ):
         click.echo(printable(f"{path}: {use}"))
     return 0
@@ -131,10 +151,12 @@ def rotate(loaded: Loaded, *, switch: bool, days: int) -> int:
     settings = loaded.settings
     directory, kubeconfig = _places(settings)
     trust = _trust(settings, kubeconfig, directory)
+    client = _admission_client(settings, kubeconfig, directory)
     if switch:
         with _for_the_server(directory):
             certificate = rotation.switch(directory, _now())
             trust.write(_now())
+            client.follow(_now())
         in_use = f"{certificate.certificate}: in use now, valid until {certificate.ends:%F}."
         click.echo(printable(f"{in_use} Running servers serve it within seconds."))
         return 0
@@ -145,11 +167,13 @@ def rotate(loaded: Loaded, *, switch: bool, days: int) -> int:
             rotation.current(directory, _wanted(settings), _now())
         certificate = rotation.prepare(directory, _wanted(settings, days), _now())
         trust.write(_now())
+        client.follow(_now())
     click.echo(
         printable_lines(
             f"{certificate.certificate}: the next certificate, valid until {certificate.ends:%F}\n"
             f"{kubeconfig}: trusts both\n"
-            "Now restart every API server that reads it, then run: rotate --switch"
+            f"{client.kubeconfig}: shows the next client certificate\n"
+            "Now restart every API server that reads them, then run: rotate --switch"
         )
     )
     return 0
@@ -170,6 +194,10 @@ def _wanted(settings: Settings, days: int = LIFETIME.days) -> Wanted:
     )
 
 
+def _admission_client(settings: Settings, kubeconfig: Path, directory: Path) -> AdmissionClient:
+    return AdmissionClient.next_to(kubeconfig, directory, settings.hostname, settings.port)
+
+
 def _trust(settings: Settings, kubeconfig: Path, directory: Path) -> Trust:
     return Trust(directory, kubeconfig, settings.hostname, settings.port)
 
@@ -182,7 +210,9 @@ def _for_the_server(directory: Path) -> Iterator[None]:
         ConfigError: they would be of no use to the server.
     """
     ownership.refuse_others(directory / KEY_NAME)
-    ownership.hand_over(directory, rotation.FILES)
+    # `init` makes it.
+    if directory.exists():
+        ownership.hand_over(directory, rotation.FILES)
     yield
     ownership.hand_over(directory, rotation.FILES)
 

@@ -1,7 +1,7 @@
 """The endpoints, as one table: the event loop and the Flask application both read it.
 
-The event loop answers `AUTHENTICATE` itself, and what is marked `at_once`; everything else goes to
-the Flask application in a thread.
+The event loop answers `AUTHENTICATE` itself, and what is marked `at_once`. A thread
+answers `VALIDATE`, and the Flask application everything else.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ class Endpoint:
         path: without a query, which every endpoint ignores: the API server always sends one.
         max_body: how many bytes the body may have.
         large: how many requests of one worker may have a body above `SMALL_BODY_BYTES` at once.
+        large_each: how many of these may be one peer's.
+        authenticated: only an API server that shows who it is may ask (`admission_peers`).
         at_once: the answer needs no waiting and no calculating, and is served on the plain health
             port too.
     """
@@ -39,11 +41,15 @@ class Endpoint:
     path: str
     max_body: int = SMALL_BODY_BYTES
     large: int = 0
+    large_each: int = 0
+    authenticated: bool = False
     at_once: bool = False
 
 
-AUTHENTICATE = Endpoint("POST", "/authenticate", _REVIEW_BYTES, large=4)
-VALIDATE = Endpoint("POST", "/validate", MAX_BYTES, large=2)
+AUTHENTICATE = Endpoint("POST", "/authenticate", _REVIEW_BYTES, large=4, large_each=4)
+VALIDATE = Endpoint("POST", "/validate", MAX_BYTES, large=3, large_each=2, authenticated=True)
+# What follows is the secret of an API server that can show no certificate.
+SECRET_PATH = f"{VALIDATE.path}/"
 METRICS = Endpoint("GET", "/metrics")
 HEALTHZ = Endpoint("GET", "/healthz", at_once=True)
 READYZ = Endpoint("GET", "/readyz", at_once=True)
@@ -60,6 +66,8 @@ Handlers = Mapping[Endpoint, Handler]
 
 def find(method: str, path: str) -> Endpoint | None:
     """Return the endpoint of a request, or None if there is none."""
+    if method == VALIDATE.method and path.startswith(SECRET_PATH):
+        return VALIDATE
     return _TABLE.get((method, path))
 
 

@@ -31,6 +31,7 @@ ADMISSIONS = (
     "ignored",
     "malformed",
     "overloaded",
+    "unauthenticated",
     "internal_error",
 )
 _ISSUERS = "the URL of a configured issuer of JWTs"
@@ -183,10 +184,26 @@ METRICS = (
         (("result", ", ".join(ADMISSIONS)),),
     ),
     Metric(
+        "admission_anonymous_reviews_total",
+        "counter",
+        "AdmissionReviews of unauthenticated peers that were answered (anonymousAdmission)",
+    ),
+    Metric(
+        "admission_certificate_expiry_timestamp_seconds",
+        "gauge",
+        "When the client certificate of API servers ends (Unix time); 0 if there is none",
+        reduced="livemin",
+    ),
+    Metric(
+        "tls_client_certificates_refused_total",
+        "counter",
+        "TLS handshakes with a client certificate that this server did not issue",
+    ),
+    Metric(
         "http_requests_refused_total",
         "counter",
         "Requests that reached no endpoint",
-        (("code", "the HTTP status: 400, 404, 405, 411, 413, 414, 417, 429 or 431"),),
+        (("code", "the HTTP status: 400, 401, 404, 405, 411, 413, 414, 417, 429 or 431"),),
     ),
     Metric(
         "issuer_keys",

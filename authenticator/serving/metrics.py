@@ -50,6 +50,7 @@ class Metrics:
             self._at("authenticate_latency_seconds", result)
         for verdict in ("proven", "refused"):
             self._at("verdict_cache_hits_total", verdict)
+        self._at("admission_reviews_total", "unauthenticated")
         self._faulty: set[str] = set()
         self._shared: SharedCounts | None = None
         try:
@@ -206,6 +207,18 @@ class Metrics:
     def admission(self, result: str) -> None:
         """Count an AdmissionReview; `result` is one of `ADMISSIONS`."""
         self._count("admission_reviews_total", result)
+
+    def anonymous_admission(self) -> None:
+        """Count an AdmissionReview of an unauthenticated peer that is answered."""
+        self._count("admission_anonymous_reviews_total")
+
+    def untrusted_client(self) -> None:
+        """Count a TLS handshake with a client certificate that is not accepted."""
+        self._count("tls_client_certificates_refused_total")
+
+    def admission_certificate_ends(self, time: float) -> None:
+        """Say when the client certificate of API servers ends, in Unix time."""
+        self._set(time, "admission_certificate_expiry_timestamp_seconds")
 
     def reviews_waiting(self, number: int) -> None:
         """Say how many reviews wait for STS."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -34,11 +34,13 @@ class Readiness:
 
 def readiness(
     status: StoreStatus,
+    *,
     certificate: ServerCertificate | None,
     sts: StsHealth,
+    admission: Mapping[str, Any],
+    loose_files: tuple[str, ...],
     scrubbed_accounts: frozenset[str],
     now: datetime,
-    *,
     issuers: Sequence[IssuerState] = (),
     warnings: Sequence[str] = (),
     faults: Sequence[str] = (),
@@ -49,6 +51,8 @@ def readiness(
         status: the state of the mappings.
         certificate: what this worker serves; None before it has been loaded.
         sts: how STS has been lately.
+        admission: who may ask `/validate`, and did.
+        loose_files: files that decide and that other users can change.
         scrubbed_accounts: AWS accounts whose ids must not be shown.
         now: the time, aware.
         issuers: the keys of the issuers of JWTs. They take no part in `ready`, as STS does not.
@@ -68,6 +72,8 @@ def readiness(
             "valid": valid,
             "ends": rfc3339(certificate.ends.timestamp()) if certificate else None,
         },
+        "admission": dict(admission),
+        "looseFiles": list(loose_files),
         "sts": {
             "lastAnswer": _rfc3339(sts.last_answer),
             "silentHosts": sts.silent_hosts,

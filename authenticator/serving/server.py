@@ -21,6 +21,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.glogging import Logger
 
 from authenticator.serving import announcement, ports
+from authenticator.serving.admission_peers import AdmissionPeers
 from authenticator.serving.http.connection import IDLE_SECONDS
 from authenticator.serving.http.worker import ReviewWorker, Service
 from authenticator.serving.ports import Listening
@@ -62,6 +63,7 @@ class ServeOptions:
         certificate: the PEM file of the certificate chain.
         key: the PEM file of its key.
         workers: processes.
+        peers: knows the API servers that may ask about edits.
     """
 
     address: str
@@ -70,6 +72,7 @@ class ServeOptions:
     certificate: Path
     key: Path
     workers: int
+    peers: AdmissionPeers
     metrics: tuple[str, int] | None = None
 
 
@@ -84,7 +87,7 @@ def serve(options: ServeOptions, build: Callable[[], Service]) -> NoReturn:
         ConfigError: the address or port cannot be used, or the certificate cannot.
         SystemExit: at the end.
     """
-    context = LiveContext(options.certificate, options.key)
+    context = LiveContext(options.certificate, options.key, options.peers)
     listeners = ports.listen(options.address, options.port, options.health_port, options.metrics)
     _LOG.info(announcement.listening(listeners))
     _allow_files()

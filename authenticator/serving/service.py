@@ -17,19 +17,21 @@ from authenticator.elapsed import elapsed
 from authenticator.login import Login
 from authenticator.modes import DYNAMIC_FILE
 from authenticator.serving import endpoints
+from authenticator.serving.admission_peers import AdmissionPeers, Peer
 from authenticator.serving.admissions import Admissions, judge_of
 from authenticator.serving.app import build_app
 from authenticator.serving.audit import as_json, as_text
 from authenticator.serving.certificates.pair import ServerCertificate
 from authenticator.serving.certificates.renewal import Renewal
-from authenticator.serving.endpoints import HEALTHZ, METRICS, READYZ, VALIDATE, Handlers
+from authenticator.serving.endpoints import HEALTHZ, METRICS, READYZ, Handlers
+from authenticator.serving.file_trust import FileTrust
 from authenticator.serving.internal_errors import InternalErrors
 from authenticator.serving.lines import LineWriter
 from authenticator.serving.logs import LogHandler
 from authenticator.serving.metrics import CONTENT_TYPE, Metrics
 from authenticator.serving.node_names import NodeNames
 from authenticator.serving.readiness import Readiness, readiness
-from authenticator.serving.reviews import Reviews
+from authenticator.serving.reviews import Answer, Reviews
 from authenticator.serving.self_test import SelfTest
 from authenticator.serving.tracing import tracing
 from authenticator.settings import Settings
@@ -49,10 +51,16 @@ class ReviewService:
     """The webhook: what `authenticator.serving.http.worker.Service` asks for."""
 
     wsgi: Callable[..., Iterable[bytes]]
+    validate: Callable[[bytes, Peer], Answer]
     handlers: Handlers
 
     def __init__(
-        self, settings: Settings, config: Path | None, log: LogHandler, renewal: Renewal
+        self,
+        settings: Settings,
+        config: Path | None,
+        log: LogHandler,
+        renewal: Renewal,
+        peers: AdmissionPeers,
     ) -> None:
         """Make everything and start nothing: workers are forked from this process.
 
@@ -61,6 +69,7 @@ class ReviewService:
             config: the config file, whose mappings the source MountedFile follows.
             log: writes the log.
             renewal: has the certificate replaced before it ends.
+            peers: knows the API servers that may ask about edits.
 
         Raises:
             ConfigError: the environment's proxy or certificates cannot be used.
@@ -107,29 +116,35 @@ class ReviewService:
             scrubbed_accounts=self._scrubbed,
         )
         self.reviews = self._tracing.reviews(reviews)
-        validate = Admissions(
+        self._files = FileTrust(settings, config)
+        self._peers = peers
+        peers.count(metrics)
+        self.identify = peers.identify
+        self.validate = Admissions(
             judge=judge_of(settings, options.guards, self._mappings.status),
             metrics=metrics,
             audit=self._audit.add,
             scrubbed_accounts=self._scrubbed,
         ).answer
         self.handlers = {
-            VALIDATE: validate,
             METRICS: endpoints.metrics(metrics.render, CONTENT_TYPE),
             HEALTHZ: endpoints.healthz(self._self_test_faults),
             READYZ: endpoints.readyz(self.readiness),
         }
         self.refused = metrics.refused
+        self.untrusted_client = metrics.untrusted_client
         self.wsgi = build_app(self.handlers, self.refused)
 
     def readiness(self) -> Readiness:
         """Whether this worker can do its work, and what is wrong."""
         return readiness(
             self._mappings.status(),
-            self._certificate,
-            self._prover.sts_health(),
-            self._scrubbed,
-            datetime.now(timezone.utc),
+            certificate=self._certificate,
+            sts=self._prover.sts_health(),
+            admission=self._peers.detail(),
+            loose_files=self._files.loose,
+            scrubbed_accounts=self._scrubbed,
+            now=datetime.now(timezone.utc),
             issuers=self._keys.states(),
             warnings=self._warnings(),
             faults=[
@@ -143,6 +158,7 @@ class ReviewService:
         """Take note of the certificate that this worker serves from now on."""
         self._certificate = pair
         self._metrics.certificate_in_use(pair.begins.timestamp(), pair.ends.timestamp())
+        self._metrics.admission_certificate_ends(self._peers.certificate_ends)
 
     def forking(self, number: int) -> None:
         """See `authenticator.serving.http.worker.Service`."""
@@ -162,6 +178,7 @@ class ReviewService:
         self._mappings.start()
         self._keys.start()
         self._renewal.start()
+        self._files.start()
 
     def _certificate_pem(self) -> bytes:
         return b"" if self._certificate is None else self._certificate.pem
@@ -188,6 +205,7 @@ class ReviewService:
         """Stop it, and write what waits to be written."""
         self._metrics.flush()
         self._renewal.stop()
+        self._files.stop()
         self._mappings.stop()
         self._names.stop()
         self._keys.stop()

@@ -16,12 +16,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from authenticator.serving.admission_peers import AdmissionPeers
+
 _LOG = logging.getLogger(__name__)
 _LOOK_SECONDS = 1.0
 
 
-def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
+# X509_V_FLAG_NO_CHECK_TIME (x509_vfy.h), which the module `ssl` does not name.
+_NO_CHECK_TIME = 0x200000
+
+
+def server_context(certificate: Path, key: Path, clients: str = "") -> ssl.SSLContext:
     """Make the server's side of TLS.
+
+    Args:
+        certificate: the PEM file of the certificate chain.
+        key: the PEM file of its key.
+        clients: the PEM of the client certificates that count. A client is asked for one, and may
+            show none; with another one the handshake fails. One that has expired is left to
+            `AdmissionPeers`, whose refusal can be seen, and which looks at each request.
 
     Raises:
         ConfigError: the certificate and key cannot be used.
@@ -39,6 +52,10 @@ def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
     except OSError as error:
         problem = f"{certificate}, {key}: TLS cannot use them: {error.strerror or error}"
         raise ConfigError((problem,)) from error
+    if clients:
+        context.verify_mode = ssl.CERT_OPTIONAL
+        context.verify_flags |= _NO_CHECK_TIME
+        context.load_verify_locations(cadata=clients)
     return context
 
 
@@ -49,14 +66,20 @@ class LiveContext:
     because only one of them has been replaced yet, leave the context in use as it is.
     """
 
-    def __init__(self, certificate: Path, key: Path) -> None:
+    def __init__(self, certificate: Path, key: Path, peers: AdmissionPeers) -> None:
         """Make the first context.
+
+        Args:
+            certificate: the PEM file of the certificate chain.
+            key: the PEM file of its key.
+            peers: knows the client certificates that count; told to look at its files too.
 
         Raises:
             ConfigError: the certificate and key cannot be used.
         """
         self._files = certificate, key
-        self._pair, self._context = self._made()
+        self._peers = peers
+        self._pair, self._context, self._clients = self._made()
         self._fault = ""
         self._on_load: Callable[[ServerCertificate], None] = lambda _pair: None
         self._stop = threading.Event()
@@ -85,22 +108,30 @@ class LiveContext:
 
     def look(self) -> None:
         """Look at the files once."""
+        self._peers.look()
+        clients = self._peers.credentials.pem
         try:
-            if self._files[0].read_bytes() == self._pair.pem:
+            pem = self._files[0].read_bytes()
+            if pem == self._pair.pem and clients == self._clients:
                 self._fault = ""
                 return
-            self._pair, self._context = self._made()
+            before = self._pair
+            self._pair, self._context, self._clients = self._made()
         except (ConfigError, OSError) as error:
             if str(error) != self._fault:
                 self._fault = str(error)
                 _LOG.warning("keeping the certificate in use: %s", error)
             return
-        _LOG.info("serving a new certificate, which is valid until %s", self._pair.ends.isoformat())
+        if self._pair.pem != before.pem:
+            ends = self._pair.ends.isoformat()
+            _LOG.info("serving a new certificate, which is valid until %s", ends)
         self._on_load(self._pair)
 
     def _run(self) -> None:
         while not self._stop.wait(_LOOK_SECONDS):
             self.look()
 
-    def _made(self) -> tuple[ServerCertificate, ssl.SSLContext]:
-        return load(*self._files, datetime.now(timezone.utc)), server_context(*self._files)
+    def _made(self) -> tuple[ServerCertificate, ssl.SSLContext, str]:
+        clients = self._peers.credentials.pem
+        pair = load(*self._files, datetime.now(timezone.utc))
+        return pair, server_context(*self._files, clients), clients

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from dev.cluster import ControlPlane, Options, Webhook
 from dev.server import WebhookServer, write_config
-from tests.e2e import callers
+from tests.e2e import callers, manifests
 from tests.e2e.administrator import Administrator
 from tests.e2e.logins import log_in
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from dev.aws_double import Principal
     from tests.e2e.conftest import StartControlPlane
+
+
+ADMISSION_CONFIGURATION = manifests.ROOT / "admission" / "admission-configuration.yaml"
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,18 @@ class Cluster:
         return None if user is None else user["groups"]
 
 
+def admission_flags(
+    server: WebhookServer, directory: Path, manifest: Path = ADMISSION_CONFIGURATION
+) -> tuple[str, ...]:
+    """Have an API server show who it is at /validate, as docs/admission.md says."""
+    document = manifest.read_text()
+    kubeconfig = "/etc/kubernetes/aws-iam-authenticator/admission-kubeconfig.yaml"
+    assert kubeconfig in document
+    path = directory / "admission.yaml"
+    path.write_text(document.replace(kubeconfig, str(server.admission_kubeconfig)))
+    return (f"--admission-control-config-file={path}",)
+
+
 @contextlib.contextmanager
 def following(
     start: StartControlPlane,
@@ -51,7 +66,8 @@ def following(
     document = {"kubeconfig": str(kubeconfig), "backendMode": ["EKSConfigMap"], **settings}
     config = write_config(directory, {"clusterID": callers.CLUSTER_ID, "server": document})
     with WebhookServer(config, environment, arguments=("--log-format", "json")) as server:
-        plane = start(Options(Webhook(server.kubeconfig), nodes=True))
+        flags = admission_flags(server, directory)
+        plane = start(Options(Webhook(server.kubeconfig), nodes=True, extra_flags=flags))
         since = server.log.end
         kubeconfig.write_bytes(plane.admin_kubeconfig.read_bytes())
         server.wait_for_each_worker("EKSConfigMap has been read", since)

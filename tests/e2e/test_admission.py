@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import copy
 import json
+import re
+import socket
+import ssl
 import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
-from dev.cluster import KubectlError
+from dev.cluster import KubectlError, Options, Webhook
+from dev.server import COMMAND, WebhookServer
+from dev.waiting import PATIENCE_SECONDS
 from tests.e2e import callers, manifests
+from tests.e2e.administrator import Administrator
 from tests.e2e.following import Cluster, following
 
 if TYPE_CHECKING:
@@ -42,6 +50,7 @@ VIEWER = {
     "username": "viewer",
     "groups": ["viewers"],
 }
+SECRET = "0123456789abcdef0123456789abcdef"
 CREATOR = f"arn:aws:iam::{callers.ACCOUNT}:role/Creator"
 
 
@@ -51,8 +60,10 @@ def cluster(
     session_aws: AwsDouble,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Cluster]:
-    settings = {"backendMode": ["EKSConfigMap", "CRD"]}
     directory = tmp_path_factory.mktemp("admission")
+    secret = directory / "secret"
+    secret.write_text(f"{SECRET}\n")
+    settings = {"backendMode": ["EKSConfigMap", "CRD"], "admissionSecretFile": str(secret)}
     with following(start_control_plane, directory, session_aws.environment(), settings) as running:
         running.administrator.install_crd()
         yield running
@@ -105,15 +116,19 @@ def written(*roles: object, users: tuple[object, ...] = (ALICE,), reason: str = 
     )
 
 
-def configuration(cluster: Cluster, failure_policy: str, *kinds: str) -> list[dict[str, Any]]:
+def configuration(
+    cluster: Cluster, failure_policy: str, *kinds: str, path: str = "/validate"
+) -> list[dict[str, Any]]:
     """The manifests, completed as docs/admission.md says, for our port."""
     kubeconfig = yaml.safe_load(cluster.server.kubeconfig.read_text())
     bundle = kubeconfig["clusters"][0]["cluster"]["certificate-authority-data"]
     assert base64.b64decode(bundle).startswith(b"-----BEGIN CERTIFICATE-----")
-    objects = [obj for obj in manifests.render(ADMISSION) if obj["kind"].startswith(kinds)]
+    rendered = copy.deepcopy(manifests.render(ADMISSION))
+    objects = [obj for obj in rendered if obj["kind"].startswith(kinds)]
     for obj in objects:
         for webhook in obj.get("webhooks", ()):
             url = webhook["clientConfig"]["url"].replace("21362", str(cluster.server.port))
+            url = url.replace("/validate", path)
             webhook["clientConfig"] = {"url": url, "caBundle": bundle}
             webhook["failurePolicy"] = failure_policy
     return objects
@@ -276,6 +291,118 @@ def test_deleting_all_at_once_keeps_the_last_administrator(editors: Editors) -> 
         editors.cluster.administrator.wait_for(
             lambda: editors.admin("delete", "iamidentitymapping", "--all").returncode == 0
         )
+
+
+# Who may ask.
+
+
+def test_anonymous_connections_do_not_switch_the_guard_off(editors: Editors) -> None:
+    """Twelve slow ones took the places of both workers: 8 of 8 broken edits were stored."""
+    install(editors.cluster, configuration(editors.cluster, "Ignore", "ValidatingWebhook"))
+    before = editors.data()
+    head = b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
+    with contextlib.ExitStack() as stack:
+        slow = [stack.enter_context(anonymous(editors.cluster)) for _ in range(12)]
+        for sock in slow:
+            sock.sendall(head + b"x")
+        broken = written(NODE, {"rolearn": "x"})
+        edits = [editors.admin("apply", "-f", "-", stdin=broken) for _ in range(4)]
+        assert all("denied the request" in edit.stderr for edit in edits)
+        assert {sock.recv(12) for sock in slow} == {b"HTTP/1.1 401"}
+    assert editors.data() == before
+
+
+def anonymous(cluster: Cluster) -> ssl.SSLSocket:
+    """A TLS connection of a process that can reach the port."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    sock = socket.create_connection(("127.0.0.1", cluster.server.port), timeout=PATIENCE_SECONDS)
+    return context.wrap_socket(sock)
+
+
+@pytest.fixture(scope="module")
+def stranger(
+    start_control_plane: StartControlPlane,
+    cluster: Cluster,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Editors:
+    """An API server that nobody gave an AdmissionConfiguration, and that asks the same server."""
+    plane = start_control_plane(Options(Webhook(cluster.server.kubeconfig), nodes=True))
+    other = Cluster(plane, cluster.server, Administrator(plane))
+    return Editors(other, tmp_path_factory.mktemp("stranger"))
+
+
+BROKEN_EDIT = ("apply", "--dry-run=server", "-f", "-")
+
+
+def test_an_api_server_that_shows_no_certificate_is_refused_and_it_is_seen(
+    stranger: Editors,
+) -> None:
+    """An upgrade without the AdmissionConfiguration: edits are stored, but not silently."""
+    cluster, broken = stranger.cluster, written(NODE, {"rolearn": "x"})
+    install(cluster, configuration(cluster, "Fail", "ValidatingWebhook"))
+    cluster.administrator.wait_for(
+        # client-go's words for 401.
+        lambda: (
+            "asked for the client to provide credentials"
+            in stranger.admin(*BROKEN_EDIT, stdin=broken).stderr
+        )
+    )
+    cluster.server.log.wait_for(lambda line: line if "stores edits" in line else None, since=0)
+    install(cluster, configuration(cluster, "Ignore", "ValidatingWebhook"))
+    cluster.administrator.wait_for(
+        lambda: stranger.admin(*BROKEN_EDIT, stdin=broken).returncode == 0
+    )
+    with cluster.server.poster() as poster:
+        metrics = poster.get("/metrics").body.decode()
+    seen = []
+    for _ in range(20):  # each worker tells of its own
+        with cluster.server.poster() as poster:
+            seen.append(json.loads(poster.get("/readyz").body)["admission"]["lastRefused"])
+    refused = r'^aws_iam_authenticator_admission_reviews_total\{result="unauthenticated"\} [1-9]'
+    assert re.search(refused, metrics, re.MULTILINE)
+    assert any(seen)
+    # What IAMAuthenticatorAdmissionFailsOpen counts.
+    own = cluster.plane.kubectl("get", "--raw=/metrics").stdout
+    name = "aws-auth.iamauthenticator.k8s.aws"
+    assert f'apiserver_admission_webhook_fail_open_count{{name="{name}",type="validating"}}' in own
+
+
+def test_an_api_server_that_knows_the_secret_path_is_answered(stranger: Editors) -> None:
+    cluster = stranger.cluster
+    path = f"/validate/{SECRET}"
+    install(cluster, configuration(cluster, "Fail", "ValidatingWebhook", path=path))
+    broken = written(NODE, {"rolearn": "x"})
+    cluster.administrator.wait_for(
+        lambda: "[bad-arn]" in stranger.admin(*BROKEN_EDIT, stdin=broken).stderr
+    )
+    assert SECRET not in cluster.server.log.tail
+
+
+def test_the_certificate_of_the_api_server_is_rotated_without_a_gap(editors: Editors) -> None:
+    """With failurePolicy Fail, each edit shows whether the API server is still known."""
+    server = editors.cluster.server
+    broken = written(NODE, {"rolearn": "x"})
+
+    def is_guarded() -> bool:
+        return "denied the request" in editors.admin(*BROKEN_EDIT, stdin=broken).stderr
+
+    shown = server.admission_kubeconfig.read_bytes()
+    rotate(server)
+    assert server.admission_kubeconfig.read_bytes() != shown
+    # The configuration trusts both certificates of the server, as the webhook kubeconfig does.
+    install(editors.cluster, configuration(editors.cluster, "Fail", "ValidatingWebhook"))
+    assert is_guarded()
+    editors.cluster.plane.restart_apiserver()
+    editors.cluster.administrator.wait_for(is_guarded)
+    since = server.log.end
+    rotate(server, "--switch")
+    server.wait_for_each_worker("serving a new certificate", since)
+    assert is_guarded()
+
+
+def rotate(server: WebhookServer, *flags: str) -> None:
+    subprocess.run([COMMAND, "rotate", "--config", server.config, *flags], check=True)
 
 
 # Outages.

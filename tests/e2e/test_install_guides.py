@@ -6,6 +6,7 @@ is done here, with its words as the name of the step.
 
 from __future__ import annotations
 
+import shutil
 from functools import partial
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -31,6 +32,7 @@ pytestmark = pytest.mark.cluster
 # A session of the role that the guide maps.
 BOB = assumed_role("111122223333", "Developer", "bob@example.com")
 EVE = assumed_role("111122223333", "BreakGlass", "eve")
+ADMISSION_CONFIGURATION = "manifests/admission/admission-configuration.yaml"
 USERNAME = "developer:bob-example.com"
 
 
@@ -83,7 +85,7 @@ def assert_logs_in(walk: Walk) -> None:
 
 
 def tell_api_server(walk: Walk) -> None:
-    """Start it with the two more flags."""
+    """Start it with the three more flags."""
     walk.node.tell_api_server(flags(walk))
 
 
@@ -146,6 +148,8 @@ def test_behind_a_service(walk: Walk) -> None:
     given = walk.node.root / "etc/kubernetes/aws-iam-authenticator/kubeconfig.yaml"
     given.parent.mkdir()
     given.write_text(yaml.safe_dump(kubeconfig))
+    for path in ("issued/admission-kubeconfig.yaml", ADMISSION_CONFIGURATION):
+        shutil.copy(walk.checkout / path, given.parent)
     tell_api_server(walk)
     assert_logs_in(walk)
 
@@ -170,7 +174,8 @@ def test_kops(walk: Walk) -> None:
         f"--backend-mode={cluster['spec']['authentication']['aws']['backendMode']}",
     )
     walk.node.run_otherwise = Run(arguments)
-    tell_api_server(walk)
+    # The flags of kops, which has no AdmissionConfiguration.
+    walk.node.tell_api_server([flag for flag in flags(walk) if "admission" not in flag])
     assert_logs_in(walk)
 
 

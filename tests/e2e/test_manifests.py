@@ -52,7 +52,7 @@ def test_is_applied_to_a_real_api_server(plane: ControlPlane, directory: Path) -
     plane.kubectl("apply", "--validate=strict", f"--kustomize={directory}")
 
 
-@pytest.mark.parametrize("overlay", ["network-policy", "service-monitor"])
+@pytest.mark.parametrize("overlay", ["service-monitor"])
 def test_the_service_overlays_are_applied_as_one(
     plane: ControlPlane, tmp_path: Path, overlay: str
 ) -> None:

@@ -13,6 +13,7 @@ import authenticator
 from authenticator.config import Loaded, load
 from authenticator.errors import ConfigError
 from authenticator.modes import CRD, EKS_CONFIG_MAP, canonical_modes
+from authenticator.serving.certificates.admission_client import AdmissionClient
 from authenticator.settings import Settings, places, variable
 from tests.e2e.manifests import (
     BASE,
@@ -74,7 +75,10 @@ def test_the_server_starts_once_it_is_told_its_cluster(tmp_path: Path, kind: str
     rendered = render(complete(tmp_path, BASE if kind == "DaemonSet" else DEPLOYMENT))
     config = only(rendered, "ConfigMap")
     (server,) = only(rendered, kind)["spec"]["template"]["spec"]["containers"]
-    (environment,) = server["env"]
+    environment, *others = server["env"]
+    assert [each["name"] for each in others] == (
+        [variable("admission_client_file")] if kind == "Deployment" else []
+    )
     key = environment["valueFrom"]["configMapKeyRef"]
 
     assert environment["name"] == variable("cluster_id")
@@ -244,6 +248,11 @@ def test_kubeadm_shows_the_api_server_the_file_that_the_server_writes() -> None:
     (volume,) = document["apiServer"]["extraVolumes"]
     written = default("generate_kubeconfig")
     assert flags["authentication-token-webhook-config-file"] == str(written)
+    configuration = OVERLAYS.parent / "admission" / "admission-configuration.yaml"
+    assert flags["admission-control-config-file"] == str(written.with_name(configuration.name))
+    (plugin,) = yaml.safe_load(configuration.read_text())["plugins"]
+    client = AdmissionClient.next_to(written, default("state_dir"), "localhost", 21362)
+    assert plugin["configuration"]["kubeConfigFile"] == str(client.kubeconfig)
     assert volume["hostPath"] == volume["mountPath"] == str(written.parent)
     assert volumes(pod_of("DaemonSet"))["webhook"]["hostPath"]["path"] == volume["hostPath"]
 

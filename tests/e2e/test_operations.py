@@ -153,5 +153,10 @@ def test_init_writes_into_the_working_directory_unless_told_otherwise(tmp_path: 
     command = [str(COMMAND), "init", "--cluster-id", callers.CLUSTER_ID]
     subprocess.run(command, cwd=tmp_path, check=True, stdout=subprocess.DEVNULL)
     written = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
-    assert set(written) == {"cert.pem", "key.pem", "aws-iam-authenticator.kubeconfig"}
-    assert written["key.pem"] == 0o600
+    assert set(written) == {
+        *("cert.pem", "key.pem", "aws-iam-authenticator.kubeconfig"),
+        *("admission-client-cert.pem", "admission-client-key.pem"),
+        "admission-aws-iam-authenticator.kubeconfig",
+    }
+    private = ("key.pem", "admission-client-key.pem", "admission-aws-iam-authenticator.kubeconfig")
+    assert {written[name] for name in private} == {0o600}

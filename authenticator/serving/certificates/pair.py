@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
 CERTIFICATE_NAME = "cert.pem"
+# The subject of the certificate that API servers show.
+CLIENT_NAME = "aws-iam-authenticator-admission"
 
 # As long as the reference's. The API server trusts exactly this certificate, so its end brings work
 # (a new kubeconfig, API servers restarted) and, the key having never left the host, little safety.
@@ -77,11 +79,13 @@ class Wanted:
         hostname: the name or address in the webhook kubeconfig's URL.
         address: the address that the server listens on.
         lifetime: how long it shall be valid, with the time before now in which it begins.
+        client: whether it is for the API server, which shows it to this server; it names no host.
     """
 
     hostname: str
     address: str
     lifetime: timedelta = LIFETIME
+    client: bool = False
 
 
 def load_or_create(
@@ -155,29 +159,32 @@ def _load_or_create_key(path: Path) -> PrivateKeyTypes:
 
 def _create(path: Path, key: PrivateKeyTypes, wanted: Wanted, now: datetime) -> None:
     """Make the self-signed certificate of `key`."""
-    names = _names(wanted.hostname, wanted.address)
+    names = [] if wanted.client else _names(wanted.hostname, wanted.address)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise _unusable(path, f"missing, while {KEY_NAME} is there and not of our making")
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "aws-iam-authenticator")])
+    purpose = ExtendedKeyUsageOID.CLIENT_AUTH if wanted.client else ExtendedKeyUsageOID.SERVER_AUTH
+    name = CLIENT_NAME if wanted.client else "aws-iam-authenticator"
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     usage = dict.fromkeys(_KEY_USAGES, False) | {"digital_signature": True}
     short = min(_BACKDATED, wanted.lifetime / _BACKDATED_PART)
     begins = now - (_BACKDATED_LONG if wanted.lifetime >= _LONG else short)
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
-    certificate = (
+    builder = (
         x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
         .not_valid_before(begins)
         .not_valid_after(begins + wanted.lifetime)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(x509.KeyUsage(**usage), critical=True)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
-        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
         .add_extension(identifier, critical=False)
         .add_extension(
             x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(identifier),
             critical=False,
         )
-        .sign(key, hashes.SHA256())
     )
+    if names:
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+    certificate = builder.sign(key, hashes.SHA256())
     _create_unless_there(path, certificate.public_bytes(serialization.Encoding.PEM), 0o644)
 
 

@@ -35,7 +35,7 @@ def render(certificates: bytes, hostname: str, port: int) -> bytes:
                 "name": "aws-iam-authenticator",
                 "cluster": {
                     "certificate-authority-data": base64.b64encode(certificates).decode("ascii"),
-                    "server": f"https://{_in_url(hostname)}:{port}/authenticate",
+                    "server": f"https://{in_url(hostname)}:{port}/authenticate",
                 },
             }
         ],
@@ -92,7 +92,8 @@ def write(path: Path, content: bytes) -> None:
         raise ConfigError((problem,)) from error
 
 
-def _in_url(hostname: str) -> str:
+def in_url(hostname: str) -> str:
+    """Return a host name or address as a URL has it."""
     try:
         version = ipaddress.ip_address(hostname).version
     except ValueError:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from gunicorn.config import Config
 
+    from authenticator.serving.admission_peers import Peer
     from authenticator.serving.endpoints import Endpoint
     from authenticator.serving.http.requests import ReceivedRequest
     from authenticator.serving.http.responses import Response
@@ -68,12 +69,14 @@ class Connection:
         served: whether it has had an answer already.
         keep: whether it goes on after the answer that is being written.
         large: the endpoint of whose places for large bodies it has one.
+        asker: who asks the request at hand, if its endpoint wants to know.
         reader: what has arrived on it.
         parked: the event loop does not watch it.
     """
 
     __slots__ = (
         "_outgoing",
+        "asker",
         "deadline",
         "fd",
         "keep",
@@ -108,6 +111,7 @@ class Connection:
         self.parked = False
         self.keep = True
         self.large: Endpoint | None = None
+        self.asker: Peer | None = None
         self._outgoing = memoryview(b"")
 
     def enter(self, state: State, seconds: float) -> None:
@@ -127,10 +131,27 @@ class Connection:
 
         Raises:
             ssl.SSLWantReadError: the client has to say more.
+            ssl.SSLCertVerificationError: its certificate is not one that is accepted.
             OSError: the connection broke.
         """
-        if isinstance(self.sock, ssl.SSLSocket):
+        if not isinstance(self.sock, ssl.SSLSocket):
+            return
+        try:
             self.sock.do_handshake()
+        except ssl.SSLCertVerificationError:
+            # In order, so that the alert which says so reaches the client.
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _IN_ORDER)
+            raise
+
+    @property
+    def certificate(self) -> bytes | None:
+        """The client certificate (DER) of the TLS session; None if there is none."""
+        return self.sock.getpeercert(True) if isinstance(self.sock, ssl.SSLSocket) else None
+
+    @property
+    def share(self) -> str:
+        """Whose places it uses."""
+        return self.asker.share if self.asker else self.peer[0]
 
     def receive(self) -> bool:
         """Read what has arrived; False if the client has closed.

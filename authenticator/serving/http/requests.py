@@ -97,6 +97,11 @@ class RequestReader:
         return self._head is not None
 
     @property
+    def unfinished(self) -> Head | None:
+        """The head of a request whose body has not arrived."""
+        return self._head
+
+    @property
     def large(self) -> Endpoint | None:
         """The endpoint of an unfinished request of which more has arrived than is small.
 

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from authenticator.serving.http.connection import (
     BODY_SECONDS,
@@ -37,6 +37,7 @@ from authenticator.serving.reviews import log_fault
 if TYPE_CHECKING:
     from gunicorn.config import Config
 
+    from authenticator.serving.admission_peers import Peer
     from authenticator.serving.http.balance import WorkerBalance
     from authenticator.serving.http.connection import Listener
     from authenticator.serving.http.requests import Head, ReceivedRequest
@@ -55,6 +56,22 @@ _WAIT = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 _OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
+class Gate(Protocol):
+    """Knows who may ask what, and counts what is refused; a service is one."""
+
+    def identify(self, certificate: bytes | None, path: str, address: str, /) -> Peer | None:
+        """Return who asks an endpoint that is `authenticated`; None to refuse it."""
+        ...
+
+    def refused(self, status: int, /) -> None:
+        """Count a request that reached no endpoint."""
+        ...
+
+    def untrusted_client(self) -> None:
+        """Count a TLS handshake with a client certificate that is not accepted."""
+        ...
+
+
 class HttpServer:
     """The connections of one worker."""
 
@@ -64,7 +81,7 @@ class HttpServer:
         config: Config,
         alive: Callable[[], bool],
         balance: WorkerBalance,
-        refused: Callable[[int], None],
+        gate: Gate,
     ) -> None:
         """Set up.
 
@@ -73,13 +90,13 @@ class HttpServer:
             config: gunicorn's: `worker_connections`, and the limits of its parser.
             alive: whether to go on; asked at least every half second.
             balance: this worker's part of the connections.
-            refused: told of the status of each request that reached no endpoint.
+            gate: told of what is refused, and asked who may ask what.
         """
         self._listeners = listeners
         self._config = config
         self._alive = alive
         self._balance = balance
-        self._refused = refused
+        self._gate = gate
         self._connections: set[Connection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._left: set[Listener] = set()
@@ -231,6 +248,9 @@ class HttpServer:
             step(self, connection)
         except _WAIT:
             pass
+        except ssl.SSLCertVerificationError:
+            self._gate.untrusted_client()
+            self._close(connection)
         except OSError:
             self._close(connection)
 
@@ -252,9 +272,10 @@ class HttpServer:
         was_in_body = reader.in_body
         try:
             request = reader.next()
+            self._check_asker(connection, request.head if request else reader.unfinished)
             self._check_room(connection)
         except RefusedRequestError as error:
-            self._refused(error.status)
+            self._gate.refused(error.status)
             connection.enter(State.ANSWERING, float("inf"))
             self._send(connection, refusal(error.status), keep=False)
             return
@@ -266,6 +287,21 @@ class HttpServer:
         elif connection.state is State.IDLE:
             connection.enter(State.READING, HEAD_SECONDS)
 
+    def _check_asker(self, connection: Connection, head: Head | None) -> None:
+        """Let only known API servers ask some endpoints, before a body is waited for.
+
+        Raises:
+            RefusedRequestError: this one is not known.
+        """
+        if head is None or head.endpoint is None or not head.endpoint.authenticated:
+            return
+        if connection.asker is None:
+            connection.asker = self._gate.identify(
+                connection.certificate, head.path, connection.peer[0]
+            )
+        if connection.asker is None:
+            raise RefusedRequestError(HTTPStatus.UNAUTHORIZED)
+
     def _check_room(self, connection: Connection) -> None:
         """Let few connections have large requests in memory at once.
 
@@ -275,7 +311,8 @@ class HttpServer:
         endpoint = connection.reader.large
         if endpoint is None or connection.large is not None:
             return
-        if sum(other.large is endpoint for other in self._connections) >= endpoint.large:
+        shares = [other.share for other in self._connections if other.large is endpoint]
+        if len(shares) >= endpoint.large or shares.count(connection.share) >= endpoint.large_each:
             # An API server asks again after this, and not after 503.
             raise RefusedRequestError(HTTPStatus.TOO_MANY_REQUESTS)
         connection.large = endpoint
@@ -335,6 +372,7 @@ class HttpServer:
     def _sent(self, connection: Connection) -> None:
         """Go on with a connection whose answer is out."""
         connection.large = None
+        connection.asker = None  # what counts may be another certificate by the next request
         if not connection.keep:
             self._shut(connection)
             return

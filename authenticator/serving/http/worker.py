@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, cast
 
 from gunicorn.workers import base
 
-from authenticator.serving.endpoints import AUTHENTICATE, METRICS
+from authenticator.serving.endpoints import AUTHENTICATE, METRICS, VALIDATE
 from authenticator.serving.http.balance import Balance
 from authenticator.serving.http.connection import Listener
 from authenticator.serving.http.heartbeat import Heartbeat
 from authenticator.serving.http.requests import ReceivedRequest
 from authenticator.serving.http.responses import Response, refusal, respond, response_to
-from authenticator.serving.http.server import HttpServer
+from authenticator.serving.http.server import Gate, HttpServer
 from authenticator.serving.ports import Role
 from authenticator.serving.reviews import Answer
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable, Coroutine, Iterable, Sequence
 
+    from authenticator.serving.admission_peers import Peer
     from authenticator.serving.certificates.pair import ServerCertificate
     from authenticator.serving.endpoints import Handlers
     from authenticator.serving.http.connection import Connection
@@ -39,28 +40,26 @@ if TYPE_CHECKING:
 # gunicorn makes the object when it starts a worker.
 base.WorkerTmp = Heartbeat  # type: ignore[attr-defined,assignment]
 # Scrapes and AdmissionReviews, of which few are let in at once, and refusals.
-_THREADS = 8
+_THREADS = 10
 # Connections to the metrics port of one worker, which other hosts may reach: they take no place of
 # a login's.
 _SCRAPERS = 16
 
 
-class Service(Protocol):
+class Service(Gate, Protocol):
     """What is served. Created before the workers are forked: creating it starts no thread.
 
     Attributes:
-        wsgi: answers every request but logins and probes of the health port.
+        wsgi: answers every request but reviews and probes of the health port.
         reviews: answers logins.
+        validate: answers AdmissionReviews; called in a thread.
         handlers: what answers each endpoint.
     """
 
     wsgi: Callable[..., Iterable[bytes]]
     reviews: AnswersReviews
+    validate: Callable[[bytes, Peer], Answer]
     handlers: Handlers
-
-    def refused(self, status: int, /) -> None:
-        """Count a request that reached no endpoint."""
-        ...
 
     def certificate_loaded(self, pair: ServerCertificate, /) -> None:
         """Take note of the certificate that this worker serves from now on."""
@@ -134,8 +133,7 @@ class ReviewWorker(base.Worker):
             for role, sock in zip(self._app.roles, self.sockets, strict=True)
         ]
         balance = self.balance.of(self.age)
-        refused = self._service.refused
-        server = HttpServer(listeners, self.cfg, self._going_on, balance, refused)
+        server = HttpServer(listeners, self.cfg, self._going_on, balance, self._service)
         asyncio.get_running_loop().add_reader(self.PIPE[0], self._signalled, server)
         await server.run(self.cfg.graceful_timeout)
 
@@ -161,6 +159,8 @@ class ReviewWorker(base.Worker):
         self, request: ReceivedRequest, connection: Connection
     ) -> Response | Coroutine[Any, Any, Response]:
         """Answer a review without the way through WSGI and Flask, which costs more than it does."""
+        if request.head.endpoint is VALIDATE and connection.asker is not None:
+            return self._validate(request.body, connection.asker)
         if request.head.endpoint is not AUTHENTICATE:
             return self._respond(request, connection)
         answer = self._service.reviews.begin(request.body, connection.peer[0])
@@ -168,6 +168,11 @@ class ReviewWorker(base.Worker):
 
     async def _finish(self, pending: PendingReview) -> Response:
         return response_to(await self._service.reviews.finish(pending))
+
+    async def _validate(self, body: bytes, peer: Peer) -> Response:
+        validate = self._service.validate
+        loop = asyncio.get_running_loop()
+        return response_to(await loop.run_in_executor(self._threads, validate, body, peer))
 
     async def _respond(self, request: ReceivedRequest, connection: Connection) -> Response:
         return await asyncio.get_running_loop().run_in_executor(

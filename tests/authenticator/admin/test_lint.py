@@ -235,3 +235,31 @@ def test_a_cluster_that_may_not_be_read(
     api[CONFIG_MAP] = 403
     assert lint.run(["--cluster"]) == 1
     assert "aws-auth cannot be read: 403: no" in capsys.readouterr().err
+
+
+WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
+
+
+def webhook(name: str, **client: str) -> dict[str, Any]:
+    return {"metadata": {"name": "x"}, "webhooks": [{"name": name, "clientConfig": client}]}
+
+
+def test_a_webhook_that_the_api_server_does_not_trust_is_found_in_the_cluster(
+    api: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every edit is stored unchecked, since each call of it fails."""
+    ours = "aws-auth.iamauthenticator.k8s.aws"
+    trusted = webhook(ours, caBundle="LS0t")
+    api |= {WEBHOOKS: {"items": [webhook(ours), trusted, webhook("other.example.com")]}}
+    assert lint.run(["--cluster", "--fail-on=warning"]) == 1
+    printed = capsys.readouterr().out
+    assert f"validatingwebhookconfiguration/x: warning: {ours}: it has no caBundle" in printed
+    assert printed.count("[untrusted-webhook]") == 1
+
+
+def test_webhooks_that_may_not_be_read_keep_no_mappings_from_being_linted(
+    api: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    api |= {**OBJECTS, WEBHOOKS: 403}
+    assert lint.run(["--cluster"]) == 0
+    assert "1 warning in 2 entries" in capsys.readouterr().out

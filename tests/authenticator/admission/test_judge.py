@@ -451,9 +451,11 @@ class Server:
         state = SourceState("CRD", standing(**objects).sections, synced=True)
         self._status = StoreStatus((SourceState("EKSConfigMap", synced=True), state), len(objects))
 
-    def allows(self, old: Object | None, new: Object | None, **more: Any) -> bool:
+    def allows(
+        self, old: Object | None, new: Object | None, *, trusted: bool = True, **more: Any
+    ) -> bool:
         request = review(old, new, CERTIFICATE, IDENTITY, **more)
-        return self._judge.decide(parse(body(request))).answer.allowed
+        return self._judge.decide(parse(body(request)), trusted=trusted).answer.allowed
 
 
 A, B, C = masters("a", "A"), masters("b", "B"), masters("c", "C")
@@ -507,6 +509,18 @@ def test_a_request_that_somebody_made_up_takes_nothing_away() -> None:
     server = Server(a=A, b=B)
     assert server.allows(masters("a", "Guessed"), None)
     assert server.allows(B, None)
+
+
+def test_a_request_of_an_unauthenticated_peer_changes_no_later_answer() -> None:
+    """It "made" a known mapping system:masters, and the last administrator could be deleted."""
+    server = Server(a=LOWERED, b=B)
+    assert server.allows(LOWERED, A, trusted=False)
+    assert not server.allows(B, None)
+    # And none takes back what an API server has said.
+    server = Server(a=A, b=B)
+    assert server.allows(A, None)
+    assert server.allows(masters("a", "Guessed"), A, trusted=False)
+    assert not server.allows(B, None)
 
 
 def test_to_take_away_the_last_finalizer_of_what_is_deleted_is_to_delete_it() -> None:

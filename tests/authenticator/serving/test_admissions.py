@@ -15,11 +15,13 @@ from authenticator.editing.lockout import Elsewhere
 from authenticator.mapping.documents import read_data
 from authenticator.mapping.guards import Guard
 from authenticator.mapping.sections import SectionReader
+from authenticator.serving.admission_peers import Peer
 from authenticator.serving.admissions import Admissions, Allowance, judge_of
 from authenticator.serving.audit import AdmissionRecord, as_json, as_text
 from authenticator.settings import Settings
 from authenticator.sources.base import SourceState
 from authenticator.sources.chain import StoreStatus
+from dev.waiting import PATIENCE_SECONDS
 from tests.authenticator.admission.reviews import ALICE, body, config_map, review, roles
 
 ADMIN = {
@@ -44,6 +46,18 @@ class Counted:
         self.results.append(result)
 
 
+API_SERVER, OTHER = (Peer(f"127.0.0.{number}", authenticated=True) for number in (1, 2))
+ANONYMOUS = [Peer(f"192.0.2.{number}", authenticated=False) for number in range(20)]
+
+
+class Told:
+    def __init__(self, decide: Callable[[AdmissionRequest], Verdict]) -> None:
+        self._decide = decide
+
+    def decide(self, request: AdmissionRequest, *, trusted: bool) -> Verdict:
+        return self._decide(request)
+
+
 class Server:
     def __init__(self, decide: Callable[[AdmissionRequest], Verdict] | None = None) -> None:
         self.counted = Counted()
@@ -51,7 +65,7 @@ class Server:
         self.used = 0.0
         self.now = 0.0
         real = Judge(Policy({}), lambda _: Surroundings((), Elsewhere()), lambda: 1.0)
-        judge = real if decide is None else type("Told", (), {"decide": staticmethod(decide)})()
+        judge = real if decide is None else Told(decide)
         self.admissions = Admissions(
             judge=judge,
             metrics=self.counted,
@@ -62,8 +76,8 @@ class Server:
             processor=lambda: self.used,
         )
 
-    def post(self, posted: bytes) -> Any:
-        return self.admissions.answer(posted, "127.0.0.1")
+    def post(self, posted: bytes, peer: Peer = API_SERVER) -> Any:
+        return self.admissions.answer(posted, peer)
 
 
 OUTCOMES = {
@@ -156,6 +170,57 @@ def test_few_wait_for_their_turn_and_the_others_are_refused_at_once() -> None:
         thread.join()
     assert statuses == [429] * 6 + [200] * 4
     assert server.post(posted).status == 200
+
+
+def test_one_peer_does_not_use_up_the_places_of_another() -> None:
+    gate, inside = threading.Event(), threading.Semaphore(0)
+
+    def wait(_: AdmissionRequest) -> Verdict:
+        inside.release()
+        gate.wait()
+        return YES
+
+    server = Server(wait)
+    posted = body(review(None, SOUND))
+    refused = threading.Semaphore(0)
+
+    def post(peer: Peer) -> None:
+        if server.post(posted, peer).status == 429:
+            refused.release()
+
+    flood = [threading.Thread(target=post, args=(peer,)) for peer in ANONYMOUS]
+    for thread in flood:
+        thread.start()
+    for _ in range(16):
+        assert refused.acquire(timeout=PATIENCE_SECONDS)
+    statuses: list[int] = []
+    known = threading.Thread(target=lambda: statuses.append(server.post(posted).status))
+    known.start()
+    gate.set()
+    for thread in (*flood, known):
+        thread.join()
+    assert statuses == [200]
+
+
+def test_what_an_unauthenticated_peer_uses_up_is_not_missing_to_others() -> None:
+    server: Server
+
+    def work(_: AdmissionRequest) -> Verdict:
+        server.used += 20
+        return YES
+
+    server = Server(work)
+    posted = body(review(None, SOUND))
+    assert [server.post(posted, peer).status for peer in ANONYMOUS[:2]] == [200, 429]
+    assert server.post(posted).status == 200
+
+
+def test_an_editor_is_told_of_an_api_server_that_shows_no_identity() -> None:
+    server = Server()
+    answers = [server.post(body(review(None, SOUND)), peer) for peer in (API_SERVER, ANONYMOUS[0])]
+    warnings = [json.loads(answer.body)["response"].get("warnings", []) for answer in answers]
+    assert warnings[0] == []
+    assert "anonymousAdmission" in warnings[1][0]
 
 
 def test_processor_time_is_rationed() -> None:

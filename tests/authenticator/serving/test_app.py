@@ -6,9 +6,8 @@ import pytest
 
 from authenticator.serving import endpoints
 from authenticator.serving.app import build_app
-from authenticator.serving.endpoints import ENDPOINTS, HEALTHZ, METRICS, READYZ, VALIDATE
+from authenticator.serving.endpoints import ENDPOINTS, HEALTHZ, METRICS, READYZ
 from authenticator.serving.readiness import Readiness
-from authenticator.serving.reviews import Answer
 
 
 class App:
@@ -16,7 +15,6 @@ class App:
         self.ready = True
         self.refused: list[int] = []
         handlers = {
-            VALIDATE: lambda posted, remote: Answer(200, f"{len(posted)} {remote}".encode()),
             METRICS: endpoints.metrics(lambda: b"metric 1\n", "text/plain"),
             HEALTHZ: endpoints.healthz(lambda: ()),
             READYZ: endpoints.readyz(lambda: Readiness(self.ready, b"{}")),
@@ -27,12 +25,6 @@ class App:
 @pytest.fixture
 def app() -> App:
     return App()
-
-
-def test_a_body_of_unknown_length_is_refused(app: App) -> None:
-    response = app.client.post("/validate", headers={"Transfer-Encoding": "chunked"})
-    assert response.status_code == 411
-    assert app.refused == [411]
 
 
 @pytest.mark.parametrize(
@@ -51,6 +43,9 @@ def test_a_body_of_unknown_length_is_refused(app: App) -> None:
         ("GET", "/", 404),
         # The event loop answers it, and no other server does.
         ("POST", "/authenticate", 501),
+        ("POST", "/validate", 501),
+        ("GET", "/validate", 405),
+        ("POST", "/validate/secret", 404),
     ],
 )
 def test_there_are_few_endpoints_and_every_refusal_is_counted(
@@ -71,14 +66,6 @@ def test_readiness_comes_with_its_detail(app: App) -> None:
         answer = app.client.get("/readyz")
         answers.append((answer.status_code, answer.data, answer.content_type))
     assert answers == [(200, b"{}", "application/json"), (503, b"{}", "application/json")]
-
-
-def test_an_edit_is_validated_up_to_its_limit(app: App) -> None:
-    size = VALIDATE.max_body
-    answer = app.client.post("/validate?timeout=5s", data=b"x" * size)
-    assert answer.data == f"{size} 127.0.0.1".encode()
-    assert app.client.post("/validate", data=b"x" * (size + 1)).status_code == 413
-    assert app.refused == [413]
 
 
 def test_few_scrapes_at_once_are_answered() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from authenticator.aws.sts_hosts import sts_hosts
 from authenticator.serving import self_test
+from authenticator.serving.admission_peers import AdmissionPeers
 from authenticator.serving.certificates.pair import ServerCertificate, Wanted, load_or_create
 from authenticator.serving.internal_errors import InternalErrors
 from authenticator.serving.self_test import SelfTest
@@ -44,7 +45,7 @@ def timer() -> Time:
 
 @pytest.fixture
 def tested(pair: ServerCertificate, timer: Time) -> SelfTest:
-    live = LiveContext(pair.certificate, pair.key)
+    live = LiveContext(pair.certificate, pair.key, AdmissionPeers(pair.key.parent))
     return SelfTest(HOSTS, lambda: live.current, lambda: pair.pem, timer=timer)
 
 
@@ -96,7 +97,7 @@ def test_another_certificate_than_the_one_in_use_is_noticed(
 ) -> None:
     wanted = Wanted(hostname="localhost", address="127.0.0.1")
     other = load_or_create(tmp_path, wanted, datetime.now(timezone.utc))
-    live = LiveContext(pair.certificate, pair.key)
+    live = LiveContext(pair.certificate, pair.key, AdmissionPeers(pair.key.parent))
     tested = SelfTest(HOSTS, lambda: live.current, lambda: other.pem)
     assert tested.faults() == ("self-test of TLS failed: ValueError: another certificate is shown",)
 

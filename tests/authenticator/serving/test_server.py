@@ -23,6 +23,7 @@ from pathlib import Path
 import pytest
 
 from authenticator.errors import ConfigError
+from authenticator.serving.admission_peers import AdmissionPeers
 from authenticator.serving.certificates import rotation
 from authenticator.serving.certificates.pair import Wanted, load_or_create
 from authenticator.serving.endpoints import SMALL_BODY_BYTES
@@ -72,6 +73,10 @@ class Server:
         until(lambda: len(self.workers()) == 2 or self.process.poll() is not None)
         assert self.process.poll() is None, self.said()
         self.tls = ssl.create_default_context(cafile=self.directory / "cert.pem")
+        # Shows the client certificate, as an API server does at /validate.
+        self.api_server = ssl.create_default_context(cafile=self.directory / "cert.pem")
+        pair = (self.directory / f"admission-client-{name}.pem" for name in ("cert", "key"))
+        self.api_server.load_cert_chain(*pair)
         return self
 
     def said(self) -> str:
@@ -84,12 +89,13 @@ class Server:
         self.log.close()
         return status
 
-    def client(self) -> http.client.HTTPSConnection:
-        return http.client.HTTPSConnection("localhost", self.port, context=self.tls, timeout=30)
+    def client(self, tls: ssl.SSLContext | None = None) -> http.client.HTTPSConnection:
+        context = tls or self.tls
+        return http.client.HTTPSConnection("localhost", self.port, context=context, timeout=30)
 
-    def connect(self) -> ssl.SSLSocket:
+    def connect(self, tls: ssl.SSLContext | None = None) -> ssl.SSLSocket:
         sock = socket.create_connection(("127.0.0.1", self.port), timeout=30)
-        return self.tls.wrap_socket(sock, server_hostname="localhost")
+        return (tls or self.tls).wrap_socket(sock, server_hostname="localhost")
 
     def served(self) -> bytes:
         """The certificate that a new connection is shown."""
@@ -338,11 +344,11 @@ def test_the_health_port_knows_healthz_only(shared: Server) -> None:
 
 def test_the_health_port_answers_while_every_thread_is_busy(own: Server) -> None:
     clients = []
-    while own.waiting() < 16:  # 2 workers with 8 threads each
+    while own.waiting() < 20:  # 2 workers with 10 threads each
         before = own.waiting()
-        clients.append(own.client())
+        clients.append(own.client(own.api_server))
         clients[-1].request("POST", "/validate", b"gate")
-        if before < 8:
+        if before < 10:
             until(lambda before=before: own.waiting() > before)
         else:
             time.sleep(0.02)
@@ -388,6 +394,7 @@ def test_a_host_without_ipv6_is_told_so(tmp_path: Path, monkeypatch: pytest.Monk
         certificate=pair.certificate,
         key=pair.key,
         workers=2,
+        peers=AdmissionPeers(tmp_path),
     )
     with monkeypatch.context() as patched:
         patched.setattr(socket, "socket", no_ipv6)
@@ -492,7 +499,7 @@ def head_of(path: str, size: int) -> bytes:
 
 
 def test_an_object_of_several_mebibytes_can_be_validated(shared: Server) -> None:
-    client = shared.client()
+    client = shared.client(shared.api_server)
     for size in (10, LARGE, 10, LARGE):
         client.request("POST", "/validate?timeout=5s", body=b"x" * size)
         assert client.getresponse().read() == str(size).encode()
@@ -549,7 +556,7 @@ def test_a_worker_with_all_connections_gives_some_up_after_their_answers(own: Se
 def test_few_large_objects_are_in_memory_at_once(shared: Server) -> None:
     """Two workers hold two each; logins go on beside them, and so do those who come later."""
     with ExitStack() as stack:
-        socks = [stack.enter_context(shared.connect()) for _ in range(20)]
+        socks = [stack.enter_context(shared.connect(shared.api_server)) for _ in range(20)]
         for sock in socks:
             sock.sendall(head_of("/validate", LARGE) + b"x" * (SMALL_BODY_BYTES + 1))
         refused = 0
@@ -567,7 +574,7 @@ def test_few_large_objects_are_in_memory_at_once(shared: Server) -> None:
         client.close()
 
     def has_room() -> bool:
-        with shared.connect() as sock, suppress(OSError):
+        with shared.connect(shared.api_server) as sock, suppress(OSError):
             sock.sendall(head_of("/validate", LARGE) + b"x" * LARGE)
             return sock.recv(4096).startswith(b"HTTP/1.1 200 ")
         return False

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from authenticator.config import load
+from authenticator.serving.admission_peers import AdmissionPeers
 from authenticator.serving.certificates import rotation
 from authenticator.serving.certificates.pair import Wanted
 from authenticator.serving.certificates.renewal import Renewal
@@ -55,8 +56,10 @@ def build(directory: Path, document: str) -> tuple[ReviewService, LiveContext]:
     wanted = Wanted(hostname="localhost", address="127.0.0.1")
     pair = rotation.current(directory, wanted, datetime.now(timezone.utc))
     renewal = Renewal(directory, wanted, None)
-    service = ReviewService(settings, config, LogHandler(Output(sys.stderr.fileno())), renewal)
-    return service, LiveContext(pair.certificate, pair.key)
+    peers = AdmissionPeers(directory)
+    log = LogHandler(Output(sys.stderr.fileno()))
+    service = ReviewService(settings, config, log, renewal, peers)
+    return service, LiveContext(pair.certificate, pair.key, peers)
 
 
 def test_no_thread_object_is_made_before_the_fork(

@@ -22,8 +22,10 @@ from authenticator.login import Pending
 from authenticator.mapping.rules import Match
 from authenticator.review import Decision
 from authenticator.serving import endpoints
+from authenticator.serving.admission_peers import AdmissionPeers, Peer
 from authenticator.serving.app import build_app
 from authenticator.serving.audit import as_json
+from authenticator.serving.certificates.admission_client import AdmissionClient
 from authenticator.serving.certificates.pair import ServerCertificate, Wanted, load_or_create
 from authenticator.serving.lines import LineWriter
 from authenticator.serving.metrics import CONTENT_TYPE, Metrics
@@ -33,6 +35,8 @@ from authenticator.serving.server import ServeOptions, serve
 from authenticator.verdicts.verdict import Source
 
 DIRECTORY = Path(sys.argv[1])
+SECRET = DIRECTORY / "secret"
+PEERS = AdmissionPeers(DIRECTORY, str(SECRET) if SECRET.exists() else "")
 
 
 def wait_at_gate() -> Iterator[float]:
@@ -73,7 +77,6 @@ class Service:
         self._audit = LineWriter(descriptor, as_json, dropped=metrics.audit_dropped)
         self.reviews = Reviews(login=Login(), metrics=metrics, audit=self._audit.add)
         self.handlers = {
-            endpoints.VALIDATE: self.validate,
             endpoints.METRICS: endpoints.metrics(metrics.render, CONTENT_TYPE),
             endpoints.HEALTHZ: endpoints.healthz(lambda: ()),
             endpoints.READYZ: endpoints.readyz(lambda: Readiness(ready=True, detail=b"{}")),
@@ -82,9 +85,12 @@ class Service:
         self.refused = metrics.refused
         self.forking = metrics.forking
         self.ended = metrics.ended
+        self.untrusted_client = metrics.untrusted_client
+        PEERS.count(metrics)
+        self.identify = PEERS.identify
         self.wsgi = build_app(self.handlers, self.refused)
 
-    def validate(self, body: bytes, _remote: str) -> Answer:
+    def validate(self, body: bytes, _peer: Peer) -> Answer:
         """The size of what was posted; a gate as for tokens."""
         if body.startswith(b"gate"):
             for seconds in wait_at_gate():
@@ -107,6 +113,10 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO)
     wanted = Wanted(hostname="localhost", address="127.0.0.1")
     pair = load_or_create(DIRECTORY, wanted, datetime.now(timezone.utc))
+    AdmissionClient(DIRECTORY, DIRECTORY / "admission.kubeconfig", "localhost", 1).follow(
+        datetime.now(timezone.utc)
+    )
+    PEERS.look()
     options = ServeOptions(
         address="127.0.0.1",
         port=int(sys.argv[2]),
@@ -114,6 +124,7 @@ def main() -> None:
         certificate=pair.certificate,
         key=pair.key,
         workers=2,
+        peers=PEERS,
     )
     try:
         serve(options, Service)

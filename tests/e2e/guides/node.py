@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _DIRECTORIES = (
     "/etc/aws-iam-authenticator",
+    "/etc/aws-iam-authenticator-admission",
     "/etc/kubernetes",
     "/etc/systemd/system",
     "/opt/kube-iam-authenticator",

@@ -27,7 +27,7 @@ _READY = {
     "Deployment": ("replicas", "readyReplicas", "updatedReplicas", "availableReplicas"),
 }
 # Of all that kubeadm gives an API server, what makes it ask us.
-_WEBHOOK_FLAG = re.compile(r"--authentication-token-webhook-[^\s\"]+")
+_WEBHOOK_FLAG = re.compile(r"--(?:authentication-token-webhook|admission-control-config)-[^\s\"]+")
 
 
 def settle(node: Node) -> None:
@@ -64,7 +64,7 @@ def _workload(node: Node) -> None:
     pod = workload["spec"]["template"]
     there = {secret["metadata"]["name"] for secret in _get(node, "secrets")["items"]}
     secrets = [volume["secret"] for volume in pod["spec"]["volumes"] if "secret" in volume]
-    if any(secret["secretName"] not in there for secret in secrets):
+    if any(secret["secretName"] not in there | _optional(secret) for secret in secrets):
         return  # The pod waits for it.
     node.run(_run_of(node, pod))
     number = workload["spec"].get("replicas", 1)
@@ -76,6 +76,10 @@ def _workload(node: Node) -> None:
     )
 
 
+def _optional(secret: Object) -> set[str]:
+    return {secret["secretName"]} if secret.get("optional") else set()
+
+
 def _run_of(node: Node, pod: Object) -> Run:
     """What kubelet makes of a Pod, once it has mounted what the Pod wants."""
     spec = pod["spec"]
@@ -84,6 +88,9 @@ def _run_of(node: Node, pod: Object) -> Run:
     mounted = [_mount(node, volumes[mount["name"]], mount) for mount in container["volumeMounts"]]
     variables = {}
     for variable in container.get("env", []):
+        if "value" in variable:
+            variables[variable["name"]] = node.here(variable["value"])
+            continue
         reference = variable["valueFrom"]["configMapKeyRef"]
         data = _get(node, "configmap", reference["name"])["data"]
         variables[variable["name"]] = data[reference["key"]]
@@ -105,10 +112,14 @@ def _mount(node: Node, volume: Object, mount: Object) -> str:
             target.mkdir(parents=True, exist_ok=True)
             (target / "config.yaml").write_text(data["config.yaml"])
             return str(data["config.yaml"])
-        case {"secret": {"secretName": name}}:
+        case {"secret": {"secretName": name}} if "subPath" in mount:
             data = _get(node, "secret", name)["data"]
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(base64.b64decode(data[mount["subPath"]]))
+        case {"secret": {"secretName": name}}:
+            target.mkdir(parents=True, exist_ok=True)
+            for key, value in _get(node, "secret", name)["data"].items():
+                (target / key).write_bytes(base64.b64decode(value))
         case {"emptyDir": _}:
             if str(target) != "/tmp":
                 target.mkdir(parents=True, exist_ok=True)
