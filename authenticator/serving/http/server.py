@@ -291,10 +291,12 @@ class HttpServer:
         """Let only known API servers ask some endpoints, before a body is waited for.
 
         Raises:
-            RefusedRequestError: this one is not known.
+            RefusedRequestError: this one is not known, or the port has no such endpoint.
         """
         if head is None or head.endpoint is None or not head.endpoint.authenticated:
             return
+        if connection.listener.tls is None:
+            raise RefusedRequestError(HTTPStatus.NOT_FOUND)
         if connection.asker is None:
             connection.asker = self._gate.identify(
                 connection.certificate, head.path, connection.peer[0]

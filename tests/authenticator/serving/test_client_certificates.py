@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
@@ -69,6 +70,13 @@ def test_an_unauthenticated_peer_gets_401_before_its_body_and_occupies_no_place(
         client = stack.enter_context(shared.connect(shared.api_server))
         client.sendall(head_of("/validate", LARGE) + b"x" * LARGE)
         assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
+
+
+def test_the_health_port_takes_no_body_of_a_review(shared: Server) -> None:
+    """It serves no /validate; a body there took the place of an API server's."""
+    with socket.create_connection(("127.0.0.1", shared.health_port), timeout=30) as sock:
+        sock.sendall(head_of("/validate", 1_000_000) + b"x")
+        assert sock.recv(4096).startswith(b"HTTP/1.1 404 ")
 
 
 def test_an_unauthenticated_peer_with_a_whole_body_gets_401(own: Server) -> None:
