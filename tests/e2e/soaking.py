@@ -201,8 +201,12 @@ class Soak:
             for spell in spells:
                 time.sleep(self._random.uniform(*spell.fault.seconds))
                 spell.fault.end()
-                spell.ended = time.monotonic()
+                if "reset" not in spell.fault.excuses:
+                    spell.ended = time.monotonic()
             self._recover([spell.fault.name for spell in spells])
+            for spell in spells:
+                # What befalls a worker lasts until another one has taken its place.
+                spell.ended = min(spell.ended, time.monotonic())
             time.sleep(self._random.uniform(0.2, 1.5))
 
     def _shuffled(self, faults: list[Fault]) -> list[Fault]:
