@@ -117,7 +117,7 @@ def test_workers_are_summed_and_a_dead_ones_counters_stay() -> None:
         metrics.dynamic_file(enabled=True, only=True)
 
     expected = 0.0
-    for number in range(1, 400):  # more than there are slots
+    for number in range(1, SLOTS + 20):
         in_worker(metrics, number, work)
         expected += 1
         if number % 50 == 1:
