@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 REFERENCE = "reference"
+PRESIGNED = "presigned"
 
 # The AWS CLI is slow and far off: few runs tell enough.
 _FEW = 10
@@ -54,6 +55,13 @@ class Command:
     def in_role(self) -> Command:
         """The same with the arguments for the role."""
         return replace(self, arguments=(*self.arguments, *(self.role or ())))
+
+    def of_each_kind(self) -> list[Command]:
+        """The same for a presigned token and for a JWT, which it keeps between runs."""
+        return [
+            replace(self, name=PRESIGNED),
+            replace(self, name="JWT", arguments=(*self.arguments, "--jwt")),
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +117,8 @@ def fault(command: Command, environment: dict[str, str]) -> str | None:
         return error.strerror
     except (ValueError, KeyError, TypeError) as error:
         return f"{type(error).__name__}: {error}"
-    if token.startswith("k8s-aws-v1."):
+    # A JWT's header begins so.
+    if token.startswith(("k8s-aws-v1.", "eyJ")):
         return None
     last = done.stderr.strip().splitlines()[-1:] or ["no token, and no reason given"]
     return last[0]
@@ -139,12 +148,12 @@ def measure(
     return runs
 
 
-def results(runs: dict[str, list[Run]]) -> str:
-    """Write the table of one kind of credentials."""
-    base = runs.get(REFERENCE, [])
+def results(runs: dict[str, list[Run]], against: str = REFERENCE) -> str:
+    """Write the table of one kind of credentials; `against` is what the others are compared to."""
+    base = runs.get(against, [])
     rows = [_row(name, measured, base) for name, measured in runs.items() if measured]
     head = ("command", "wall, ms", "CPU, ms", "peak memory, MiB", "runs")
-    compared = ("wall / reference", "CPU / reference", "memory / reference")
+    compared = (f"wall / {against}", f"CPU / {against}", f"memory / {against}")
     return table((*head, *compared), rows)
 
 

@@ -84,3 +84,16 @@ def test_the_table_compares_pair_by_pair() -> None:
     rows = results(runs).splitlines()
     assert rows[2] == "| reference | 15.0 | 15.0 | 28.0 | 2 | 1 | 1 | 1 |"
     assert rows[3] == "| ours | 12.0 | 13.5 | 14.0 | 2 | 0.80 | 0.90 | 0.50 |"
+
+
+def test_a_jwt_is_compared_with_a_presigned_token() -> None:
+    presigned, jwt = Command("ours", ("command", "token")).of_each_kind()
+    assert (presigned.arguments, jwt.arguments) == (
+        ("command", "token"),
+        ("command", "token", "--jwt"),
+    )
+    runs = {presigned.name: [Run(0.010, 0.010, 14.0)], jwt.name: [Run(0.011, 0.010, 14.0)]}
+    rows = results(runs, presigned.name).splitlines()
+    assert "wall / presigned" in rows[0]
+    assert rows[3].endswith("| 1.10 | 1.00 | 1.00 |")
+    assert fault(printing('{"status": {"token": "eyJx.y.z"}}'), ENVIRONMENT) is None
