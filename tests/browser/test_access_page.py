@@ -223,7 +223,7 @@ def test_the_page_answers_who_can_as_the_command_does(
     full, _, subresource = resource.partition("/") if resource[0] != "/" else (resource, "", "")
     request = request_for(verb, full, subresource, lambda *_: None)
     where = None if is_cluster_wide(request) else namespace or None
-    able = {principal.arn for principal, _ in samples.small_report().who_can(request, where)}
+    able = {principal.written for principal, _ in samples.small_report().who_can(request, where)}
     if namespace:
         report.choose("namespace", namespace)
     report.fill("verb", verb)
