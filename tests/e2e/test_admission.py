@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from dev.aws_double import AwsDouble
+    from tests.e2e.attacks import Attack
     from tests.e2e.conftest import StartControlPlane
 
 pytestmark = pytest.mark.cluster
@@ -296,8 +297,13 @@ def test_deleting_all_at_once_keeps_the_last_administrator(editors: Editors) -> 
 # Who may ask.
 
 
-def test_anonymous_connections_do_not_switch_the_guard_off(editors: Editors) -> None:
+@pytest.mark.attack("Anonymous connections to /validate")
+def test_anonymous_connections_do_not_switch_the_guard_off(
+    editors: Editors, attack: Attack
+) -> None:
     """Twelve slow ones took the places of both workers: 8 of 8 broken edits were stored."""
+    attack.load("12 that announce 1,000,000 bytes and send one; 4 broken edits with kubectl")
+    attack.bound("each edit is refused, each connection gets 401")
     install(editors.cluster, configuration(editors.cluster, "Ignore", "ValidatingWebhook"))
     before = editors.data()
     head = b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n"
@@ -307,7 +313,9 @@ def test_anonymous_connections_do_not_switch_the_guard_off(editors: Editors) -> 
             sock.sendall(head + b"x")
         broken = written(NODE, {"rolearn": "x"})
         edits = [editors.admin("apply", "-f", "-", stdin=broken) for _ in range(4)]
-        assert all("denied the request" in edit.stderr for edit in edits)
+        refused = sum("denied the request" in edit.stderr for edit in edits)
+        attack.saw(f"{refused} of {len(edits)} edits refused")
+        assert refused == len(edits)
         assert {sock.recv(12) for sock in slow} == {b"HTTP/1.1 401"}
     assert editors.data() == before
 
