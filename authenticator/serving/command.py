@@ -18,7 +18,12 @@ from authenticator.elapsed import ClockSteps
 from authenticator.options import command
 from authenticator.serving import announcement, logs
 from authenticator.serving.admission_peers import AdmissionPeers
-from authenticator.serving.certificates import ownership, rotation, webhook_kubeconfig
+from authenticator.serving.certificates import (
+    admission_client,
+    ownership,
+    rotation,
+    webhook_kubeconfig,
+)
 from authenticator.serving.certificates.admission_client import AdmissionClient
 from authenticator.serving.certificates.ownership import KEY_NAME
 from authenticator.serving.certificates.pair import (
@@ -34,6 +39,7 @@ from authenticator.serving.server import ServeOptions, serve
 from authenticator.settings import Settings, places
 
 _LOG = logging.getLogger(__name__)
+_FILES = (*rotation.FILES, *admission_client.FILES)
 _EVERY_FLAG = frozenset(name for name, _, place in places() if place.flag)
 _INIT_FLAGS = frozenset({"address", "hostname", "port", "state_dir", "generate_kubeconfig"})
 _days_option = click.option(
@@ -212,9 +218,9 @@ def _for_the_server(directory: Path) -> Iterator[None]:
     ownership.refuse_others(directory / KEY_NAME)
     # `init` makes it.
     if directory.exists():
-        ownership.hand_over(directory, rotation.FILES)
+        ownership.hand_over(directory, _FILES)
     yield
-    ownership.hand_over(directory, rotation.FILES)
+    ownership.hand_over(directory, _FILES)
 
 
 def _now() -> datetime:

@@ -34,6 +34,10 @@ from authenticator.serving.certificates.webhook_kubeconfig import in_url
 ROLE = "admission-client-"
 _NEXT = "next-"
 _CERTIFICATE = f"{ROLE}{CERTIFICATE_NAME}"
+# The files of a state directory that `init` and `rotate` write.
+FILES = tuple(
+    f"{step}{ROLE}{name}" for step in ("", _NEXT) for name in (CERTIFICATE_NAME, KEY_NAME)
+)
 _KUBECONFIG_PREFIX = "admission-"
 # As the API server calls the Service of overlays/deployment (net.JoinHostPort of its name).
 _SERVICE = "aws-iam-authenticator.kube-system.svc:443"
