@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _PIPE_BYTES = 65536
 _CONNECTIONS = 4
+_WORKERS = 2
 
 
 def on_small_disk(place: Path | str, size: str = "64k") -> list[str]:
@@ -119,9 +120,15 @@ def assert_serves(server: WebhookServer, token: str = "") -> None:
     assert outcomes(server, token) == {ALICE.username}, server.log.tail
 
 
+def workers(server: WebhookServer) -> list[int]:
+    """Return the workers once both have started; a server serves as soon as one has."""
+    server.poll_until(lambda: len(server.workers) == _WORKERS, "there are not two workers")
+    return server.workers
+
+
 def replace(server: WebhookServer, how: signal.Signals = signal.SIGKILL) -> None:
     """End or stop one worker, and wait until another has taken its place and serves."""
-    before = set(server.workers)
+    before = set(workers(server))
     os.kill(min(before), how)
     server.poll_until(lambda: replaced(server, before), f"no worker replaces {min(before)}")
 

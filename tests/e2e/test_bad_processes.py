@@ -81,7 +81,7 @@ def test_workers_that_cannot_start_are_tried_less_and_less_often(
         # STS has to be asked no more, which may take a thread.
         known = callers.fresh_token(callers.ALICE.principal)
         bad_days.assert_serves(server, known)
-        killed = min(server.workers)
+        killed = min(bad_days.workers(server))
         left = bad_days.tasks(server) - bad_days.count(f"/proc/{killed}/task")
         since = server.log.end
         with bad_days.other_tasks(user, _MOST_TASKS - left - room):
@@ -111,7 +111,7 @@ def test_a_stalled_log_delays_no_replacement_and_no_end(aws: AwsDouble, tmp_path
         bad_days.replace(server, signal.SIGSTOP)
         bad_days.assert_serves(server)
         log.read()
-        os.kill(min(server.workers), signal.SIGKILL)
+        os.kill(min(bad_days.workers(server)), signal.SIGKILL)
         server.poll_until(
             lambda: "log lines were lost" in log.read(), "the loss of lines is not logged"
         )
@@ -123,7 +123,7 @@ def test_a_stalled_log_delays_no_replacement_and_no_end(aws: AwsDouble, tmp_path
 def test_a_reload_does_not_wait_for_a_worker_that_hangs(aws: AwsDouble, tmp_path: Path) -> None:
     """For 25 s, no other worker that hung or died was replaced, and no signal was heard."""
     with start(aws, tmp_path, []) as server:
-        hung = min(server.workers)
+        hung = min(bad_days.workers(server))
         os.kill(hung, signal.SIGSTOP)
         server.signal(signal.SIGHUP)
         server.log.wait_for(lambda line: line if "Handling signal: hup" in line else None, since=0)
