@@ -61,6 +61,7 @@ def aws(session_aws: AwsDouble) -> Iterator[AwsDouble]:
     """AWS; what a test breaks of it is whole again for the next one."""
     yield session_aws
     session_aws.faults.stop_all()
+    session_aws.issuer_faults.stop_all()
 
 
 @pytest.fixture(scope="session")
