@@ -126,7 +126,7 @@ def test_rights_are_shown_and_hidden_by_the_keyboard(report: Page) -> None:
 
 
 def test_rights_say_what_where_and_by_which_way(report: Page) -> None:
-    text = report.toggle("developer").text
+    text = report.toggle("Developer").text
     assert "As a member of developers" in text
     assert "In namespace shop" in text
     assert "RoleBinding/shop/developers, which grants ClusterRole/edit" in text
@@ -134,7 +134,7 @@ def test_rights_say_what_where_and_by_which_way(report: Page) -> None:
 
 
 def test_a_name_that_the_session_chooses_is_said_to_be_one(report: Page) -> None:
-    text = report.toggle("release").text
+    text = report.toggle("Release").text
     assert "As the user ci:release" in text
     assert "Only if the session is named so" in text
 
@@ -142,8 +142,8 @@ def test_a_name_that_the_session_chooses_is_said_to_be_one(report: Page) -> None
 @pytest.mark.parametrize(
     ("field", "value", "names"),
     [
-        ("risk", "bind", {"breakglass", "deputy", "platformadmin"}),
-        ("group", "viewers", {"deputy", "staff/bob", "team-*"}),
+        ("risk", "bind", {"BreakGlass", "Deputy", "PlatformAdmin"}),
+        ("group", "viewers", {"Deputy", "staff/bob", "team-*"}),
         ("kind", "account", {"444455556666"}),
         ("kind", "user", {"staff/bob"}),
     ],
@@ -158,17 +158,17 @@ def test_a_filter_keeps_those_that_fit(
 
 def test_a_namespace_keeps_those_with_rights_there(report: Page) -> None:
     report.choose("namespace", "billing")
-    assert "developer" in report.names
-    assert "identityteam" not in report.names
+    assert "Developer" in report.names
+    assert "IdentityTeam" not in report.names
 
 
 @pytest.mark.parametrize(
     ("words", "names"),
     [
-        ("DEPUTY", {"deputy"}),
+        ("DEPUTY", {"Deputy"}),
         ("staff/bob", {"staff/bob"}),
-        ("viewers deputies", {"deputy"}),
-        ("arn:aws:iam::111122223333:role/node", {"node"}),
+        ("viewers deputies", {"Deputy"}),
+        ("arn:aws:iam::111122223333:role/node", {"Node"}),
         ("no such thing", set()),
     ],
 )
@@ -181,7 +181,7 @@ def test_a_search_finds_all_words(report: Page, words: str, names: set[str]) -> 
 def test_a_severity_is_a_filter_that_is_pressed_and_released(report: Page) -> None:
     high = report.all("#severities button")[1]
     high.click()
-    assert (high.get_attribute("aria-pressed"), report.names) == ("true", ["release"])
+    assert (high.get_attribute("aria-pressed"), report.names) == ("true", ["Release"])
     high.click()
     assert high.get_attribute("aria-pressed") == "false"
     assert report.count.startswith("All")
@@ -242,7 +242,7 @@ def test_a_resource_that_is_not_known_is_asked_for_by_its_group(
 
 
 def test_names_are_text_whatever_they_hold(report: Page) -> None:
-    rights = report.toggle("hostile")
+    rights = report.toggle("Hostile")
     assert samples.HOSTILE in rights.text
     # Marks that turn the direction of text would make a name look like another.
     assert samples.SPOOFED not in rights.text
@@ -275,7 +275,7 @@ def test_the_page_asks_nobody_for_anything(report: Page) -> None:
 @pytest.mark.parametrize("width", [WIDE, NARROW])
 def test_axe_finds_nothing_serious(report: Page, scheme: str, width: int) -> None:
     report.open(width=width, scheme=scheme)
-    for name in ("developer", "release", "breakglass"):
+    for name in ("Developer", "Release", "BreakGlass"):
         report.toggle(name)
     report.find("#limits summary").click()
     report.chrome.execute_cdp_cmd("Runtime.evaluate", {"expression": axe_core()})
