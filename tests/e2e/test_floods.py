@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 import ssl
 import statistics
@@ -16,7 +17,7 @@ import pytest
 from authenticator.aws.sts_hosts import sts_hosts
 from dev.aws_double import AwsDouble
 from dev.aws_double.faults import Hang
-from dev.aws_double.principals import user
+from dev.aws_double.principals import assumed_role, user
 from dev.cluster import Options, Webhook
 from dev.server import WebhookServer, write_config
 from dev.waiting import PATIENCE_SECONDS, wait_until
@@ -305,3 +306,49 @@ def test_tokens_for_regions_out_of_reach_keep_nobody_out(
         with server.poster() as poster:
             scraped = poster.get("/metrics").body.decode()
         assert "aws_iam_authenticator_sts_circuits_open 0.0\n" in scraped
+
+
+def test_spellings_of_one_signed_request_cost_one_call(start: Start, aws: AwsDouble) -> None:
+    """63 orders and escapes of one request were accepted, with 63 calls of STS."""
+    server = start({})
+    token = callers.fresh_token(ALICE.principal)
+    prefix, _, encoded = token.partition(".")
+    url = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
+    head, _, query = url.partition("?")
+    pairs = query.split("&")
+    aws.calls.clear()
+    for turn in range(len(pairs)):
+        spelled = f"{head}?{'&'.join([*pairs[turn:], *pairs[:turn]])}".encode()
+        again = base64.urlsafe_b64encode(spelled).decode().rstrip("=")
+        log_in(server, f"{prefix}.{again}", ALICE.username)
+    assert aws.calls.counts().total == 1
+
+
+@pytest.mark.attack("An insider with many sessions")
+def test_many_sessions_of_one_role_do_not_starve_a_known_administrator(
+    start: Start, aws: AwsDouble, attack: Attack
+) -> None:
+    """Forgeries that named 40 known keys of a weak role starved an administrator 26 of 26 times."""
+    attack.load("400 forgeries/s that name 40 known keys of one role, 40 STS calls/s")
+    attack.bound("each new token of a known administrator is let in, with an API server's retries")
+    server = start({"stsCallsPerSecond": 40})
+    sessions = [assumed_role(callers.ACCOUNT, "deployer", f"ci-{n}") for n in range(40)]
+    for session in sessions:
+        aws.principals.add(session)
+        log_in(server, callers.fresh_token(session), f"deployer:{session.arn.rpartition('/')[2]}")
+    log_in(server, callers.fresh_token(ALICE.principal), ALICE.username)
+
+    def make(number: int) -> str:
+        key = sessions[number % len(sessions)].access_key_id
+        return flooding.forged(key, _HOST, REGION, number)
+
+    outcomes = []
+    with flooding.flood(server, make, connections=40, rate=400) as answers:
+        wait_until(lambda: answers["429"] > 40, lambda: f"no flood: {answers}")
+        for _ in range(12):
+            token = callers.fresh_token(ALICE.principal)
+            outcomes.append(flooding.as_api_server(server, token))
+    attack.saw(
+        f"{outcomes.count(ALICE.username)} of {len(outcomes)} let in; {answers['429']} times 429"
+    )
+    assert set(outcomes) == {ALICE.username}
