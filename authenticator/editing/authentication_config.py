@@ -118,7 +118,7 @@ def render(
         now: Unix time; an entry that has expired is absent.
 
     Raises:
-        ValueError: there is no issuer, or there are more than the API server takes.
+        ValueError: no issuer is given, or there are more than the API server takes.
     """
     if not issuers:
         raise ValueError("no issuer is configured (webIdentity.issuers)")
