@@ -25,12 +25,9 @@ if TYPE_CHECKING:
     Planes = Callable[[Version], ControlPlane]
 
 
-@pytest.fixture(scope="session")
-def start_control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartControlPlane]:
-    """Start a control plane with the options given (3 s, 300 MB); it runs until the session ends.
-
-    Its API server may be told of a webhook that does not listen yet.
-    """
+@contextlib.contextmanager
+def _control_planes(directories: pytest.TempPathFactory) -> Iterator[StartControlPlane]:
+    """Start control planes with the options given (3 s, 300 MB each); end them with the block."""
     try:
         programs = binaries.find()
     except binaries.MissingBinariesError as error:
@@ -38,9 +35,20 @@ def start_control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[St
     with contextlib.ExitStack() as running:
 
         def start(options: Options) -> ControlPlane:
-            directory = tmp_path_factory.mktemp("control-plane")
+            directory = directories.mktemp("control-plane")
             return running.enter_context(ControlPlane(programs, directory, options))
 
+        yield start
+
+
+@pytest.fixture(scope="module")
+def start_control_plane(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartControlPlane]:
+    """Start a control plane with the options given; it ends with the tests of the file.
+
+    Each takes a tenth of a processor while it waits. Its API server may be told of a webhook that
+    does not listen yet.
+    """
+    with _control_planes(tmp_path_factory) as start:
         yield start
 
 
@@ -76,19 +84,20 @@ def server(
 
 
 @pytest.fixture(scope="session")
-def planes(start_control_plane: StartControlPlane, server: WebhookServer) -> Planes:
+def planes(tmp_path_factory: pytest.TempPathFactory, server: WebhookServer) -> Iterator[Planes]:
     """The control plane whose API server speaks one version of TokenReview, started when asked for.
 
     That of v1 remembers answers for 2 minutes, as API servers do unless told otherwise; that of
     v1beta1 remembers no denial.
     """
+    with _control_planes(tmp_path_factory) as start_control_plane:
 
-    @functools.cache
-    def start(version: Version) -> ControlPlane:
-        cache_ttl = "2m" if version == "v1" else "0s"
-        return start_control_plane(Options(Webhook(server.kubeconfig, version, cache_ttl)))
+        @functools.cache
+        def start(version: Version) -> ControlPlane:
+            cache_ttl = "2m" if version == "v1" else "0s"
+            return start_control_plane(Options(Webhook(server.kubeconfig, version, cache_ttl)))
 
-    return start
+        yield start
 
 
 @pytest.fixture(params=["v1", "v1beta1"])

@@ -50,7 +50,7 @@ class Site:
     ending: contextlib.ExitStack
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def programs() -> binaries.Binaries:
     try:
         return binaries.find()
@@ -58,7 +58,7 @@ def programs() -> binaries.Binaries:
         pytest.fail(str(error), pytrace=False)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site(programs: binaries.Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with contextlib.ExitStack() as ending:
         try:
@@ -88,7 +88,7 @@ def nodes(started_nodes: list[Node]) -> list[Node]:
     return started_nodes
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def started_nodes(
     site: Site, programs: binaries.Binaries, tmp_path_factory: pytest.TempPathFactory
 ) -> list[Node]:
@@ -125,7 +125,7 @@ def _listen(config: Path, ending: contextlib.ExitStack) -> list[socket.socket]:
     return [ending.enter_context(socket.create_server(("127.0.0.1", port)))]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def clients_host(site: Site) -> netns.Host:
     host = site.ending.enter_context(netns.Host())
     site.cluster.plug_in(host)
