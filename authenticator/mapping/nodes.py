@@ -130,11 +130,17 @@ class Fields:
         Raises:
             DocumentError: `<<` is given something other than maps.
         """
+        if not self._merged:
+            return
+        # In one pass: thousands of `<<` must not copy thousands of own keys each.
+        merged: dict[str, Node] = {}
         for node in self._merged:
             for given in node.values if isinstance(node, Items) else (node,):
                 if not isinstance(given, Fields):
                     raise DocumentError("<< needs a map or a list of maps", node.line)
-                self.values = {**given.values, **self.values}
+                for key, value in given.values.items():
+                    merged.setdefault(key, value)
+        self.values = {**merged, **self.values}
         self._merged.clear()
 
 
@@ -269,6 +275,7 @@ class _Builder:
         self._events = events
         self._open: list[tuple[Items | Fields, str | None]] = []
         self._anchors: dict[str, Node] = {}
+        self._size = 0
 
     def build(self, text: str) -> None:
         """Take all events of `text`.
@@ -358,7 +365,8 @@ class _Builder:
             parent.add(node)
         else:
             self.roots.append(node)
-            self._check_size(sum(root.size for root in self.roots), node.line)
+            self._size += node.size
+            self._check_size(self._size, node.line)
 
     @staticmethod
     def _check_size(size: int, line: int) -> None:

@@ -30,6 +30,14 @@ from authenticator.mapping.unrendered import unrendered
 _NAMES = ("rolearn", "userarn", "arn", "sso")
 _CONDITIONS = frozenset(key.lower() for key in CONDITION_KEYS)
 _NEVER_EMPTY = _CONDITIONS | {"expires"}
+# Other words for what narrows an entry, which no typing error would make of the right ones.
+_OTHER_WORDS = frozenset(
+    {
+        *("condition", "conditions", "jwt", "requireproof", "tokenproof"),
+        *("org", "orgid", "orgunit", "ou", "tag", "tags"),
+        *("notafter", "ttl", "until", "validuntil"),
+    }
+)
 _SESSION_NAMES = (Placeholder.SESSION_NAME, Placeholder.SESSION_NAME_RAW)
 
 
@@ -238,10 +246,12 @@ class EntryReader:
 
     def _unknown(self, key: str, shape: Shape) -> None:
         known = sorted(shape.readers)
-        near = get_close_matches(key.lower().replace("_", ""), known, n=1, cutoff=0.75)
+        word = key.lower().replace("_", "").replace("-", "")
+        near = get_close_matches(word, known, n=1, cutoff=0.75)
         usual = [name for name in known if name not in _CONDITIONS]
         meant = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(usual)}"
-        if key.lower().startswith("expir") or (near and near[0] in NARROWING):
+        limits = word in _OTHER_WORDS or word.startswith("expir")
+        if limits or (near and near[0] in NARROWING):
             # Ignored, it would leave the entry wider than it was meant to be.
             reason = f"it has the unknown key {key!r}{meant}"
             raise EntryRefused(Code.MISTYPED_LIMIT, reason, key.lower())
@@ -258,6 +268,10 @@ class EntryReader:
             if None in values:
                 self._note(Code.EMPTY_ITEM, "an empty item of a list is ignored")
             return [value for value in values if value is not None]
+        for key in node.repeated:
+            # Of two values of a tag, the one that is overlooked may be the narrower one.
+            reason = f"the key {shortened(key)!r} stands twice in one map; keep one"
+            raise EntryRefused(Code.DUPLICATE_KEY, reason)
         return {key: self._plain(value) for key, value in node.values.items()}
 
 

@@ -132,6 +132,14 @@ def test_a_presigned_token_meets_none_but_its_own_proof(condition: str) -> None:
         "organizationUnit: ou-ab12-1",
         "principalTag: {team: data}",
         "principal_tags: {team: data}",
+        "principalTags: {team: data, team: ops}",
+        "conditions: {proof: jwt}",
+        "tags: {team: data}",
+        "orgId: o-abcd1234ef",
+        "org-unit: ou-ab12-1",
+        "ou: ou-ab12-1",
+        "valid_until: 2031-01-01T00:00:00Z",
+        "jwt: true",
     ],
 )
 def test_a_condition_that_cannot_be_used_refuses_everyone(condition: str) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from authenticator.mapping import nodes
 from authenticator.mapping.nodes import (
     MAX_BYTES,
     DocumentError,
@@ -139,6 +141,42 @@ def test_aliases_and_merge_keys_of_hand_written_files_work() -> None:
         "one": {"x": "1", "y": "3"},
         "list": [{"x": "1", "y": "2"}, {"x": "1", "y": "2"}],
     }
+
+
+def test_own_keys_are_not_copied_for_each_merged_map() -> None:
+    class Watched(Fields):
+        copies = 0
+
+        def __setattr__(self, name: str, value: object) -> None:
+            Watched.copies += name == "values"
+            super().__setattr__(name, value)
+
+    fields = Watched(1, {"own": Text(1, "x")})
+    fields.add(Text(1, "<<"))
+    fields.add(Items(1, [Fields(1, {"a": Text(1, "first"), "own": Text(1, "merged")})] * 1000))
+    fields.add(Text(1, "<<"))
+    fields.add(Fields(1, {"a": Text(1, "second")}))
+    fields.merge()
+    assert plain(fields) == {"a": "first", "own": "x"}
+    assert Watched.copies == 2  # when it is made, and when it is merged
+
+
+def test_a_stream_is_read_with_one_look_at_each_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = []
+
+    class Roots(list[Node]):
+        def __iter__(self) -> Iterator[Node]:
+            looks.append(len(self))
+            return super().__iter__()
+
+    class Builder(nodes._Builder):
+        def __init__(self, first_line: int) -> None:
+            super().__init__(first_line)
+            self.roots = Roots()
+
+    monkeypatch.setattr(nodes, "_Builder", Builder)
+    assert len(read_all("a\n---\n" * 100)) == 101
+    assert len(looks) <= 1
 
 
 _json = st.recursive(
