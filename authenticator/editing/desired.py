@@ -110,7 +110,7 @@ def unpruned(
 
 def _changes(located: Located, wanted: MappingEntry) -> dict[str, Value | None]:
     """The fields to set or to take out for an entry to say what is wanted."""
-    now = located.entry.fields
+    now = {key.lower(): value for key, value in located.entry.fields.items()}
     new = {key.lower(): value for key, value in wanted.fields.items()}
     return {
         key: new.get(key.lower())

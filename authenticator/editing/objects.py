@@ -160,7 +160,11 @@ def _entry(spec: Mapping[str, Any]) -> MappingEntry:
     section = MAP_USERS if user else MAP_ROLES
     fields: dict[str, Value] = {}
     for key, value in spec.items():
-        fields[_KEYS[section] if key == "arn" else key] = (
-            [str(item) for item in value] if isinstance(value, list) else str(value)
-        )
+        fields[_KEYS[section] if key == "arn" else key] = _value(value)
     return MappingEntry(section, fields)
+
+
+def _value(value: object) -> Value:
+    if isinstance(value, Mapping):
+        return {str(key): str(item) for key, item in value.items()}
+    return [str(item) for item in value] if isinstance(value, list) else str(value)

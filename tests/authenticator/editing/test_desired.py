@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from authenticator.editing.desired import added, applied
-from authenticator.editing.documents import AwsAuth
+from authenticator.editing.documents import AwsAuth, Document
 from authenticator.editing.edits import EditError
 from authenticator.editing.entry import MappingEntry, Value
+from authenticator.editing.objects import IdentityMappings
 
 
 def role(name: str, **fields: Value) -> MappingEntry:
@@ -22,7 +23,7 @@ USER = MappingEntry("mapUsers", {"userarn": "arn:aws:iam::111122223333:user/b", 
 BEFORE = AwsAuth({}).edited(additions=[role("a", groups=["x"]), role("b"), USER])
 
 
-def entries(document: AwsAuth) -> list[MappingEntry]:
+def entries(document: Document) -> list[MappingEntry]:
     return [located.entry for located in document.entries()]
 
 
@@ -44,6 +45,19 @@ def test_twice_is_as_good_as_once() -> None:
 
 def test_what_is_there_is_not_touched() -> None:
     assert applied(BEFORE, [role("A", username="a", groups=["x"])], prune=False, now=NOW) is BEFORE
+
+
+def test_conditions_of_custom_resources_are_applied_once_and_taken_out_again() -> None:
+    conditions: dict[str, Value] = {
+        "organizationalUnit": "ou-ab12-1",
+        "principalTags": {"team": "data"},
+    }
+    wanted = [role("a", groups=["x"], **conditions)]
+    once = applied(IdentityMappings({}), wanted, prune=False, now=NOW)
+    assert applied(once, wanted, prune=False, now=NOW) == once
+    assert [one.entry.fields["principalTags"] for one in once.entries()] == [{"team": "data"}]
+    (without,) = applied(once, [role("a", groups=["x"])], prune=False, now=NOW).entries()
+    assert not without.entry.fields.keys() & conditions.keys()
 
 
 def test_fields_that_are_not_wanted_go_and_unknown_ones_stay() -> None:
