@@ -86,15 +86,17 @@ def is_keyed(method: str, profiles: Mapping[str, Mapping[str, str]], profile: st
     """
     if method != _ROLE:
         return method in _KEYED
-    last = chain(profiles, profile)[-1]
+    names = chain(profiles, profile)
+    last = names[-1]
     settings = profiles.get(last, {})
     if settings.get("source_profile", last) != last:
         return False  # the sources go round in a circle
+    # One on the way may end the chain there: botocore then asks it, and no source behind it.
+    if any(key in profiles.get(name, {}) for name in names for key in _UNKEYED_SOURCES):
+        return False
     if "credential_source" in settings:
         return settings["credential_source"] == "Environment"
-    return any(key in settings for key in _KEYED_SOURCES) and not any(
-        key in settings for key in _UNKEYED_SOURCES
-    )
+    return any(key in settings for key in _KEYED_SOURCES)
 
 
 def needs_code(profiles: Mapping[str, Mapping[str, str]], profile: str) -> bool:

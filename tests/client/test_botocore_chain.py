@@ -8,6 +8,8 @@ from client import botocore_chain
 from client.cli_cache import CliCache
 
 KEYS = {"aws_access_key_id": "A", "aws_secret_access_key": "s"}
+PROCESS = {"credential_process": "x"}
+WEB = {"role_arn": "arn:aws:iam::111122223333:role/Web", "web_identity_token_file": "x"}
 
 
 def test_botocore_still_has_what_is_adjusted() -> None:
@@ -43,6 +45,11 @@ def test_botocore_still_has_what_is_adjusted() -> None:
         ({"me": {"source_profile": "b"}, "b": {"credential_process": "x"}}, False),
         ({"me": {"source_profile": "b"}, "b": {**KEYS, "credential_process": "x"}}, False),
         ({"me": {"source_profile": "b"}, "b": {**KEYS, "web_identity_token_file": "x"}}, False),
+        (
+            {"me": {"source_profile": "b"}, "b": {**PROCESS, "source_profile": "c"}, "c": KEYS},
+            False,
+        ),
+        ({"me": {"source_profile": "b"}, "b": {**WEB, "source_profile": "c"}, "c": KEYS}, False),
         ({"me": {"source_profile": "b"}, "b": {"credential_source": "EcsContainer"}}, False),
         ({"me": {"source_profile": "b"}, "b": {"source_profile": "me"}}, False),
         ({"me": {"source_profile": "b"}, "b": {}}, False),
