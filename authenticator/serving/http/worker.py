@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http import HTTPStatus
@@ -33,14 +34,17 @@ if TYPE_CHECKING:
 
     from authenticator.serving.admission_peers import Peer
     from authenticator.serving.certificates.pair import ServerCertificate
-    from authenticator.serving.endpoints import Handlers
+    from authenticator.serving.endpoints import Endpoint, Handlers
     from authenticator.serving.http.connection import Connection
     from authenticator.serving.reviews import AnswersReviews, PendingReview
 
 # gunicorn makes the object when it starts a worker.
 base.WorkerTmp = Heartbeat  # type: ignore[attr-defined,assignment]
-# Scrapes and AdmissionReviews, of which few are let in at once, and refusals.
-_THREADS = 10
+# For AdmissionReviews: more than `Admissions` lets wait, so that it refuses the others at once.
+_REVIEW_THREADS = 10
+# Requests in the WSGI application at once: so many scrapes, and so many others. A stranger can send
+# any number: in one queue with AdmissionReviews, they made the API server store edits unchecked.
+_PAGES_EACH = 2
 # Connections to the metrics port of one worker, which other hosts may reach: they take no place of
 # a login's.
 _SCRAPERS = 16
@@ -123,9 +127,12 @@ class ReviewWorker(base.Worker):
         """Serve until told to stop, then finish what has begun."""
         self._app = cast("Application", self.app)
         self._service = self._app.service
-        self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="endpoint")
+        self._review_threads = ThreadPoolExecutor(_REVIEW_THREADS, thread_name_prefix="admission")
+        self._page_threads = ThreadPoolExecutor(2 * _PAGES_EACH, thread_name_prefix="endpoint")
+        self._pages: Counter[Endpoint | None] = Counter()
         asyncio.run(self._serve())
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for threads in (self._review_threads, self._page_threads):
+            threads.shutdown(wait=False, cancel_futures=True)
 
     async def _serve(self) -> None:
         listeners = [
@@ -159,9 +166,12 @@ class ReviewWorker(base.Worker):
         self, request: ReceivedRequest, connection: Connection
     ) -> Response | Coroutine[Any, Any, Response]:
         """Answer a review without the way through WSGI and Flask, which costs more than it does."""
-        if request.head.endpoint is VALIDATE and connection.asker is not None:
+        endpoint = request.head.endpoint
+        if endpoint is VALIDATE and connection.asker is not None:
             return self._validate(request.body, connection.asker)
-        if request.head.endpoint is not AUTHENTICATE:
+        if endpoint is not None and endpoint.at_once:
+            return self._probe(request, connection)
+        if endpoint is not AUTHENTICATE:
             return self._respond(request, connection)
         answer = self._service.reviews.begin(request.body, connection.peer[0])
         return response_to(answer) if isinstance(answer, Answer) else self._finish(answer)
@@ -172,18 +182,27 @@ class ReviewWorker(base.Worker):
     async def _validate(self, body: bytes, peer: Peer) -> Response:
         validate = self._service.validate
         loop = asyncio.get_running_loop()
-        return response_to(await loop.run_in_executor(self._threads, validate, body, peer))
+        return response_to(await loop.run_in_executor(self._review_threads, validate, body, peer))
 
     async def _respond(self, request: ReceivedRequest, connection: Connection) -> Response:
-        return await asyncio.get_running_loop().run_in_executor(
-            self._threads,
-            respond,
-            self.wsgi,
-            request,
-            connection.peer,
-            connection.local,
-            self.cfg,
-        )
+        """Have the WSGI application answer, a few requests at a time."""
+        endpoint = request.head.endpoint
+        if self._pages[endpoint] >= _PAGES_EACH:
+            self._service.refused(HTTPStatus.SERVICE_UNAVAILABLE)
+            return refusal(HTTPStatus.SERVICE_UNAVAILABLE)
+        self._pages[endpoint] += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(
+                self._page_threads,
+                respond,
+                self.wsgi,
+                request,
+                connection.peer,
+                connection.local,
+                self.cfg,
+            )
+        finally:
+            self._pages[endpoint] -= 1
 
     def _probe(self, request: ReceivedRequest, connection: Connection) -> Response:
         """Answer a probe at once, so that it is answered while all threads are busy."""

@@ -362,6 +362,35 @@ def test_the_health_port_answers_while_every_thread_is_busy(own: Server) -> None
     assert {client.getresponse().status for client in clients} == {200}
 
 
+def test_requests_that_reach_no_endpoint_keep_no_admission_review_waiting(own: Server) -> None:
+    """Six hundred connections that asked for other paths delayed a review by a second."""
+    with ExitStack() as stack:
+        strangers = [stack.enter_context(own.connect()) for _ in range(40)]
+        for sock in strangers:
+            sock.sendall(b"GET /gate HTTP/1.1\r\nHost: x\r\n\r\n")
+            sock.setblocking(False)
+        # Two of each worker wait; the others are refused at once.
+        refused: set[ssl.SSLSocket] = set()
+        while len(refused) < 36:
+            left = [sock for sock in strangers if sock not in refused]
+            ready, _, _ = select.select(left, [], [], 30)
+            assert ready, f"{len(refused)} are refused, and the others wait for a thread"
+            for sock in ready:
+                with suppress(ssl.SSLWantReadError):  # a session ticket
+                    assert sock.recv(4096).startswith(b"HTTP/1.1 503 ")
+                    refused.add(sock)
+        client = own.client(own.api_server)
+        client.request("POST", "/validate", b"x")
+        assert client.getresponse().read() == b"1"
+        client.close()
+        for path in ("/healthz", "/readyz", "/metrics"):
+            client = own.client()
+            client.request("GET", path)
+            assert client.getresponse().status == 200
+            client.close()
+        (own.directory / "gate").touch()
+
+
 def test_a_taken_health_port_is_logged_and_served_without(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         server = Server(tmp_path, health_port=taken.getsockname()[1]).ready()

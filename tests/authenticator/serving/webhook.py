@@ -1,6 +1,7 @@
 """A whole server with a use case for tests: `python webhook.py DIRECTORY PORT HEALTH_PORT`.
 
-The token `fast` is answered at once, `gate` when the file DIRECTORY/gate is there.
+The token `fast` is answered at once, `gate` when the file DIRECTORY/gate is there; so is the path
+`/gate`, by the WSGI application.
 """
 
 from __future__ import annotations
@@ -10,11 +11,11 @@ import logging
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 from types import SimpleNamespace
-from typing import cast
+from typing import Any, cast
 
 from authenticator.aws.arns import CallerIdentity, PrincipalArn
 from authenticator.errors import ConfigError, TokenRefused
@@ -88,7 +89,13 @@ class Service:
         self.untrusted_client = metrics.untrusted_client
         PEERS.count(metrics)
         self.identify = PEERS.identify
-        self.wsgi = build_app(self.handlers, self.refused)
+        self._app = build_app(self.handlers, self.refused)
+
+    def wsgi(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/gate":
+            for seconds in wait_at_gate():
+                time.sleep(seconds)
+        return self._app(environ, start_response)
 
     def validate(self, body: bytes, _peer: Peer) -> Answer:
         """The size of what was posted; a gate as for tokens."""
