@@ -187,10 +187,8 @@ class HttpServer:
             return False
         if connection is None:
             return True
-        if self._is_full(listener):
-            connection.sock.close()
-            return True
-        if len(self._connections) >= self._config.worker_connections and not self._shed():
+        full = len(self._connections) >= self._config.worker_connections
+        if (self._is_full(listener) and not self._shed(listener)) or (full and not self._shed()):
             # All are being answered, of which there are never so many for long.
             connection.sock.close()
             return True
@@ -208,14 +206,21 @@ class HttpServer:
         if not self._stopping:
             self._balance.set(len(self._connections))
 
-    def _shed(self) -> bool:
+    def _shed(self, listener: Listener | None = None) -> bool:
         """Give up some connections for newer ones: what is slow and unused before what is used.
+
+        Args:
+            listener: give up one of its connections alone, since it may have no more.
 
         Returns:
             False if there are none but those that are being answered.
         """
-        idle = [held for held in self._connections if held.state is not State.ANSWERING]
-        count = max(1, self._config.worker_connections // _SHED)
+        idle = [
+            held
+            for held in self._connections
+            if held.state is not State.ANSWERING and listener in (None, held.listener)
+        ]
+        count = 1 if listener else max(1, self._config.worker_connections // _SHED)
         for connection in heapq.nsmallest(count, idle, key=lambda held: held.patience):
             self._close(connection)
         return bool(idle)
