@@ -12,6 +12,10 @@ Value = str | list[str] | dict[str, str]
 
 # The key of an entry of `mapAccounts`, which is a text in documents.
 ACCOUNT = "account"
+# Keys that only EKS has: access policies, each `NAME` or `NAME=NAMESPACE,...`, and the type.
+ACCESS_POLICIES = "accesspolicies"
+ENTRY_TYPE = "type"
+EKS_KEYS = frozenset({ACCESS_POLICIES, ENTRY_TYPE})
 # The keys of `sso` in lower case, with how they are written.
 SSO_KEYS = {key.lower(): key for key in ("permissionSetName", "accountID", "partition")}
 

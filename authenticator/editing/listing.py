@@ -7,14 +7,14 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from authenticator.editing.documents import Document
-from authenticator.editing.entry import MappingEntry
+from authenticator.editing.entry import ACCESS_POLICIES, ENTRY_TYPE, MappingEntry
 from authenticator.editing.located import Located
 from authenticator.mapping.overlaps import overlaps
 from authenticator.mapping.problems import Problem
 from authenticator.mapping.rules import Match, Rule
 
 # What machines are told of entries that have it only.
-_OPTIONAL = frozenset({"reason", "sso", "conditions"})
+_OPTIONAL = frozenset({"reason", "sso", "conditions", "type", "accessPolicies"})
 _Origin = tuple[str, int]
 
 
@@ -36,6 +36,8 @@ class Row:
         reason: why it was made, as it says; "" for none.
         sso: the permission set that it names, by key; none for an ARN or an account.
         conditions: what else its callers must meet, by key.
+        type: of an EKS access entry; "" for STANDARD, and elsewhere.
+        accessPolicies: of an EKS access entry, each `NAME` or `NAME=NAMESPACE,...`.
     """
 
     id: str
@@ -51,10 +53,13 @@ class Row:
     reason: str = ""
     sso: Mapping[str, str] = field(default_factory=dict)
     conditions: Mapping[str, object] = field(default_factory=dict)
+    type: str = ""
+    accessPolicies: tuple[str, ...] = ()  # noqa: N815 (as above)
 
     def plain(self) -> dict[str, Any]:
         """The row for machines; its keys are documented and stay."""
-        values = {**asdict(self), "groups": list(self.groups), "problems": list(self.problems)}
+        lists = {key: list(getattr(self, key)) for key in ("groups", "problems", "accessPolicies")}
+        values = {**asdict(self), **lists}
         return {name: value for name, value in values.items() if value or name not in _OPTIONAL}
 
 
@@ -116,6 +121,8 @@ def _row(
         reason=_text(entry, "reason"),
         sso=_sso(entry),
         conditions=rule.conditions.shown() if rule else {},
+        type=_text(entry, ENTRY_TYPE),
+        accessPolicies=tuple(entry.fields.get(ACCESS_POLICIES, ())),
     )
 
 

@@ -8,7 +8,7 @@ from itertools import takewhile
 from operator import eq
 
 from authenticator.editing.documents import Document
-from authenticator.editing.entry import ACCOUNT, MappingEntry
+from authenticator.editing.entry import ACCOUNT, EKS_KEYS, MappingEntry
 from authenticator.editing.principals import identity
 from authenticator.lint import Context, Severity, lint_data
 from authenticator.mapping.overlaps import duplicates
@@ -69,7 +69,9 @@ def _lines(entries: Sequence[MappingEntry], told: Collection[str], now: float) -
 
 
 def _value(entry: MappingEntry) -> object:
-    return entry.fields[ACCOUNT] if entry.section == MAP_ACCOUNTS else dict(entry.fields)
+    if entry.section == MAP_ACCOUNTS:
+        return entry.fields[ACCOUNT]
+    return {key: value for key, value in entry.fields.items() if key not in EKS_KEYS}
 
 
 def _text(entry: MappingEntry) -> str:

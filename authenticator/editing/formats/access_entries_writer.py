@@ -35,12 +35,13 @@ def write(entries: Iterable[MappingEntry], options: Options) -> Export:
     """
     if not options.cluster:
         raise DocumentError("EKS keeps access entries by cluster; name it with --cluster")
-    kept, notes = sift(entries, _refusal)
-    lines = [json.dumps({"clusterName": options.cluster, **_input(usable)}) for usable in kept]
+    kept, notes = sift(entries, refusal)
+    lines = [json.dumps({"clusterName": options.cluster, **fields_of(usable)}) for usable in kept]
     return Export("".join(f"{line}\n" for line in lines), tuple(notes))
 
 
-def _input(usable: Usable) -> dict[str, object]:
+def fields_of(usable: Usable) -> dict[str, object]:
+    """Return what CreateAccessEntry needs for an entry, apart from the cluster."""
     arn = _arn(usable)
     node = _node_type(usable)
     if node:
@@ -75,7 +76,8 @@ def _username(usable: Usable) -> str:
     return username
 
 
-def _refusal(usable: Usable) -> str:
+def refusal(usable: Usable) -> str:
+    """Return why an access entry cannot say an entry, and what to do; "" if it can."""
     return next(filter(None, (check(usable) for check in _CHECKS)), "")
 
 

@@ -51,6 +51,17 @@ class Policy:
         return cls(arn.rpartition("/")[2], tuple(namespaces))
 
 
+# From the least to the most that a policy grants; policies that are not listed come between.
+_RANKS = {"AmazonEKSViewPolicy": 0, "AmazonEKSEditPolicy": 1, "AmazonEKSAdminPolicy": 3}
+_OTHER_RANK, _HIGHEST_RANK = 2, 4
+
+
+def rank(policy: Policy) -> tuple[bool, int, str]:
+    """Return a key that sorts policies by what they grant, the least first."""
+    number = _HIGHEST_RANK if policy.name == CLUSTER_ADMIN else _RANKS.get(policy.name, _OTHER_RANK)
+    return not policy.namespaces, number, policy.name
+
+
 def granted(policy: Policy, options: Options) -> tuple[str, str]:
     """The group that stands in for a policy, "" for none, and a remark for the administrator."""
     if policy == Policy(CLUSTER_ADMIN):

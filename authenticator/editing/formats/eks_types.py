@@ -41,6 +41,18 @@ NODE_TYPES = (
     NodeType("HYBRID_LINUX", _BY_SESSION, _NODES),
 )
 
+# Types that work in EKS only: the nodes of EKS Auto Mode, and SageMaker HyperPod.
+AUTO_MODE = "EC2"
+_EKS_ONLY = {AUTO_MODE: (_BY_INSTANCE, _NODES[1:]), "HYPERPOD_LINUX": (_BY_SESSION, _NODES[1:])}
+# The types whose entries can have access policies.
+WITH_POLICIES = (STANDARD, AUTO_MODE)
+
+
+def grants(kind: str) -> tuple[str, tuple[str, ...]] | None:
+    """Return the username and groups that EKS sets for a type of nodes; None for other types."""
+    known = next((found for found in NODE_TYPES if found.name == kind), None)
+    return (known.username, known.groups) if known else _EKS_ONLY.get(kind)
+
 
 def by_name(name: str) -> NodeType | None:
     """The type of this name, whose case EKS's own documentation varies."""

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from authenticator.editing.access_entries import AccessEntries
 from authenticator.editing.documents import AwsAuth, Document, MappingFile
 from authenticator.editing.edits import EditError
 from authenticator.editing.entry import MappingEntry
@@ -31,6 +32,7 @@ EMPTY = [
     pytest.param(MappingFile("m.json", "{}\n"), id="a JSON file"),
     pytest.param(MappingFile("c.yaml", "server:\n  port: 1\n"), id="a config file"),
     pytest.param(IdentityMappings({}), id="custom resources"),
+    pytest.param(AccessEntries({}), id="access entries"),
 ]
 
 
@@ -48,11 +50,9 @@ class TestEveryDocument:
     def test_changes_one_entry(self, document: Document) -> None:
         document = document.edited(additions=[ROLE, USER])
         located = one(document.entries(), DEV)
-        changed = document.edited(
-            updates=[(located, {"groups": None, "username": "ops", "userid": "AROA"})]
-        )
+        changed = document.edited(updates=[(located, {"groups": None, "username": "ops"})])
         assert [found.entry for found in changed.entries()] == [
-            MappingEntry("mapRoles", {"rolearn": DEV, "username": "ops", "userid": "AROA"}),
+            MappingEntry("mapRoles", {"rolearn": DEV, "username": "ops"}),
             USER,
         ]
 
@@ -68,6 +68,13 @@ class TestEveryDocument:
 
 
 @pytest.mark.parametrize("document", EMPTY[:-1])
+def test_the_unique_id_of_a_principal_is_added_to_an_entry(document: Document) -> None:
+    document = document.edited(additions=[ROLE])
+    changed = document.edited(updates=[(one(document.entries(), DEV), {"userid": "AROA"})])
+    assert [found.entry.fields.get("userid") for found in changed.entries()] == ["AROA"]
+
+
+@pytest.mark.parametrize("document", EMPTY[:-2])
 def test_texts_hold_accounts_and_permission_sets(document: Document) -> None:
     found = document.edited(additions=[SSO, ACCOUNT])
     assert [located.entry for located in found.entries()] == [SSO, ACCOUNT]
