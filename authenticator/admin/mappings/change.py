@@ -10,6 +10,7 @@ import click
 
 from authenticator.admin.mappings.edit import Manner, complaining, edit, manner_options, tell_end
 from authenticator.admin.mappings.fields import (
+    eks_fields,
     field_options,
     fields,
     role_entry,
@@ -74,10 +75,13 @@ def _role(
     arn: str | None,
     rolearn: str | None,
     sso: str | None,
+    kind: str | None,
     manner: Manner,
     **given: Any,
 ) -> int:
-    entry = role_entry(arn, rolearn, sso, fields(**given))
+    new = fields(**given)
+    eks_fields(where, new, kind)
+    entry = role_entry(arn, rolearn, sso, new)
     return add_entry(where.store(), entry, manner)
 
 
@@ -91,7 +95,9 @@ def _role(
 def _user(
     where: Where, *, arn: str | None, userarn: str | None, manner: Manner, **given: Any
 ) -> int:
-    return add_entry(where.store(), user_entry(arn, userarn, fields(**given)), manner)
+    new = fields(**given)
+    eks_fields(where, new)
+    return add_entry(where.store(), user_entry(arn, userarn, new), manner)
 
 
 @_add.command("account", help="Add all of an account, each as their ARN and without groups.")
@@ -126,6 +132,7 @@ def _update(
     **given: Any,
 ) -> int:
     new = fields(**given)
+    eks_fields(where, new)
     if not (new or add_group or remove_group):
         raise click.UsageError("say what to change: --username, --groups, --add-group, ...")
     if "groups" in new and (add_group or remove_group):

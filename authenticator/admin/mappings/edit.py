@@ -148,7 +148,9 @@ def edit(
         ConfigError: it is refused, since it would lock people out.
     """
     if manner.dry_run == "server" and not store.has_server:
-        raise click.UsageError(f"{store.title} is a file: use --dry-run=client")
+        raise click.UsageError(
+            f"{store.title}: a write cannot be checked without making it: use --dry-run=client"
+        )
     making = _Edit(store, change, words, manner, restoring, moving)
     for attempt in range(ATTEMPTS):
         with suppress(Conflict):

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
-from authenticator.editing.entry import SSO_KEYS, MappingEntry, Value
+from authenticator.admin.mappings.where import EKS, Where
+from authenticator.editing.entry import ACCESS_POLICIES, ENTRY_TYPE, SSO_KEYS, MappingEntry, Value
 from authenticator.mapping.sections import MAP_ROLES, MAP_USERS
 from authenticator.timestamps import ending, rfc3339
 
@@ -40,8 +41,15 @@ class When(click.ParamType[str]):
 
 
 def field_options(function: F) -> F:
-    """Give a command `--username`, `--groups`, `--userid` and `--expires`."""
+    """Give a command `--username`, `--groups`, `--userid`, `--expires` and `--access-policy`."""
     for option in (
+        click.option(
+            "--access-policy",
+            multiple=True,
+            metavar="NAME[=NAMESPACE,...]",
+            help="With --source eks: an access policy, for the cluster or for namespaces."
+            " Repeatable.",
+        ),
         click.option(
             "--expires",
             type=When(),
@@ -62,8 +70,14 @@ def field_options(function: F) -> F:
 
 
 def role_options(function: F) -> F:
-    """Give a command an ARN, `--rolearn` and `--sso`."""
+    """Give a command an ARN, `--rolearn`, `--sso` and `--type`."""
     for option in (
+        click.option(
+            "--type",
+            "kind",
+            metavar="TYPE",
+            help="With --source eks: the type of the access entry, such as EC2_LINUX.",
+        ),
         click.argument("arn", metavar="[ARN]", required=False),
         click.option(
             "--sso",
@@ -79,7 +93,11 @@ def role_options(function: F) -> F:
 
 
 def fields(
-    username: str | None, groups: tuple[str, ...], userid: str | None, expires: str | None
+    username: str | None,
+    groups: tuple[str, ...],
+    userid: str | None,
+    expires: str | None,
+    access_policy: tuple[str, ...] = (),
 ) -> dict[str, Value | None]:
     """The fields that flags give: empty ones are to be taken out."""
     given: dict[str, Value | None] = {}
@@ -91,7 +109,21 @@ def fields(
         given["userid"] = userid or None
     if expires is not None:
         given["expires"] = expires or None
+    if access_policy:
+        given[ACCESS_POLICIES] = list(filter(None, access_policy)) or None
     return given
+
+
+def eks_fields(where: Where, given: dict[str, Value | None], kind: str | None = None) -> None:
+    """Add the type of an access entry to the fields that flags give.
+
+    Raises:
+        click.UsageError: a flag is only for EKS, and another source is meant.
+    """
+    if kind:
+        given[ENTRY_TYPE] = kind
+    if where.source != EKS and (kind or given.get(ACCESS_POLICIES)):
+        raise click.UsageError("--type and --access-policy go with --source eks")
 
 
 def split(groups: Iterable[str]) -> list[str]:

@@ -10,7 +10,7 @@ from authenticator.admin import in_force
 from authenticator.admin.mappings.edit import Manner, complaining, edit, manner_options, tell_end
 from authenticator.admin.mappings.fields import When, groups_option, split
 from authenticator.admin.mappings.group import group
-from authenticator.admin.mappings.where import CONFIG_MAP, OBJECTS, Where, where_options
+from authenticator.admin.mappings.where import CONFIG_MAP, EKS, OBJECTS, Where, where_options
 from authenticator.editing.documents import Document
 from authenticator.editing.edits import EditError
 from authenticator.editing.grants import Grant, granted, principal
@@ -46,6 +46,11 @@ _MODES = {CONFIG_MAP: EKS_CONFIG_MAP, OBJECTS: CRD}
 def _grant(
     where: Where, *, arn: str, groups: tuple[str, ...], ends: str, reason: str, manner: Manner
 ) -> int:
+    if where.source == EKS:
+        raise click.UsageError(
+            "EKS access entries do not end by themselves, so that a grant would last; use"
+            " 'mappings update --add-group', and remove the group when the time is over"
+        )
     names = tuple(split(groups))
     if not names or not ends:
         raise click.UsageError("name the group and the end: --group NAME --for 2h")

@@ -48,11 +48,13 @@ def show_listing(title: str, found: Listing, output: str, now: float) -> None:
         click.echo("".join(f"{printable(row.id)}\n" for row in found.rows), nl=False)
         return
     if found.rows:
-        show_table(
-            _WIDE if output == WIDE else _HEADER,
-            [_cells(row, now, wide=output == WIDE) for row in found.rows],
-            [_colour(row) for row in found.rows],
-        )
+        header = _WIDE if output == WIDE else _HEADER
+        cells = [_cells(row, now, wide=output == WIDE) for row in found.rows]
+        if any(row.accessPolicies for row in found.rows):
+            header = (*header, "ACCESS POLICIES")
+            policies = [" ".join(row.accessPolicies) or NONE for row in found.rows]
+            cells = [(*row, each) for row, each in zip(cells, policies, strict=True)]
+        show_table(header, cells, [_colour(row) for row in found.rows])
     else:
         click.echo(f"{title} has no entries.")
     lines = [click.style(f"! {printable(problem)}", fg="red") for problem in found.problems]
@@ -202,7 +204,7 @@ def version_values(version: Version) -> dict[str, Any]:
     }
 
 
-_NAMES = {"inForce": "in force"}
+_NAMES = {"inForce": "in force", "accessPolicies": "policies"}
 
 
 def _colour(row: Row) -> str:

@@ -9,7 +9,9 @@ import click
 from authenticator.admin.mappings.edit import Manner, complaining, edit, manner_options
 from authenticator.admin.mappings.group import group
 from authenticator.admin.mappings.wanted import converted, tell
-from authenticator.admin.mappings.where import OBJECTS, Where, where_options
+from authenticator.admin.mappings.where import EKS, OBJECTS, Where, where_options
+from authenticator.editing.access_entries import portable as portable_to_eks
+from authenticator.editing.access_entries import without_eks_keys
 from authenticator.editing.documents import Document
 from authenticator.editing.edits import EditError
 from authenticator.editing.entry import MappingEntry
@@ -29,21 +31,20 @@ _format = click.Choice(table.NAMES)
 @group.command(
     "export",
     help="Print the mappings in another format. What it cannot say is left out, with a warning;"
-    f" nobody gains anything by it.\n\n{_FORMATS}",
+    " no caller gains access by it. The formats of EKS and eksctl need --cluster, and eksctl needs"
+    f" --region.\n\n{_FORMATS}",
 )
 @click.option("--format", "name", type=_format, required=True, help="The format.")
-@click.option("--cluster", default="", metavar="NAME", help="For EKS and eksctl: the cluster.")
-@click.option("--region", default="", metavar="NAME", help="For eksctl: the cluster's Region.")
 @where_options
 @complaining
-def _export(where: Where, *, name: str, cluster: str, region: str) -> int:
-    options = Options(cluster=cluster, region=region)
-    entries = entries_of(where.store().read().document)
+def _export(where: Where, *, name: str) -> int:
+    options = Options(cluster=where.eks_cluster, region=where.region)
+    entries, notes = without_eks_keys(entries_of(where.store().read().document))
     try:
         export = table.named(name).write(entries, options)
     except DocumentError as error:
         raise ConfigError((str(error),)) from error
-    tell(export.notes)
+    tell([*notes, *export.notes])
     click.echo(export.text, nl=False)
     return 0
 
@@ -75,6 +76,9 @@ def _import(
         if where.source == OBJECTS:
             usables, more = portable(new)
             new, notes = [usable.entry for usable in usables], [*notes, *more]
+        elif where.source == EKS:
+            new, more = portable_to_eks(new)
+            notes = [*notes, *more]
         tell(note for note in notes if note not in told)
         told.update(notes)
         return document.edited(additions=new) if new else document

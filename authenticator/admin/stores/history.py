@@ -59,9 +59,15 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """The versions that are kept, oldest first."""
+    """The versions that are kept, oldest first.
+
+    Attributes:
+        versions: oldest first.
+        max_bytes: how large they may be together.
+    """
 
     versions: tuple[Version, ...] = ()
+    max_bytes: int = MAX_BYTES
 
     @classmethod
     def decoded(cls, texts: Iterable[str]) -> History:
@@ -91,15 +97,15 @@ class History:
         number = self.versions[-1].number + 1 if self.versions else 1
         new = Version(number, time, user[:_MAX_CHARACTERS], edit[:_MAX_CHARACTERS], dict(texts))
         kept: list[Version] = []
-        room = MAX_BYTES
+        room = self.max_bytes
         for version in reversed((*self.versions, new)):
             room -= len(version.encoded().encode())
             if room < 0 or len(kept) == MAX_VERSIONS:
                 break
             kept.append(version)
         if not kept:
-            raise ValueError(f"what stood there before is larger than {MAX_BYTES // 1024} KiB")
-        return History(tuple(reversed(kept)))
+            raise ValueError(f"what stood there before is larger than {self.max_bytes // 1024} KiB")
+        return History(tuple(reversed(kept)), self.max_bytes)
 
     def find(self, number: int | None) -> Version | None:
         """The version with this number; for None the last. None if there is none."""
