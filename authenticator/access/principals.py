@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from authenticator.access.names import (
@@ -14,7 +14,13 @@ from authenticator.access.names import (
 )
 from authenticator.aws.arns import PrincipalArn, PrincipalKind
 from authenticator.mapping.conditions import NONE, Conditions
-from authenticator.mapping.precedence import behind_accounts, hiding, in_order, of_accounts
+from authenticator.mapping.precedence import (
+    behind_accounts,
+    hiding,
+    in_order,
+    is_behind,
+    of_accounts,
+)
 from authenticator.mapping.problems import Origin, Problem
 from authenticator.mapping.rules import Match, Rule
 from authenticator.mapping.sections import Section
@@ -67,7 +73,7 @@ class Principal:
     @property
     def is_narrowed(self) -> bool:
         """Whether it refuses some callers with its ARN."""
-        return bool(self.user_id) or self.conditions != NONE
+        return bool(self.user_id or self.match.only_with) or self.conditions != NONE
 
     def includes(self, arn: PrincipalArn) -> bool:
         """Whether a caller with this ARN may be one of those meant."""
@@ -107,21 +113,36 @@ class Entrants:
         One with a unique id refuses callers with another, unless a further one has theirs.
         """
         found: list[Principal] = []
-        pinned: Principal | None = None
+        narrowed: set[str] = set()
+        # Whether only further entries for the callers of a narrowed one may apply.
+        closed = False
         key = arn.canonical.lower()
-        refusing = (place for place, rule in self.barriers if _names_arn(rule, key))
         behind = self.behind.get(arn.account_id, ())
-        for principal in self.principals[: next(refusing, None)]:
-            if not principal.includes(arn) or principal.origin.source in behind:
+        for entry in self._in_order():
+            if isinstance(entry, Rule):
+                if not _names_arn(entry, key) or entry.match.origin.source in behind:
+                    continue
+            elif not entry.includes(arn) or entry.origin.source in behind:
                 continue
-            if pinned and not (principal.is_narrowed and principal.arn == pinned.arn):
-                continue
-            found.append(principal.narrowed(arn))
-            if principal.is_narrowed and principal.expires is None:
-                pinned = principal
-            elif principal.expires is None:
+            elif not closed or (entry.is_narrowed and entry.arn in narrowed):
+                found.append(entry.narrowed(arn))
+                if entry.is_narrowed:
+                    narrowed.add(entry.arn)
+                if entry.expires is not None:
+                    continue
+            # It decides, unless a narrowed entry before it refuses the caller.
+            if not narrowed:
                 break
+            closed = True
         return tuple(found)
+
+    def _in_order(self) -> Iterator[Principal | Rule]:
+        """Yield the principals, and the barriers where they stand."""
+        waiting = list(reversed(self.barriers))
+        for number, principal in enumerate(self.principals):
+            while waiting and waiting[-1][0] <= number:
+                yield waiting.pop()[1]
+            yield principal
 
 
 def entrants(
@@ -141,13 +162,21 @@ def entrants(
     whole_chain = (*sections, *break_glass)
     rules = [*administrators, *(rule for section in whole_chain for rule in section.rules)]
     tiers = (administrators, _rules(sections), _rules(break_glass))
-    asked = [rule for tier in tiers for rule in in_order(tier) if not rule.has_expired(now)]
+    behind = behind_accounts(sections)
+    asked = [
+        rule
+        for tier in tiers
+        for rule in in_order(tier)
+        if not (rule.has_expired(now) or is_behind(rule, behind))
+    ]
     in_force: list[Rule] = []
     barriers: list[tuple[int, Rule]] = []
     for rule, winner in zip(asked, hiding(asked), strict=True):
+        if winner is not None:
+            continue
         if rule.denied:
             barriers.append((len(in_force), rule))
-        elif winner is None:
+        else:
             in_force.append(rule)
     kept = {rule.match.origin for rule in in_force}
     idle = tuple(rule.match.origin for rule in rules if rule.match.origin not in kept)
@@ -157,7 +186,7 @@ def entrants(
     accounts = of_accounts(found for section in whole_chain for found in section.accounts)
     whole = (_of_account(account_id, match) for account_id, match in accounts.items())
     principals = (*map(_of_rule, in_force), *whole)
-    return Entrants(principals, idle, refused, behind_accounts(sections), tuple(barriers))
+    return Entrants(principals, idle, refused, behind, tuple(barriers))
 
 
 def _rules(sections: Iterable[Section]) -> list[Rule]:

@@ -13,7 +13,7 @@ it (`authenticator.mapping.ruleset`).
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from authenticator.mapping.conditions import NONE
@@ -89,7 +89,7 @@ def hiding(asked: Iterable[Rule]) -> Iterator[Rule | None]:
     for rule in asked:
         earlier = first.setdefault(callers(rule), _Earlier())
         winner = earlier.hiding(rule)
-        if winner is None and rule.expires is None:
+        if winner is None:
             earlier.add(rule)
         yield winner
 
@@ -97,12 +97,22 @@ def hiding(asked: Iterable[Rule]) -> Iterator[Rule | None]:
 class _Earlier:
     """The entries for the same callers that come before another one, by what narrows them."""
 
-    __slots__ = ("_found",)
+    __slots__ = ("_found", "_is_narrowed_for_a_while")
 
     def __init__(self) -> None:
         self._found: dict[tuple[Hashable, Hashable], Rule] = {}
+        self._is_narrowed_for_a_while = False
 
     def add(self, rule: Rule) -> None:
+        """Take the next entry that can apply; one that ends hides nothing for good."""
+        is_narrowed = bool(rule.user_id) or rule.narrowing != NONE
+        if rule.expires is not None:
+            self._is_narrowed_for_a_while |= is_narrowed
+            return
+        if self._is_narrowed_for_a_while and not is_narrowed:
+            # Until the narrowed entry ends, its refusals pass this one over for narrowed ones.
+            self._found.setdefault((_ANY, _ANY), rule)
+            return
         # Under each question that `hiding` asks.
         for pin in (rule.user_id, _ANY):
             for narrowing in (rule.narrowing, _ANY):
@@ -173,7 +183,8 @@ def behind_accounts(chain: Iterable[Section]) -> dict[str, frozenset[str]]:
     order: dict[str, int] = {}
     accounts: dict[str, str] = {}
     for section in chain:
-        for match in (*(rule.match for rule in section.rules), *(m for _, m in section.accounts)):
+        rules = (rule.match for rule in (*section.rules, *section.denials))
+        for match in (*rules, *(match for _, match in section.accounts)):
             order.setdefault(match.origin.source, len(order))
         for account_id, match in section.accounts:
             accounts.setdefault(account_id, match.origin.source)
@@ -182,6 +193,19 @@ def behind_accounts(chain: Iterable[Section]) -> dict[str, frozenset[str]]:
         for source in set(accounts.values())
     }
     return {account_id: behind[source] for account_id, source in accounts.items()}
+
+
+def is_behind(rule: Rule, behind: Mapping[str, frozenset[str]]) -> bool:
+    """Whether an entry never applies, since an earlier source maps the account that it names.
+
+    Args:
+        rule: the entry.
+        behind: from `behind_accounts`.
+    """
+    selector = rule.selector
+    if selector is None:
+        return False
+    return rule.match.origin.source in behind.get(selector.account_id, ())
 
 
 def of_accounts(accounts: Iterable[tuple[str, Match]]) -> dict[str, Match]:

@@ -57,6 +57,11 @@ class Match:
                 if isinstance(part, Placeholder) and part in ONLY_WITH:
                     yield part
 
+    @property
+    def claims(self) -> tuple[Placeholder, ...]:
+        """The placeholders that claims of a JWT fill."""
+        return tuple(part for part in self._limiting() if ONLY_WITH[part] is ProofKind.JWT)
+
     def contradicts(self, conditions: Conditions, *, pinned: bool) -> str:
         """Why no token can meet an entry's conditions and fill its placeholders; "" if one can.
 
@@ -167,7 +172,10 @@ class Rule:
     @property
     def narrowing(self) -> Hashable:
         """A value that is the same for rules that the same tokens can use; NONE for every token."""
-        return self.conditions.narrowing(next(iter(self.match.only_with), None))
+        found = self.conditions.narrowing(next(iter(self.match.only_with), None))
+        # A JWT may lack a claim, and then another entry for the same callers can apply.
+        claims = frozenset(self.match.claims)
+        return (found, claims) if claims else found
 
     def has_expired(self, now: float) -> bool:
         """Whether the rule counts as absent at the Unix time `now`."""

@@ -9,12 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from authenticator.editing.entry import ACCOUNT, MappingEntry, Value
-from authenticator.editing.formats.checking import check
-from authenticator.editing.formats.conversion import (
-    Export,
-    Options,
-)
+from authenticator.editing.formats.conversion import Export, Options
 from authenticator.editing.formats.texts import as_fields, as_text
+from authenticator.editing.formats.withholding import checked
 from authenticator.editing.writing import as_json
 from authenticator.mapping.nodes import Items, Node, Text
 from authenticator.mapping.sections import MAP_ACCOUNTS, SECTIONS
@@ -25,7 +22,7 @@ _SECTIONS = {name.lower(): name for name in SECTIONS}
 
 def write(entries: Iterable[MappingEntry], _: Options) -> Export:
     """Write the ConfigMap `aws-auth`."""
-    usables, notes = check(entries)
+    found = checked(entries)
     lines = [
         "apiVersion: v1",
         "kind: ConfigMap",
@@ -35,11 +32,11 @@ def write(entries: Iterable[MappingEntry], _: Options) -> Export:
         "data:",
     ]
     for section in SECTIONS:
-        mine = [usable.entry for usable in usables if usable.entry.section == section]
+        mine = [entry for entry in found.entries if entry.section == section]
         if mine or section != MAP_ACCOUNTS:
             lines.append(f"  {section}: |{'' if mine else ' []'}".replace("| []", '"[]"'))
             lines += [f"    {line}" for entry in mine for line in entry_lines(entry)]
-    return Export("\n".join(lines) + "\n", tuple(notes))
+    return Export("\n".join(lines) + "\n", found.notes)
 
 
 def entry_lines(entry: MappingEntry) -> Iterator[str]:

@@ -95,3 +95,16 @@ def test_a_list_does_not_differ_from_itself(entries: list[MappingEntry]) -> None
     one = a.usables(entries)
     assert differences(one, one) == []
     assert differences(one, [*one, *one]) == []
+
+
+@pytest.mark.parametrize("name", table.NAMES)
+def test_an_entry_that_is_left_out_uncovers_no_wider_one(name: str) -> None:
+    """Exported as aws-auth, the wider one let the callers of the broken one in."""
+    role = "arn:aws:iam::111122223333:role"
+    entries = [
+        MappingEntry("mapRoles", {"rolearn": f"{role}/A", "username": "a", "expires": "soon"}),
+        MappingEntry("mapRoles", {"rolearn": f"{role}/*", "username": "wide", "groups": ["g"]}),
+    ]
+    export = table.named(name).write(entries, OPTIONS)
+    assert "wide" not in export.text
+    assert {note.subject for note in export.notes if note.left_out} == {f"{role}/A", f"{role}/*"}
