@@ -37,7 +37,9 @@ DRAIN_SECONDS = 2.0
 # after a reset, but refuses the login after an end of stream without an answer.
 _RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _IN_ORDER = struct.pack("ii", 0, 0)  # SO_LINGER off, which is the default (socket(7))
-_RECORD = 16 * 1024  # a TLS record, the most that one read gives
+_READ = 16 * 1024
+# Of TLS that brings no part of a request: more than a handshake and a record of the largest size.
+_MOST_OVERHEAD = 2 * _READ
 
 
 class State(Enum):
@@ -60,7 +62,8 @@ class Connection:
     """A connection and where it stands.
 
     Attributes:
-        sock: non-blocking; TLS, but for the health port.
+        sock: non-blocking; what is read from and written to it is TLS if `tls` is set.
+        tls: None on a plain port.
         fd: its file descriptor.
         listener: where it came from.
         peer, local: the addresses of its two ends.
@@ -75,7 +78,10 @@ class Connection:
     """
 
     __slots__ = (
+        "_encrypted",
         "_outgoing",
+        "_overhead",
+        "_pending",
         "asker",
         "deadline",
         "fd",
@@ -89,6 +95,7 @@ class Connection:
         "served",
         "sock",
         "state",
+        "tls",
     )
 
     def __init__(
@@ -105,6 +112,15 @@ class Connection:
         self.peer = peer
         self.local = local
         self.reader = RequestReader(config)
+        # OpenSSL gets what one read has brought. Reading from the socket itself, it would go on for
+        # as long as a client sends what is no request, and keep the event loop (KeyUpdate messages,
+        # RFC 8446 section 4.6.3).
+        self._encrypted, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self.tls: ssl.SSLObject | None = None
+        if listener.tls:
+            context = listener.tls()
+            self.tls = context.wrap_bio(self._encrypted, self._outgoing, server_side=True)
+        self._overhead = 0
         self.state = State.HANDSHAKE if listener.tls else State.READING
         self.deadline = time.monotonic() + HANDSHAKE_SECONDS
         self.served = False
@@ -112,7 +128,7 @@ class Connection:
         self.keep = True
         self.large: Endpoint | None = None
         self.asker: Peer | None = None
-        self._outgoing = memoryview(b"")
+        self._pending = memoryview(b"")
 
     def enter(self, state: State, seconds: float) -> None:
         """Go to `state`, and be given up after `seconds` in it."""
@@ -134,19 +150,23 @@ class Connection:
             ssl.SSLCertVerificationError: its certificate is not one that is accepted.
             OSError: the connection broke.
         """
-        if not isinstance(self.sock, ssl.SSLSocket):
+        if self.tls is None:
             return
+        if not self._fill():
+            raise ConnectionResetError
         try:
-            self.sock.do_handshake()
+            self.tls.do_handshake()
         except ssl.SSLCertVerificationError:
             # In order, so that the alert which says so reaches the client.
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _IN_ORDER)
             raise
+        finally:
+            self._flush()
 
     @property
     def certificate(self) -> bytes | None:
         """The client certificate (DER) of the TLS session; None if there is none."""
-        return self.sock.getpeercert(True) if isinstance(self.sock, ssl.SSLSocket) else None
+        return self.tls.getpeercert(True) if self.tls else None
 
     @property
     def share(self) -> str:
@@ -160,19 +180,70 @@ class Connection:
             BlockingIOError, ssl.SSLWantReadError: nothing has.
             OSError: the connection broke.
         """
-        data = self.sock.recv(_RECORD)
-        if not data:
+        if self.tls is None:
+            data = self.sock.recv(_READ)
+            self.reader.feed(data)
+            return bool(data)
+        # A handshake's last read may have brought a request along.
+        if not self._encrypted.pending and not self._fill():
             return False
-        self.reader.feed(data)
-        # What OpenSSL has decrypted already makes no socket readable.
-        while isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
-            self.reader.feed(self.sock.recv(_RECORD))
+        received = False
+        try:
+            while self._encrypted.pending or self.tls.pending():
+                data = self.tls.read(_READ)
+                if not data:
+                    return received
+                self.reader.feed(data)
+                received = True
+                self._overhead = 0
+        except ssl.SSLWantReadError:
+            pass
+        finally:
+            self._flush()
+        if not received:
+            raise ssl.SSLWantReadError
         return True
+
+    def _fill(self) -> bool:
+        """Hand what has arrived to OpenSSL; False if the client has closed.
+
+        Raises:
+            BlockingIOError: nothing has.
+            ConnectionError: too much had that brought no part of a request.
+            OSError: the connection broke.
+        """
+        if self._overhead > _MOST_OVERHEAD:
+            raise ConnectionAbortedError
+        data = self.sock.recv(_READ)
+        self._encrypted.write(data)
+        self._overhead += len(data)
+        return bool(data)
+
+    def _flush(self) -> None:
+        """Send what OpenSSL has to say, which fits into the socket's buffer if the client reads.
+
+        Raises:
+            OSError: it does not fit, or the connection broke.
+        """
+        data = self._outgoing.read()
+        if not data:
+            return
+        try:
+            sent = self.sock.send(data)
+        except BlockingIOError:
+            sent = 0
+        if sent < len(data):
+            raise ConnectionAbortedError
 
     def send(self, data: bytes, *, keep: bool) -> bool:
         """Begin a response; True if all of it is on its way. `keep`: the connection goes on."""
         self.keep = keep
-        self._outgoing = memoryview(data)
+        if self.tls is not None:
+            left = memoryview(data)
+            while left:
+                left = left[self.tls.write(left) :]
+            data = self._outgoing.read()
+        self._pending = memoryview(data)
         return self.send_rest()
 
     def send_rest(self) -> bool:
@@ -182,9 +253,9 @@ class Connection:
             OSError: the connection broke.
         """
         try:
-            while self._outgoing:
-                self._outgoing = self._outgoing[self.sock.send(self._outgoing) :]
-        except (BlockingIOError, ssl.SSLWantWriteError):
+            while self._pending:
+                self._pending = self._pending[self.sock.send(self._pending) :]
+        except BlockingIOError:
             return False
         return True
 
@@ -194,10 +265,11 @@ class Connection:
         Raises:
             OSError: the connection broke.
         """
-        if isinstance(self.sock, ssl.SSLSocket):
+        if self.tls is not None:
             # It sends our close_notify, and would then wait for the client's.
             with suppress(OSError, ValueError):
-                self.sock.unwrap()
+                self.tls.unwrap()
+            self._flush()
         # In order from here on: closing must not take back what is still on its way.
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _IN_ORDER)
         self.sock.shutdown(socket.SHUT_WR)
@@ -239,8 +311,6 @@ class Listener:
         try:
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-            if self.tls:
-                sock = self.tls().wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
         except OSError:
             sock.close()
             return None

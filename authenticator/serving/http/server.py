@@ -52,7 +52,7 @@ _LINGER_SECONDS = 2.0
 _SHED = 16
 # How many of the connections above its share a worker gives up in each sweep, as a part of them.
 _MOVE = 4
-_WAIT = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+_WAIT = (BlockingIOError, ssl.SSLWantReadError)
 _OUT_OF_FILES = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 

@@ -30,6 +30,7 @@ from authenticator.serving.endpoints import SMALL_BODY_BYTES
 from authenticator.serving.server import ServeOptions, serve
 from dev.ports import free_port
 from dev.waiting import wait_until
+from tests.authenticator.serving.key_updates import KeyUpdater
 
 ROOT = Path(__file__).parents[3]
 REVIEW = '{"apiVersion":"authentication.k8s.io/v1","kind":"TokenReview","spec":{"token":"%s"}}'
@@ -197,6 +198,18 @@ def test_a_client_that_does_not_read_its_answers_keeps_nobody_waiting(shared: Se
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             sock.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 50)
         assert_serves(shared)
+
+
+@pytest.mark.parametrize("requested", [False, True])
+def test_a_client_that_sends_tls_without_a_request_is_closed(
+    shared: Server, requested: bool
+) -> None:
+    """1.6 MB of KeyUpdate messages on each of four connections had a worker killed as stuck."""
+    with shared.tcp() as sock, suppress(ConnectionError):
+        KeyUpdater(sock).send(20_000, requested=requested)
+        while sock.recv(64 * 1024):  # until the server closes, which takes it no deadline
+            pass
+    assert_serves(shared)
 
 
 def test_more_connections_than_there_is_room_for_displace_those_that_stall(shared: Server) -> None:
