@@ -54,7 +54,8 @@ def server_context(certificate: Path, key: Path, clients: str = "") -> ssl.SSLCo
         raise ConfigError((problem,)) from error
     if clients:
         context.verify_mode = ssl.CERT_OPTIONAL
-        context.verify_flags |= _NO_CHECK_TIME
+        # Each certificate counts by itself, also one that a CA has signed which is not among them.
+        context.verify_flags |= _NO_CHECK_TIME | ssl.VERIFY_X509_PARTIAL_CHAIN
         context.load_verify_locations(cadata=clients)
     return context
 

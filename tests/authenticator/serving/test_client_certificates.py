@@ -7,7 +7,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import pytest
 from authenticator.serving.certificates import rotation
 from authenticator.serving.certificates.admission_client import AdmissionClient
 from authenticator.serving.certificates.pair import CLIENT_NAME, Wanted
+from authenticator.serving.tls import server_context
 from dev.waiting import wait_until
 from tests.authenticator.serving.test_server import LARGE, Server, head_of, review
 
@@ -153,6 +154,28 @@ def test_a_certificate_that_the_issued_one_signed_is_refused(
     pair = [shared.directory / f"admission-client-{name}.pem" for name in ("cert", "key")]
     signed = foreign(tmp_path, "-CA", str(pair[0]), "-CAkey", str(pair[1]))
     assert refused(shared, signed)
+
+
+def test_a_certificate_that_a_ca_signed_is_accepted_without_its_ca(
+    shared: Server, tmp_path: Path
+) -> None:
+    """`admissionClientFile` without the CA failed each handshake of the API server."""
+    (tmp_path / "ca").mkdir()
+    foreign(tmp_path / "ca", "-subj", "/CN=ca")
+    ca = [str(tmp_path / "ca" / f"foreign.{name}") for name in ("crt", "key")]
+    client_side = foreign(tmp_path, "-CA", ca[0], "-CAkey", ca[1])
+    client_side.load_verify_locations(shared.directory / "cert.pem")
+    accepted = (tmp_path / "foreign.crt").read_text()
+    server_side = server_context(
+        *(shared.directory / name for name in ("cert.pem", "key.pem")), accepted
+    )
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    client = client_side.wrap_bio(to_client, to_server, server_hostname="localhost")
+    server = server_side.wrap_bio(to_server, to_client, server_side=True)
+    for end in (client, server, client, server):
+        with suppress(ssl.SSLWantReadError):
+            end.do_handshake()
+    assert server.getpeercert(True) == ssl.PEM_cert_to_DER_cert(accepted)
 
 
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
