@@ -91,6 +91,11 @@ class UnprovenJwt:
     _arn: PrincipalArn
     _claims: SignedClaims
 
+    @property
+    def subject(self) -> PrincipalArn:
+        """Who the token claims to be; anyone can write that."""
+        return self._arn
+
     def verify(self, key: SigningKey) -> CallerIdentity:
         """Return the caller that the token names, if `key` signed it.
 

@@ -2,7 +2,8 @@
 
     checks     of everything but the signature (`authenticator.tokens.jwt`)
     key        by issuer and `kid`, of a set that is not too old
-    budget     signatures that are verified in a second, for each issuer
+    budget     signatures that are verified in a second, for each issuer, and some more for callers
+               who were proven before
     memory     a token that was verified a moment ago with the same keys
 
 A verified token is remembered by its hash in the worker that verified it. That is sound, since a
@@ -25,6 +26,7 @@ from authenticator.tokens import jwt
 from authenticator.tokens.jwks import Algorithm
 from authenticator.tokens.jwt import JwtPolicy, UnprovenJwt
 from authenticator.verdicts.issuer_keys import IssuerKeys, KeySet, wait_for
+from authenticator.verdicts.limits import RateLimit
 from authenticator.verdicts.verdict import Proof, Source
 
 # How long a login waits for keys to be fetched.
@@ -35,6 +37,9 @@ _REMEMBERED = 4096
 # RS256 takes 83 us, ES384 551 us. One issuer has a quarter of a worker's time at most.
 _COST = {Algorithm.RS256: 1.0, Algorithm.ES384: 7.0}
 _RATE = Bucket(rate=3000.0, burst=3000.0)
+# What forgeries cannot use up: a caller who was proven gets a token every few minutes. All of those
+# that are remembered together have a quarter of a worker's time as well.
+_PROVEN_RATE, _PROVEN_BURST = 0.1, 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +90,9 @@ class WebIdentity:
         self._verified: dict[bytes, _Verified] = {}
         self._waiting = dict.fromkeys(policy.issuers, 0)
         self._left = dict.fromkeys(policy.issuers, (_RATE.burst, timer()))
+        # The callers who were proven, the one that was proven longest ago first.
+        self._proven: dict[bytes, None] = {}
+        self._reserve = RateLimit(_PROVEN_RATE, _PROVEN_BURST, timer)
 
     def recall(self, token: str) -> Proof | KeyWait:
         """Return the proof, or what to wait for. Never waits.
@@ -134,8 +142,13 @@ class WebIdentity:
 
     def _verify(self, checked: UnprovenJwt, digest: bytes, keys: KeySet) -> Proof:
         url, key = checked.issuer.url, keys.keys[checked.key_id]
-        self._spend(url, _COST[key.algorithm])
+        caller = str(checked.subject).encode()
+        self._spend(url, _COST[key.algorithm], caller)
         identity = checked.verify(key)
+        self._proven.pop(caller, None)
+        if len(self._proven) >= _REMEMBERED:
+            del self._proven[next(iter(self._proven))]
+        self._proven[caller] = None
         if len(self._verified) >= _REMEMBERED:
             del self._verified[next(iter(self._verified))]
         self._verified[digest] = _Verified(
@@ -143,8 +156,8 @@ class WebIdentity:
         )
         return Proof(identity, Source.JWT)
 
-    def _spend(self, url: str, cost: float) -> None:
-        """Take from the issuer's budget of signatures.
+    def _spend(self, url: str, cost: float, caller: bytes) -> None:
+        """Take from the issuer's budget of signatures, or else from what a proven caller has.
 
         Raises:
             Overloaded: it is used up.
@@ -152,6 +165,8 @@ class WebIdentity:
         now = self._timer()
         level = _RATE.level(*self._left[url], now)
         if level < cost:
+            if caller in self._proven and self._reserve.take(caller):
+                return
             raise Overloaded("too many tokens of this issuer are verified at the moment")
         self._left[url] = level - cost, now
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from concurrent.futures import Future
+from contextlib import suppress
 
 import pytest
 
@@ -203,11 +204,38 @@ def test_the_work_of_one_issuer_is_bounded_and_of_verified_tokens_is_not() -> No
     host = Host()
     host.proves()
     host.prover._left[jwts.ISSUER] = 0.5, host.timer
+    other = jwts.token({"claims": {"sub": f"arn:aws:iam::{jwts.ACCOUNT}:role/Other"}}, now=NOW)
     with pytest.raises(Overloaded):
-        host.prover.recall(jwts.token({"claims": {"jti": "new"}}, now=NOW))
+        host.prover.recall(other)
     host.proves()
     host.timer += 1.0
+    host.proves(other)
+
+
+def test_forgeries_that_use_the_budget_up_keep_no_proven_caller_out() -> None:
+    host = Host()
+    host.proves()
+    claims = {"sub": f"arn:aws:iam::{jwts.ACCOUNT}:role/Stranger"}
+    dear = {"alg": "ES384", "kid": "EC384_0"}
+    for header in (dear, {}):
+        forged = jwts.token({"header": header, "claims": claims, "sign": "other"}, now=NOW)
+        with suppress(Overloaded):
+            while True:
+                with suppress(TokenRefused):
+                    host.prover.recall(forged)
     host.proves(jwts.token({"claims": {"jti": "new"}}, now=NOW))
+
+
+def test_forgeries_in_the_name_of_a_proven_caller_are_bounded() -> None:
+    host = Host()
+    host.proves()
+    host.prover._left[jwts.ISSUER] = 0.5, host.timer
+    checks = []
+    for _ in range(4):
+        with pytest.raises((TokenRefused, Overloaded)) as caught:
+            host.prover.recall(jwts.token({"sign": "other"}, now=NOW))
+        checks.append(caught.type)
+    assert checks == [TokenRefused] * 3 + [Overloaded]
 
 
 def test_a_dear_algorithm_uses_more_of_it() -> None:
