@@ -67,7 +67,7 @@ class AccessEntries:
         return self._texts
 
     def sections(self) -> tuple[Section, ...]:
-        """What EKS grants by them; see `authenticator.editing.documents.Document`."""
+        """Give the rights as EKS grants them; see `authenticator.editing.documents.Document`."""
         return self._sections
 
     def entries(self) -> tuple[Located, ...]:
@@ -184,7 +184,7 @@ def _policy(association: Mapping[str, Any]) -> Policy:
     scope = association["accessScope"]
     names = tuple(scope.get("namespaces", ()))
     if scope["type"] != "cluster":
-        # What does not say "cluster" is never taken for it.
+        # A scope without the word "cluster" is never taken for the whole cluster.
         names = names or ("(none)",)
     return Policy(association["policyArn"].rpartition("/")[2], names)
 
@@ -235,7 +235,7 @@ def _entry(arn: str, obj: Mapping[str, Any]) -> MappingEntry:
     username, known_groups = eks_types.grants(obj[_TYPE]) or (obj.get(_USERNAME, ""), ())
     policies = [_policy(found) for found in obj.get(_POLICIES, ())]
     groups = [*known_groups, *obj.get(_GROUPS, ()), *([MASTERS] if _ADMIN in policies else [])]
-    others = [_written(policy) for policy in policies if policy != _ADMIN]
+    others = [policy.written for policy in policies if policy != _ADMIN]
     fields: dict[str, Value] = {_KEYS[section]: arn, "username": username}
     if groups:
         fields["groups"] = groups
@@ -252,10 +252,6 @@ def _spec(entry: MappingEntry) -> dict[str, Value]:
     return {"arn": entry.principal, **fields}
 
 
-def _written(policy: Policy) -> str:
-    return f"{policy.name}={','.join(policy.namespaces)}" if policy.namespaces else policy.name
-
-
 def _made(entry: MappingEntry) -> tuple[str, dict[str, Any]]:
     """Return the principal's ARN and the object for an entry; EditError if EKS has no form for it.
 
@@ -270,7 +266,7 @@ def _made(entry: MappingEntry) -> tuple[str, dict[str, Any]]:
     known = eks_types.grants(str(kind))
     if known is not None:
         _refuse_names(entry.principal, str(kind), fields, known)
-        # Only whom it is for and when it ends are left to check.
+        # Only the principal and the end are left to check.
         fields = {**fields, "username": "", "groups": []}
     kept, notes = sift([MappingEntry(entry.section, fields)], refusal)
     for note in notes:

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from authenticator.editing.documents import Document
 from authenticator.editing.edits import EditError
-from authenticator.editing.entry import MappingEntry, Value, is_grant
+from authenticator.editing.entry import EKS_KEYS, MappingEntry, Value, is_grant
 from authenticator.editing.located import Located
 from authenticator.editing.principals import callers, callers_of, identity, in_force
 from authenticator.mapping.conditions import CONDITION_KEYS
@@ -114,7 +114,7 @@ def _changes(located: Located, wanted: MappingEntry) -> dict[str, Value | None]:
     new = {key.lower(): value for key, value in wanted.fields.items()}
     return {
         key: new.get(key.lower())
-        for key in _FIELDS
+        for key in (*_FIELDS, *EKS_KEYS.intersection(wanted.fields))
         if (now.get(key.lower()) or None) != (new.get(key.lower()) or None)
     }
 

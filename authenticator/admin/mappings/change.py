@@ -21,7 +21,7 @@ from authenticator.admin.mappings.fields import (
 )
 from authenticator.admin.mappings.group import AliasedVerbs, group
 from authenticator.admin.mappings.wanted import applying, wanted_from, wanted_options
-from authenticator.admin.mappings.where import Where, where_options
+from authenticator.admin.mappings.where import EKS, Where, where_options
 from authenticator.admin.stores.base import Store
 from authenticator.editing.desired import added
 from authenticator.editing.documents import Document
@@ -176,7 +176,7 @@ def _remove(where: Where, *, entry: tuple[str, ...], manner: Manner) -> int:
 @manner_options
 @complaining
 def _apply(where: Where, *, filename: str, prune: bool, manner: Manner) -> int:
-    wanted = wanted_from(filename)
+    wanted = wanted_from(filename, for_eks=where.source == EKS)
     count = len(wanted.entries)
     words = f"apply {count} {'entry' if count == 1 else 'entries'}{' and prune' if prune else ''}"
     return edit(where.store(), applying(wanted, prune=prune), words, manner)

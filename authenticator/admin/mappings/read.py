@@ -21,7 +21,7 @@ from authenticator.admin.mappings.show import (
     version_values,
 )
 from authenticator.admin.mappings.wanted import applying, wanted_from, wanted_options
-from authenticator.admin.mappings.where import ALL, Where, where_options
+from authenticator.admin.mappings.where import ALL, EKS, Where, where_options
 from authenticator.admin.progress import progress
 from authenticator.admin.stores.base import Store
 from authenticator.admin.stores.history import History, Version
@@ -138,7 +138,7 @@ def _get(where: Where, entry: str, output: str) -> int:
 @complaining
 def _diff(where: Where, filename: str, prune: bool) -> int:
     before = where.store().read().document
-    after = applying(wanted_from(filename), prune=prune)(before)
+    after = applying(wanted_from(filename, for_eks=where.source == EKS), prune=prune)(before)
     difference = diff(before.texts, after.texts)
     show_diff(difference)
     return _DIFFERENT if difference else 0

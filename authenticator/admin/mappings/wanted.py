@@ -36,20 +36,25 @@ def wanted_options(function: F) -> F:
             metavar="FILE",
             required=True,
             help="The entries: mapRoles, mapUsers and mapAccounts as lists, an aws-auth manifest,"
-            " or IAMIdentityMapping objects; - for standard input.",
+            " IAMIdentityMapping objects, or what `aws eks` prints of access entries; - for"
+            " standard input.",
         ),
     ):
         function = option(function)
     return function
 
 
-def wanted_from(filename: str) -> Conversion:
+def wanted_from(filename: str, *, for_eks: bool = False) -> Conversion:
     """Read the entries; every one of them has to be usable.
+
+    Args:
+        filename: the file; `-` for standard input.
+        for_eks: whether access policies and types of EKS are wanted too.
 
     Raises:
         ConfigError: the file cannot be read, or something in it would be left out.
     """
-    found = converted(filename, Options())
+    found = converted(filename, Options(for_eks=for_eks))
     left_out = [note for note in found.notes if note.left_out]
     if left_out:
         name = _named(filename)

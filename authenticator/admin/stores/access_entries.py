@@ -82,8 +82,8 @@ class AccessEntriesStore:
     def write(self, snapshot: Snapshot, document: Document, *, dry_run: bool = False) -> None:
         """See `Store.write`. Removals come last, so that every caller keeps access meanwhile.
 
-        Each access entry is read again before it is written. What is about to be touched is in
-        the history before the first call.
+        Each access entry is read again before it is written. The journal of the history has
+        the edit before the first call.
         """
         if dry_run:
             raise StoreError(f"{self.title}: EKS cannot check a write without making it")
@@ -112,7 +112,7 @@ class AccessEntriesStore:
         try:
             return AccessEntries.from_texts(texts)
         except (ValueError, RecursionError) as error:
-            raise StoreError(f"this version is not of {self.title}: {error}") from error
+            raise StoreError(f"{self.title}: {error}") from error
 
     def history(self) -> History:
         """See `Store.history`. A version's texts are put together when they are asked for."""
@@ -129,7 +129,7 @@ class AccessEntriesStore:
         return History(tuple(reversed(versions)))
 
     def remember(self, change: Callable[[History], History]) -> None:
-        """See `Store.remember`. What stood there before has been noted by `write`."""
+        """See `Store.remember`. The journal that `write` made becomes a version."""
         version = change(History(max_bytes=sys.maxsize)).versions[-1]
         self._local.finish(version.edit)
 

@@ -82,7 +82,7 @@ class EksApi:
 
     @cached_property
     def described(self) -> Mapping[str, Any]:
-        """What DescribeCluster says; EksError if it does not."""
+        """The answer of DescribeCluster; EksError if there is none."""
         found: Mapping[str, Any] = self._call("describe_cluster", name=self._cluster)["cluster"]
         return found
 

@@ -8,17 +8,18 @@ entries".
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from authenticator.aws.arns import PrincipalArn, PrincipalKind
-from authenticator.editing.entry import MappingEntry
+from authenticator.editing.entry import ACCESS_POLICIES, ENTRY_TYPE, MappingEntry, Value
 from authenticator.editing.formats import eks_types
 from authenticator.editing.formats.conversion import Conversion, Note, Options, entry_for
-from authenticator.editing.formats.eks_policies import Policy, granted
+from authenticator.editing.formats.eks_policies import CLUSTER_ADMIN, Policy, granted
 from authenticator.editing.formats.texts import as_fields, as_items, as_text, as_texts
 from authenticator.editing.formats.withholding import checked
 from authenticator.mapping.nodes import DocumentError, Fields, Items, Node, Text
+from authenticator.mapping.rules import MASTERS
 from authenticator.mapping.sections import MAP_ROLES, MAP_USERS
 
 _ENTRY, _ENTRIES, _POLICIES = "accessEntry", "accessEntries", "associatedAccessPolicies"
@@ -36,6 +37,7 @@ class _Found:
 
     entry: Fields | None = None
     policies: list[Policy] = field(default_factory=list)
+    tells_policies: bool = False
 
 
 def recognises(nodes: tuple[Node, ...]) -> bool:
@@ -60,6 +62,8 @@ def read(nodes: tuple[Node, ...], options: Options) -> Conversion:
     notes: list[Note] = []
     for arn, principal in principals.items():
         entries += _entries(arn, principal, options, notes)
+    if options.for_eks:
+        return Conversion(tuple(entries), tuple(notes))
     return checked(entries, *([Note("", _PIN)] if entries else []), *notes)
 
 
@@ -92,6 +96,7 @@ def _take(found: Fields, principals: dict[str, _Found]) -> None:
     arn = arns.pop()
     principal = principals.setdefault(arn, _Found())
     policies = found.values.get(_POLICIES) or entry.values.get(_POLICIES)
+    principal.tells_policies |= _POLICIES in {*found.values, *entry.values}
     principal.policies += [Policy.of(item) for item in as_items(policies, _POLICIES)]
     if not inner and _POLICIES in found.values and not _says_something(entry):
         return
@@ -126,6 +131,8 @@ def _entry(arn: str, found: _Found, options: Options, notes: list[Note]) -> Mapp
     tags = fields.values.get("tags")
     if isinstance(tags, Fields) and tags.values:
         notes.append(Note(arn, "its tags are not carried over"))
+    if options.for_eks:
+        return _eks_entry(principal, kind, fields.values, found)
     if kind != eks_types.STANDARD:
         return _node_entry(arn, kind, notes)
     groups = as_texts(fields.values.get("kubernetesGroups"), "kubernetesGroups")
@@ -139,6 +146,29 @@ def _entry(arn: str, found: _Found, options: Options, notes: list[Note]) -> Mapp
     if principal.kind is PrincipalKind.ROLE:
         return entry_for(MAP_ROLES, rolearn=arn, username=username, groups=groups)
     return entry_for(MAP_USERS, userarn=arn, username=username, groups=groups)
+
+
+def _eks_entry(
+    principal: PrincipalArn, kind: str, values: Mapping[str, Node], found: _Found
+) -> MappingEntry:
+    """Return the entry as EKS has it; policies that the document does not tell of stay as they are.
+
+    `AccessEntries` checks it, since EKS has other rules than the server.
+    """
+    others = [policy for policy in found.policies if policy != Policy(CLUSTER_ADMIN)]
+    masters = [MASTERS] * (len(others) < len(found.policies))
+    fields: dict[str, Value] = {}
+    if known := eks_types.grants(kind):
+        fields = {"username": known[0], "groups": [*known[1], *masters], ENTRY_TYPE: kind}
+    else:
+        groups = as_texts(values.get("kubernetesGroups"), "kubernetesGroups")
+        username = as_text(values.get("username"), "username") or _default(principal)
+        fields = {"username": username, "groups": [*groups, *masters]}
+    if found.tells_policies:
+        fields[ACCESS_POLICIES] = [policy.written for policy in others]
+    section = MAP_ROLES if principal.kind is PrincipalKind.ROLE else MAP_USERS
+    key = "rolearn" if section == MAP_ROLES else "userarn"
+    return MappingEntry(section, {key: str(principal), **fields})
 
 
 def _node_entry(arn: str, kind: str, notes: list[Note]) -> MappingEntry:

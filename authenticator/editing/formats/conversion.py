@@ -64,11 +64,13 @@ class Options:
         region: the cluster's Region, which eksctl wants.
         map_admin_policy: whether who has EKS's AmazonEKSClusterAdminPolicy for the whole cluster
             is to get `system:masters`.
+        for_eks: whether access policies and types of EKS are kept, in `EKS_KEYS` of the entries.
     """
 
     cluster: str = ""
     region: str = ""
     map_admin_policy: bool = False
+    for_eks: bool = False
 
 
 def subject(entry: MappingEntry) -> str:

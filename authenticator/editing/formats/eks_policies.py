@@ -34,6 +34,11 @@ class Policy:
     name: str
     namespaces: tuple[str, ...] = ()
 
+    @property
+    def written(self) -> str:
+        """The policy as `EKS_KEYS` have it: `NAME` or `NAME=NAMESPACE,...`."""
+        return f"{self.name}={','.join(self.namespaces)}" if self.namespaces else self.name
+
     @classmethod
     def of(cls, node: Node) -> Policy:
         """Read an item of `associatedAccessPolicies`.

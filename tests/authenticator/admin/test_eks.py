@@ -73,7 +73,7 @@ def run(aws: AwsDouble, capsys: pytest.CaptureFixture[str]) -> Run:
 
 
 def entry(arn: str, policies: tuple[str, ...] = (), **values: Any) -> EksEntry:
-    """An access entry as somebody made it before."""
+    """An access entry that is there before the test."""
     kind = values.setdefault("type", "STANDARD")
     if kind == "STANDARD":
         values = {"username": "dev", "kubernetesGroups": [], **values}
@@ -219,6 +219,63 @@ class TestVerbs:
     def test_flags_go_with_their_source(self, run: Run, where: list[str], why: str) -> None:
         code, said = run("update", DEV, "--access-policy=X", where=where)
         assert (code, why in said) == (2, True), said
+
+
+class TestFilesOfEks:
+    """What `aws eks describe-access-entry` and `list-associated-access-policies` print."""
+
+    @staticmethod
+    def described(path: Path, *policies: dict[str, Any], **values: Any) -> str:
+        found = {"principalArn": DEV, "type": "STANDARD", "username": "dev", **values}
+        path.write_text(json.dumps({"accessEntry": found, "associatedAccessPolicies": policies}))
+        return str(path)
+
+    def test_apply_sets_the_policies(self, run: Run, cluster: EksCluster, tmp_path: Path) -> None:
+        have(cluster, OPS, policies=(ADMIN,))
+        scope = {"type": "namespace", "namespaces": ["a"]}
+        view = {"policyArn": VIEW, "accessScope": scope}
+        admin = {"policyArn": ADMIN, "accessScope": {"type": "cluster"}}
+        file = self.described(tmp_path / "e.json", view, admin, kubernetesGroups=["g"])
+        assert run("apply", "-f", file, "--yes")[0] == 0
+        assert {*cluster.entries[DEV].policies} == {VIEW, ADMIN}
+        assert cluster.entries[DEV].policies[VIEW]["accessScope"] == scope
+        assert run("diff", "-f", file)[0] == 0
+        # A policy that the file does not have goes.
+        file = self.described(tmp_path / "e.json", admin, kubernetesGroups=["g"])
+        assert run("apply", "-f", file, "--yes")[0] == 0
+        assert [*cluster.entries[DEV].policies] == [ADMIN]
+
+    def test_policies_that_the_file_does_not_tell_of_stay(
+        self, run: Run, cluster: EksCluster, tmp_path: Path
+    ) -> None:
+        have(cluster, DEV, policies=(VIEW,))
+        file = tmp_path / "e.json"
+        file.write_text(json.dumps({"accessEntry": {"principalArn": DEV, "username": "new"}}))
+        assert run("apply", "-f", str(file), "--yes")[0] == 0
+        assert cluster.entries[DEV].values["username"] == "new"
+        assert [*cluster.entries[DEV].policies] == [VIEW]
+
+    @pytest.mark.parametrize("kind", ["EC2", "HYPERPOD_LINUX", "FARGATE_LINUX"])
+    def test_apply_makes_nodes(
+        self, run: Run, cluster: EksCluster, tmp_path: Path, kind: str
+    ) -> None:
+        file = tmp_path / "e.json"
+        file.write_text(json.dumps({"accessEntry": {"principalArn": DEV, "type": kind}}))
+        assert run("apply", "-f", str(file), "--yes")[0] == 0
+        assert cluster.entries[DEV].values["type"] == kind
+        assert run("diff", "-f", str(file))[0] == 0
+
+    def test_the_editor_has_policies_and_tags(
+        self, run: Run, cluster: EksCluster, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        have(cluster, DEV, policies=(VIEW,), tags={"team": "data"})
+        monkeypatch.setenv("KUBE_EDITOR", "sed -i 's/ViewPolicy/EditPolicy/; s/data/ops/'")
+        assert run("edit", "--yes")[0] == 0
+        assert [*cluster.entries[DEV].policies] == [policy_arn("AmazonEKSEditPolicy")]
+        assert cluster.entries[DEV].values["tags"] == {"team": "ops"}
+        monkeypatch.setenv("KUBE_EDITOR", "sed -i 's/type/typo/'")
+        code, said = run("edit", "--yes")
+        assert (code, "has the keys type, username" in said) == (1, True)
 
 
 class TestGuards:

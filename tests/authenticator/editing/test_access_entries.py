@@ -123,7 +123,7 @@ def test_what_eks_would_refuse(fields: dict[str, Any], why: str) -> None:
             document.edited(updates=[(document.entries()[0], fields)])
 
 
-def test_nodes_have_no_names_and_no_policies_of_their_own() -> None:
+def test_nodes_have_neither_names_nor_policies() -> None:
     with pytest.raises(EditError, match="leave out --username"):
         added(type="EC2_LINUX", username="x")
     with pytest.raises(EditError, match="no access policies"):
@@ -196,6 +196,6 @@ def test_a_document_is_what_its_texts_say(fields: dict[str, Any]) -> None:
     document = added(**fields)
     again = AccessEntries.from_texts(json.loads(json.dumps(dict(document.texts))))
     assert again == document
-    # What is read of an entry gives the same entry.
+    # The entry that is read makes the same object.
     located = one(document.entries(), DEV)
     assert AccessEntries({}).edited(additions=[located.entry]) == document
