@@ -122,13 +122,13 @@ def test_a_fault_locks_nobody_out_and_is_seen_in_all_four_places(
     assert fault.startswith(place)
     assert fault != place, "it gives no reason"
     assert faults(cluster) == ([fault], [fault])
-    assert metric(cluster) == "1.0"
+    administrator.wait_for(lambda: metric(cluster) == "1.0")
     administrator.wait_for(lambda: fault in administrator.events("ConfigMap"))
 
     administrator.write(DEPLOYER_ENTRY, [user_entry(ALICE.principal)])
     server.wait_for_each_worker("EKSConfigMap has no more problems", since)
     assert faults(cluster) == ([], [])
-    assert metric(cluster) == "0.0"
+    administrator.wait_for(lambda: metric(cluster) == "0.0")
 
 
 @pytest.mark.parametrize("disaster", ["deleted", "broken"])
