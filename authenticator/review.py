@@ -16,7 +16,7 @@ from authenticator.verdicts.verdict import Source
 
 API_VERSIONS = frozenset({"authentication.k8s.io/v1", "authentication.k8s.io/v1beta1"})
 _KIND = "TokenReview"
-_EXTRA = "sigs.k8s.io/aws-iam-authenticator/"
+EXTRA = "sigs.k8s.io/aws-iam-authenticator/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ def _signed(claims: SignedClaims) -> dict[str, list[str]]:
         "identity-store-user-id": claims.identity_store_user_id,
         "instance-id": claims.instance_id,
     }
-    return {f"{_EXTRA}{name}": [value] for name, value in values.items() if value}
+    return {f"{EXTRA}{name}": [value] for name, value in values.items() if value}
 
 
 def _render(request: ReviewRequest, status: dict[str, Any]) -> bytes:

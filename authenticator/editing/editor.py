@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from authenticator.aws.arns import CallerIdentity, PrincipalArn
+from authenticator.aws.arns import CallerIdentity, PrincipalArn, ProofKind, SignedClaims
+from authenticator.review import EXTRA
 
 # What an authenticator of IAM callers tells the API server about them: ours, the reference and EKS
 # say all of it (`authenticator.review.allow`). Without `arn`, the canonical one does for matching.
@@ -23,12 +24,15 @@ class Editor:
         arn: the ARN that they logged in with; "" for whoever is no IAM caller (client certificates,
             ServiceAccounts), or is not told of (`scrubbedAccounts`).
         user_id: STS's UserId; "" if it is not known.
+        claims: what is told of the JWT that they logged in with; None for any other login.
+            Organization, units and tags are not told.
     """
 
     username: str
     groups: tuple[str, ...] = ()
     arn: str = ""
     user_id: str = ""
+    claims: SignedClaims | None = None
 
     @classmethod
     def from_user_info(cls, info: Mapping[str, object]) -> Editor:
@@ -43,11 +47,19 @@ class Editor:
         uid = _text(info.get("uid"))
         # aws-iam-authenticator:ACCOUNT:USERID, where a UserId may hold a colon itself.
         user_id = uid.split(":", 2)[-1] if uid.startswith(_UID_PREFIX) else ""
+        claims = None
+        if _first(extra.get(f"{EXTRA}proof")) == ProofKind.JWT.value:
+            user_id = ""  # a JWT has none, and the uid holds the ARN
+            claims = SignedClaims(
+                identity_store_user_id=_first(extra.get(f"{EXTRA}identity-store-user-id")),
+                source_identity=_first(extra.get(f"{EXTRA}source-identity")),
+            )
         return cls(
             _text(info.get("username")),
             tuple(map(_text, groups)) if isinstance(groups, list) else (),
             next(filter(None, arns), ""),
             user_id,
+            claims,
         )
 
     @property
@@ -58,9 +70,10 @@ class Editor:
         authenticator. Nobody is let in on the strength of it.
         """
         try:
-            return CallerIdentity(PrincipalArn.parse(self.arn), self.user_id, access_key_id="-")
+            arn = PrincipalArn.parse(self.arn)
         except ValueError:
             return None
+        return CallerIdentity(arn, self.user_id, access_key_id="-", claims=self.claims)
 
 
 def _first(values: object) -> str:

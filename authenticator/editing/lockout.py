@@ -192,8 +192,11 @@ def _own_access(editor: Editor, old: _InForce, new: _InForce, now: float) -> Ref
     Which group lets them edit is up to RBAC, which is not asked here: without system:masters, it
     may be each.
     """
-    identity = editor.identity
-    had = old.granted(identity, now) if identity else None
+    found = ((one, old.granted(one, now)) for one in _identities(editor, old))
+    # The API server does not tell all claims of a JWT: those with which the entries in force make
+    # the editor whom they are.
+    known = ((one, granted) for one, granted in found if granted and _may_be(editor, granted))
+    identity, had = next(known, (None, None))
     if identity is None or had is None:
         return None
     groups = set(editor.groups)
@@ -207,6 +210,29 @@ def _own_access(editor: Editor, old: _InForce, new: _InForce, now: float) -> Ref
     if MASTERS in had[1]:
         return _NO_MASTERS
     return None if had[0] == has[0] and set(had[1]) <= set(has[1]) else _OTHER_NAMES
+
+
+def _identities(editor: Editor, mappings: _InForce) -> Iterator[CallerIdentity]:
+    """Yield the editor, and for a JWT the editor with the claims that each entry demands."""
+    identity = editor.identity
+    if identity is None:
+        return
+    yield identity
+    for rule in islice((rule for rule in mappings.rules if rule.covers(identity)), _TRIED):
+        claims = rule.conditions.claims()
+        if identity.claims is not None and claims is not None:
+            told = identity.claims
+            claims = replace(
+                claims,
+                identity_store_user_id=told.identity_store_user_id,
+                source_identity=told.source_identity,
+            )
+            yield replace(identity, claims=claims)
+
+
+def _may_be(editor: Editor, granted: _Granted) -> bool:
+    """Whether an editor with a JWT has the name that is granted."""
+    return editor.claims is None or granted[0] == editor.username
 
 
 def _examples(rule: Rule) -> Iterator[CallerIdentity]:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from authenticator.aws.arns import CallerIdentity
+from authenticator.aws.arns import CallerIdentity, PrincipalArn, SignedClaims
 from authenticator.editing.editor import Editor
 from authenticator.editing.lockout import Elsewhere, refusals
 from authenticator.errors import UnknownUser
@@ -256,6 +256,32 @@ WITHOUT_MASTERS = {
 @pytest.mark.parametrize(("users", "expected"), WITHOUT_MASTERS.values(), ids=WITHOUT_MASTERS)
 def test_an_editor_without_masters(users: tuple[Entry, ...], expected: list[str]) -> None:
     assert ids(sections(users=(BOB,)), sections(users=users), READERS) == expected
+
+
+OPS = {"rolearn": f"{ROLES}Ops", "username": "ops", "groups": ["editors"]}
+BY_JWT: tuple[dict[str, Any], ...] = (
+    {},
+    {"proof": "jwt"},
+    {"organization": "o-abcd1234ef"},
+    {"principalTags": {"team": "ops"}},
+)
+
+
+@pytest.mark.parametrize("limits", BY_JWT, ids=str)
+def test_an_editor_who_logged_in_with_a_jwt(limits: dict[str, Any]) -> None:
+    """Whatever their entry demanded, it could be removed or closed to them without a word."""
+    arn = PrincipalArn.parse(f"{ROLES}team/Ops")
+    identity = CallerIdentity(arn, "", "", SignedClaims(token_id="t"))
+    entry = {**OPS, **limits}
+    match = sections(entry)[0].rules[0].match
+    decision = Decision("ops", ("editors",), identity, match, Source.JWT)
+    request = ReviewRequest("authentication.k8s.io/v1", "token")
+    told = json.loads(allow(request, decision, scrubbed=False))["status"]["user"]
+    editor = Editor.from_user_info(told)
+    assert ids(sections(entry), sections(), editor) == [OWN]
+    assert ids(sections(entry), sections({**OPS, "proof": "presigned"}), editor) == [OWN]
+    assert ids(sections(entry), sections({**entry, "groups": ["editors", "x"]}), editor) == []
+    assert ids(sections(entry), sections(entry, viewers("B")), editor) == []
 
 
 def test_an_editor_who_comes_in_by_their_account() -> None:
