@@ -17,6 +17,8 @@ from authenticator.mapping.sections import SECTIONS
 
 # An entry with its `callers`.
 _Known: TypeAlias = tuple[Located, tuple[str, str]]
+# The path of roles of AWS services, which IAM reserves. EKS makes access entries for some.
+_SERVICE_LINKED = ":role/aws-service-role/"
 # How many entries a message names.
 _NAMED = 3
 # What an entry may say beside whom it is for. Other keys are unknown to the server, and stay.
@@ -152,7 +154,10 @@ def _unwanted(
     return [
         located
         for located, key in present
-        if located.entry.section in sections and located.id not in found and key not in keys
+        if located.entry.section in sections
+        and located.id not in found
+        and key not in keys
+        and _SERVICE_LINKED not in located.entry.principal
     ]
 
 

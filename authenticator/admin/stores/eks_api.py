@@ -228,7 +228,7 @@ def _refused(action: str, response: Mapping[str, Any]) -> EksError:
     code, message = str(found.get("Code", "")), str(found.get("Message", ""))
     repeated = bool((response.get("ResponseMetadata") or {}).get("RetryAttempts"))
     if code in _DENIED:
-        text = f"{code}: the IAM permission {action} is missing; add it to your IAM policy"
+        text = f"{code}: the IAM permission {action} is missing or denied; ask for it"
     elif code in _THROTTLED:
         text = f"{code} after {_ATTEMPTS} attempts; run the same command again later"
     elif code in _QUOTED:

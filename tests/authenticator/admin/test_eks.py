@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import signal
 import stat
 import subprocess
@@ -25,6 +27,7 @@ from dev.aws_double import AwsDouble
 from dev.aws_double.eks import EksCluster, EksEntry, policy_arn
 from dev.aws_double.faults import Throttle
 from dev.aws_double.principals import user
+from tests.docs.pages import ROOT
 
 ACCOUNT, REGION = "111122223333", "eu-west-1"
 ALICE = user(ACCOUNT, "alice")
@@ -150,6 +153,14 @@ class TestVerbs:
         assert [*cluster.entries[OPS].policies] == [ADMIN]
         code, said = run("apply", "-f", str(file), "--prune", "--yes")
         assert (code, "nothing to change" in said) == (0, True)
+
+    def test_entries_of_aws_services_are_not_pruned(
+        self, run: Run, cluster: EksCluster, tmp_path: Path
+    ) -> None:
+        own = f"{ROLE}/aws-service-role/eks.amazonaws.com/AWSServiceRoleForAmazonEKS"
+        have(cluster, own, DEV)
+        assert run("apply", "-f", str(manifest(tmp_path / "m.json", 1)), "--prune", "--yes")[0] == 0
+        assert [*cluster.entries] == [own, f"{ROLE}/r000"]
 
     def test_import_and_export(self, run: Run, cluster: EksCluster, tmp_path: Path) -> None:
         file = tmp_path / "m.yaml"
@@ -479,6 +490,24 @@ class TestEndInTheMiddle:
         assert run("rollback", "1", "--yes")[0] == 0
         assert [*cluster.entries] == [OPS]
 
+    def test_an_apply_that_is_stopped_at_the_keyboard_can_be_undone(
+        self, run: Run, cluster: EksCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        file = manifest(tmp_path / "m.json", 5)
+        create = EksApi.create
+
+        def stopped(api: EksApi, principal: str, obj: Any) -> None:
+            if len(cluster.entries) == 2:
+                raise KeyboardInterrupt
+            create(api, principal, obj)
+
+        monkeypatch.setattr(EksApi, "create", stopped)
+        assert run("apply", "-f", str(file), "--yes")[0] == 130
+        assert len(cluster.entries) == 2
+        assert "interrupted" in run("history")[1]
+        assert run("rollback", "--yes")[0] == 0
+        assert cluster.entries == {}
+
     def test_what_failed_half_way_is_named_and_in_the_history(
         self, run: Run, cluster: EksCluster
     ) -> None:
@@ -509,6 +538,34 @@ class TestEndInTheMiddle:
         with pytest.raises(StoreError, match="cannot check"):
             store.write(store.read(), AccessEntries({}), dry_run=True)
         assert writes(aws) == []
+
+
+def test_the_commands_of_the_guide_work(
+    run: Run, cluster: EksCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (ROOT / "docs" / "eks.md").read_text().replace("\\\n", " ")
+    commands = re.findall(r"^ *aws-iam-authenticator mappings (.*)$", text, re.MULTILINE)
+    monkeypatch.chdir(tmp_path)
+    Path("mappings.yaml").write_text(
+        f"mapRoles: [{{rolearn: {OPS}, username: ops, groups: ['system:masters']}}]\n"
+    )
+    have(cluster, OPS, policies=(ADMIN,))
+    seen = []
+    for command in commands:
+        words = shlex.split(command)
+        reads = words[0] in ("list", "history")
+        code, said = run(*words, *([] if reads else ["--yes"]), where=[])
+        assert code == 0, said
+        seen.append(sorted(cluster.entries))
+    dev = f"{ROLE}/Dev"
+    assert [words.split()[0] for words in commands] == [
+        "list",
+        "add",
+        "apply",
+        "history",
+        "rollback",
+    ]
+    assert seen == [[OPS], [dev, OPS], [OPS], [OPS], [dev, OPS]]
 
 
 ADD_DEV = ["add", "role", DEV, "--username=dev", "--groups=a,b"]
