@@ -18,6 +18,7 @@ from dev.cluster import Options
 from tests.docs import pages
 from tests.e2e import callers
 from tests.e2e.callers import ALICE
+from tests.e2e.following import admission_flags
 from tests.e2e.logins import log_in
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 _PLATFORMS = pages.ROOT / "docs" / "platforms"
 _PAGES = {path.stem: pages.read(path) for path in sorted(_PLATFORMS.glob("*.md"))}
 _FILE = "authentication-token-webhook-config-file"
+_ADMISSION_FILE = "admission-control-config-file"
 _VERSION = "authentication-token-webhook-version"
 _WRITTEN = "/etc/kubernetes/aws-iam-authenticator/kubeconfig.yaml"
 
@@ -158,9 +160,12 @@ def test_an_api_server_with_the_flags_of_the_page_lets_a_user_in(
     platform: str,
     plane_with: Callable[[tuple[str, ...]], ControlPlane],
     server: WebhookServer,
+    tmp_path: Path,
 ) -> None:
-    flags = told(platform).flags | {_FILE: str(server.kubeconfig)}
-    plane = plane_with(tuple(f"--{name}={value}" for name, value in sorted(flags.items())))
+    flags = {**told(platform).flags, _FILE: str(server.kubeconfig)}
+    shown = admission_flags(server, tmp_path) if flags.pop(_ADMISSION_FILE, None) else ()
+    named = (f"--{name}={value}" for name, value in sorted(flags.items()))
+    plane = plane_with((*named, *shown))
     assert log_in(plane, callers.fresh_token(ALICE.principal)) == 201, server.log.tail
 
 
