@@ -298,10 +298,12 @@ class HttpServer:
         Raises:
             RefusedRequestError: this one is not known, or the port has no such endpoint.
         """
-        if head is None or head.endpoint is None or not head.endpoint.authenticated:
+        if head is None or head.endpoint is None:
             return
-        if connection.listener.tls is None:
+        if connection.listener.tls is None and head.endpoint.large:
             raise RefusedRequestError(HTTPStatus.NOT_FOUND)
+        if not head.endpoint.authenticated:
+            return
         if connection.asker is None:
             connection.asker = self._gate.identify(
                 connection.certificate, head.path, connection.peer[0]

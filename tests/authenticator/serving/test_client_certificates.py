@@ -73,10 +73,11 @@ def test_an_unauthenticated_peer_gets_401_before_its_body_and_occupies_no_place(
         assert client.recv(4096).startswith(b"HTTP/1.1 200 ")
 
 
-def test_the_health_port_takes_no_body_of_a_review(shared: Server) -> None:
-    """It serves no /validate; a body there took the place of an API server's."""
+@pytest.mark.parametrize("path", ["/validate", "/authenticate"])
+def test_the_health_port_takes_no_body_of_a_review(shared: Server, path: str) -> None:
+    """It serves no reviews; a body there took the place of an API server's."""
     with socket.create_connection(("127.0.0.1", shared.health_port), timeout=30) as sock:
-        sock.sendall(head_of("/validate", 1_000_000) + b"x")
+        sock.sendall(head_of(path, 1_000_000) + b"x")
         assert sock.recv(4096).startswith(b"HTTP/1.1 404 ")
 
 
