@@ -50,6 +50,8 @@ class SharedCache:
                 entry["sessiontoken"],
                 expiration=end,
                 source=f"the cache {self._file}",
+                # The entry does not tell where they came from: a process or a machine, maybe.
+                keep=False,
             )
         except KeyError:
             return None

@@ -449,6 +449,33 @@ def test_the_environments_credentials_are_not_taken_for_anothers(
     assert "AKIDOTHER" in url_of(run())
 
 
+def test_what_the_references_cache_serves_is_not_kept_for_runs_without_it(
+    run: Run, sts: Sts, files: Callable[..., None], home: Path, place: Path
+) -> None:
+    """It may be the answer of a process, which another variable makes another person's."""
+    answer = home / "answer.json"
+    document = {
+        "Version": 1,
+        "AccessKeyId": "ASIAFIRST",
+        "SecretAccessKey": "s",
+        "SessionToken": "t",
+        "Expiration": at(3600),
+    }
+    answer.write_text(json.dumps(document))
+    role = f"[profile me]\nrole_arn = {ROLE}\nsource_profile = base\n"
+    files(f"{role}[profile base]\ncredential_process = cat {answer}\n", profile="me")
+
+    for _ in range(2):
+        url_of(run("-i c --cache"))
+        url_of(run(f"-i c --cache -r {ROLE}2"))
+
+    assert not place.exists() or kept(place) == []
+    answer.write_text(json.dumps({**document, "AccessKeyId": "ASIASECOND"}))
+    asked = len(sts.asked)
+    url_of(run("-i c"))
+    assert len(sts.asked) == asked + 1
+
+
 @pytest.mark.usefixtures("at_terminal")
 @pytest.mark.parametrize("key", ["accesskeyid", "sessiontoken", "expires"])
 def test_a_damaged_entry_of_the_references_cache_is_ignored(
