@@ -78,7 +78,7 @@ def read(file: str, *, now: float, warn: "Callable[[str], None]") -> Credentials
         warn: is told of a file that is there and cannot be trusted.
     """
     try:
-        text = read_private(file)
+        text = read_own(file)
         found = _parse(text) if text else None
     except UnsafeFileError as error:
         warn(f"ignoring the cached credentials in {file}: {error}; remove the file")
@@ -86,6 +86,22 @@ def read(file: str, *, now: float, warn: "Callable[[str], None]") -> Credentials
     if found is None or (found.expiration or 0) - now < _MARGIN_SECONDS:
         return None
     return found
+
+
+def read_own(file: str) -> str:
+    """Return the text of a file of our cache, empty if there is none.
+
+    Its name says whose it is, and whoever may write to the directory may give it another's name.
+
+    Raises:
+        UnsafeFileError: as `read_private`, or others can write to its directory.
+    """
+    text = read_private(file)
+    if text and hasattr(os, "geteuid"):
+        status = os.stat(os.path.dirname(file))  # noqa: PTH116, PTH120 - costs 3 ms
+        if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+            raise UnsafeFileError("others may write to its directory")
+    return text
 
 
 def read_private(file: str) -> str:

@@ -126,7 +126,7 @@ def _ask(signer: "Credentials", endpoint: "Endpoint", audience: str, profile: st
 def _read(file: str, warn: "Callable[[str], None]") -> Token | None:
     """Return the token in a file; None if it is missing, ends soon or cannot be trusted."""
     try:
-        text = cache.read_private(file)
+        text = cache.read_own(file)
         found = _parse(text) if text else None
     except cache.UnsafeFileError as error:
         warn(f"ignoring the cached token in {file}: {error}; remove the file")

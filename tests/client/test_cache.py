@@ -241,6 +241,24 @@ class TestTampering:
         assert "ASIAROLE" in url_of(Outcome(outcome.code, outcome.out, ""))
         assert "role-token" not in outcome.err
 
+    def test_in_a_directory_that_others_can_write_to_is_ignored(
+        self, run: Run, sts: Sts, place: Path
+    ) -> None:
+        """Another user could give the file of one role the name of another role's."""
+        url_of(run(LINE))
+        url_of(run(f"{LINE}2"))
+        [one, other] = kept(place)
+        names = one.name, other.name
+        place.chmod(0o777)
+        one.rename(place / "x")
+        other.rename(place / names[0])
+        (place / "x").rename(place / names[1])
+
+        outcome = run(LINE)
+
+        assert len(sts.asked) == 3
+        assert "others may write to its directory" in outcome.err
+
     def test_of_another_owner_is_ignored(
         self, run: Run, sts: Sts, place: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -337,6 +337,18 @@ class TestCache:
         assert first not in outcome.out
         assert first not in outcome.err
 
+    @pytest.mark.usefixtures("at_terminal")
+    def test_a_file_in_a_directory_that_others_can_write_to_is_not_used(
+        self, alice: AwsDouble, run: Run, home: Path
+    ) -> None:
+        first, _ = printed(run("-i c --jwt"))
+        (home / ".kube/cache/aws-iam-authenticator/credentials.yaml.d").chmod(0o777)
+
+        outcome = run("-i c --jwt")
+
+        assert "others may write to its directory" in outcome.err
+        assert first not in outcome.out
+
     def test_loads_little_from_the_cache(self, alice: AwsDouble, run: Run) -> None:
         """Two modules in addition to those of a presigned token."""
         printed(run("-i c --jwt"))
