@@ -278,7 +278,7 @@ def _made(entry: MappingEntry) -> tuple[str, dict[str, Any]]:
     if known is not None:
         made = {_TYPE: kind}
     elif kind and kind != made[_TYPE]:
-        raise EditError(f"{arn}: {kind} is not a type of access entries; see 'aws eks help'")
+        raise EditError(f"{arn}: the type {kind} is not known; use 'aws eks' for such an entry")
     partition = PrincipalArn.parse(arn).partition
     texts = policies if isinstance(policies, list) else [str(policies)]
     wanted = [_associated(text, partition) for text in [*texts, *([CLUSTER_ADMIN] * is_admin)]]

@@ -110,7 +110,9 @@ class EksApi:
         try:
             values = self._on("describe_access_entry", principal)["accessEntry"]
             policies: list[Any] = []
-            if values.get("type", eks_types.STANDARD) in eks_types.WITH_POLICIES:
+            kind = values.get("type", eks_types.STANDARD)
+            # The others cannot have policies, except that a new type may.
+            if kind in eks_types.WITH_POLICIES or eks_types.grants(kind) is None:
                 key = "associatedAccessPolicies"
                 pages = self._pages("list_associated_access_policies", key, principalArn=principal)
                 policies = list(pages)

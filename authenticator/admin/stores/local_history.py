@@ -123,5 +123,10 @@ class LocalHistory:
     def _faults(self) -> Iterator[None]:
         try:
             yield
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except OSError as error:
+            raise StoreError(
+                f"the history {self._path} cannot be used: {error}; set XDG_STATE_HOME to a"
+                " directory that you can write"
+            ) from error
+        except (ValueError, KeyError, TypeError) as error:
             raise StoreError(f"the history {self._path} cannot be used: {error}") from error

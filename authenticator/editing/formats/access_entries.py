@@ -158,12 +158,15 @@ def _eks_entry(
     others = [policy for policy in found.policies if policy != Policy(CLUSTER_ADMIN)]
     masters = [MASTERS] * (len(others) < len(found.policies))
     fields: dict[str, Value] = {}
+    kind = kind.upper()  # EKS's own documentation varies it
     if known := eks_types.grants(kind):
         fields = {"username": known[0], "groups": [*known[1], *masters], ENTRY_TYPE: kind}
     else:
         groups = as_texts(values.get("kubernetesGroups"), "kubernetesGroups")
         username = as_text(values.get("username"), "username") or _default(principal)
         fields = {"username": username, "groups": [*groups, *masters]}
+        if kind != eks_types.STANDARD:
+            fields[ENTRY_TYPE] = kind
     if found.tells_policies:
         fields[ACCESS_POLICIES] = [policy.written for policy in others]
     section = MAP_ROLES if principal.kind is PrincipalKind.ROLE else MAP_USERS

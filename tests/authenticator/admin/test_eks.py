@@ -11,6 +11,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from authenticator.admin.stores import eks_api
 from authenticator.admin.stores.access_entries import AccessEntriesStore
 from authenticator.admin.stores.base import Conflict, StoreError
 from authenticator.admin.stores.eks_api import EksApi
+from authenticator.admin.stores.local_history import LocalHistory
 from authenticator.editing.access_entries import AccessEntries
 from authenticator.editing.entry import MappingEntry
 from dev.aws_double import AwsDouble
@@ -276,6 +278,13 @@ class TestFilesOfEks:
         assert cluster.entries[DEV].values["type"] == kind
         assert run("diff", "-f", str(file))[0] == 0
 
+    def test_a_type_that_is_not_known_is_not_made_another(
+        self, run: Run, aws: AwsDouble, tmp_path: Path
+    ) -> None:
+        code, said = run("apply", "-f", self.described(tmp_path / "e.json", type="NEW"), "--yes")
+        assert (code, "the type NEW is not known" in said) == (1, True)
+        assert writes(aws) == []
+
     def test_the_editor_has_policies_and_tags(
         self, run: Run, cluster: EksCluster, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -375,6 +384,29 @@ class TestConflicts:
         store.write(snapshot, snapshot.document.edited(additions=[entry_of_bob]))
         assert {*cluster.entries} == {DEV, OPS, BOB}
 
+    def test_an_edit_of_others_in_the_middle_of_apply_is_seen(
+        self,
+        run: Run,
+        aws: AwsDouble,
+        cluster: EksCluster,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        have(cluster, f"{ROLE}/r003", username="old")
+        create = EksApi.create
+
+        def raced(api: EksApi, principal: str, obj: Any) -> None:
+            if principal.endswith("/r002"):
+                have(cluster, f"{ROLE}/r003", username="of another administrator")
+            create(api, principal, obj)
+
+        monkeypatch.setattr(EksApi, "create", raced)
+        code, said = run("apply", "-f", str(manifest(tmp_path / "m.json", 5)), "--yes")
+        assert (code, "another edit was made meanwhile" in said) == (0, True)
+        assert '-  "username": "of another administrator"' in said
+        assert writes(aws).count("CreateAccessEntry") == 4
+        assert run("history", "show", "1")[1].count("(in part)") == 1
+
     def test_reads_that_lag_behind_do_not_undo_an_edit(self, run: Run, cluster: EksCluster) -> None:
         cluster.stale_reads = 3
         assert run("add", "role", DEV, "--username=dev", "--groups=a", "--yes")[0] == 0
@@ -411,6 +443,8 @@ class TestHistory:
         run("update", DEV, "--groups=b", "--access-policy=AmazonEKSViewPolicy", "--yes")
         run("remove", DEV, "--yes")
         assert run("history", "diff", "1")[0] == 0
+        versions = json.loads(run("history", "-o", "json")[1])
+        assert [[*version["texts"]] for version in versions] == [[OPS, DEV], [OPS, DEV], [OPS]]
         assert '"b"' in run("history", "show", "3")[1]
         assert run("rollback", "3", "--yes")[0] == 0
         assert cluster.entries[DEV].values["kubernetesGroups"] == ["b"]
@@ -425,6 +459,26 @@ class TestHistory:
         have(cluster, BOB)
         run("rollback", "--yes")
         assert [*cluster.entries] == [BOB]
+
+    def test_nothing_is_written_without_a_history(
+        self, run: Run, aws: AwsDouble, state: Path
+    ) -> None:
+        state.write_text("not a directory")
+        code, said = run("add", "role", DEV, "--yes")
+        assert (code, "set XDG_STATE_HOME" in said) == (1, True)
+        assert writes(aws) == []
+
+    def test_two_processes_do_not_lose_an_edit(self, run: Run, state: Path) -> None:
+        histories = [LocalHistory(state, "place") for _ in range(8)]
+
+        def edit(history: LocalHistory) -> None:
+            history.begin("ann", {"a": "b"})
+            history.finish("an edit")
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(edit, histories))
+        numbers = [version.number for version in histories[0].read().versions]
+        assert numbers == [1, 2, 3, 4, 5, 6, 7, 8]
 
     def test_a_link_in_its_place_is_refused(self, run: Run, state: Path, tmp_path: Path) -> None:
         run("add", "role", DEV, "--yes")

@@ -111,7 +111,7 @@ def test_tags_are_kept() -> None:
         ({"username": "dev-{{SessionName}}"}, "a colon before"),
         ({"accesspolicies": ["AmazonEKSViewPolicy="]}, "NAME=NAMESPACE"),
         ({"accesspolicies": ["AmazonEKSViewPolicy", "AmazonEKSViewPolicy=a"]}, "two scopes"),
-        ({"type": "EC2_MACOS"}, "not a type"),
+        ({"type": "EC2_MACOS"}, "not known"),
     ],
 )
 def test_what_eks_would_refuse(fields: dict[str, Any], why: str) -> None:
