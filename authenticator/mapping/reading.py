@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import NamedTuple
 
 from authenticator.aws.arns import PrincipalKind
+from authenticator.display import is_printable
 from authenticator.mapping.conditions import CONDITION_KEYS
 from authenticator.mapping.entries import (
     NARROWING,
@@ -38,6 +40,9 @@ _OTHER_WORDS = frozenset(
         *("notafter", "ttl", "until", "validuntil"),
     }
 )
+_LOOK_ALIKE_SCRIPTS = frozenset({"ARMENIAN", "CHEROKEE", "CYRILLIC", "GREEK"})
+# In characters; the longest known key has 18.
+_MOST_COMPARED = 100
 _SESSION_NAMES = (Placeholder.SESSION_NAME, Placeholder.SESSION_NAME_RAW)
 
 
@@ -231,7 +236,7 @@ class EntryReader:
                 raise EntryRefused(Code.DUPLICATE_KEY, reason, name)
             seen.add(name)
             if name not in known:
-                self._unknown(word, shape)
+                self._unknown(word, key[:_MOST_COMPARED], shape)
             elif name == "sso" and isinstance(value, Fields):
                 found[name] = self._fields(value, PERMISSION_SET)
             else:
@@ -244,13 +249,13 @@ class EntryReader:
             if value not in (None, "") or key in _NEVER_EMPTY
         }
 
-    def _unknown(self, key: str, shape: Shape) -> None:
+    def _unknown(self, key: str, written: str, shape: Shape) -> None:
         known = sorted(shape.readers)
-        word = key.lower().replace("_", "").replace("-", "")
+        word = _as_read(written)
         near = get_close_matches(word, known, n=1, cutoff=0.75)
         usual = [name for name in known if name not in _CONDITIONS]
         meant = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(usual)}"
-        limits = word in _OTHER_WORDS or word.startswith("expir")
+        limits = word in _OTHER_WORDS or word.startswith("expir") or _is_mixed(written)
         if limits or (near and near[0] in NARROWING):
             # Ignored, it would leave the entry wider than it was meant to be.
             reason = f"it has the unknown key {key!r}{meant}"
@@ -273,6 +278,20 @@ class EntryReader:
             reason = f"the key {shortened(key)!r} stands twice in one map; keep one"
             raise EntryRefused(Code.DUPLICATE_KEY, reason)
         return {key: self._plain(value) for key, value in node.values.items()}
+
+
+def _as_read(key: str) -> str:
+    """Return the word that a reader takes a key for, without letters that draw nothing."""
+    word = "".join(filter(is_printable, unicodedata.normalize("NFKC", key)))
+    return word.lower().replace("_", "").replace("-", "").strip()
+
+
+def _is_mixed(key: str) -> bool:
+    """Return whether a key mixes Latin letters with those of a script that look alike."""
+    if key.isascii():
+        return False
+    scripts = {unicodedata.name(letter, "").partition(" ")[0] for letter in key}
+    return "LATIN" in scripts and not scripts.isdisjoint(_LOOK_ALIKE_SCRIPTS)
 
 
 def _asks_for_session(entry: Entry) -> bool:

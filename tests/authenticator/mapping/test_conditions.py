@@ -140,6 +140,10 @@ def test_a_presigned_token_meets_none_but_its_own_proof(condition: str) -> None:
         "ou: ou-ab12-1",
         "valid_until: 2031-01-01T00:00:00Z",
         "jwt: true",
+        "exp\u200bires: 2031-01-01T00:00:00Z",
+        "\uff50\uff52\uff4f\uff4f\uff46: jwt",
+        "us\u0435r\u0456d: AROAEXAMPLE",
+        "\u0440rin\u0441i\u0440\u0430lT\u0430gs: {team: data}",
     ],
 )
 def test_a_condition_that_cannot_be_used_refuses_everyone(condition: str) -> None:
@@ -147,6 +151,11 @@ def test_a_condition_that_cannot_be_used_refuses_everyone(condition: str) -> Non
     text = entry(condition) + wider
     for identity in (jwt(), PRESIGNED):
         assert login(text, identity).startswith("(it cannot be used and refuses the caller")
+
+
+@pytest.mark.parametrize("key", ["owner", "\u5099\u8003", "\u0432\u043b\u0430\u0434", "\u00fcber"])
+def test_a_remark_under_a_key_of_its_own_refuses_nobody(key: str) -> None:
+    assert login(entry(f"{key}: x"), PRESIGNED) == "dev"
 
 
 @pytest.mark.parametrize(
