@@ -108,7 +108,7 @@ class Conditions:
         Args:
             implied: the only kind of token with which the entry can be used; None for either.
         """
-        return replace(self, proof=self.effective_proof or implied)
+        return replace(self, proof=self.proof or self.effective_proof or implied)
 
 
 NONE = Conditions()

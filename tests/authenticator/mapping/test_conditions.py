@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from authenticator.aws.arns import CallerIdentity, PrincipalArn, SignedClaims
@@ -343,6 +343,11 @@ CONDITIONS = st.builds(
 
 
 @given(st.lists(CONDITIONS, min_size=1, max_size=4), st.sampled_from([jwt(), PRESIGNED]))
+# No token meets the second, which hides nothing.
+@example(
+    [Conditions(None, "", "ou-ab12-11111111"), Conditions(PRESIGNED.proof, "", "ou-ab12-11111111")],
+    jwt(),
+)
 def test_conditions_never_widen(conditions: list[Conditions], identity: CallerIdentity) -> None:
     """Who is let in with conditions is let in by an entry for the same principal without them."""
     base = rules(entry("groups: [g]"))[0]
