@@ -20,6 +20,7 @@ from dev.aws_double.faults import Close, WrongKeys
 from dev.aws_double.principals import Principal, assumed_role, instance, sso_user, user
 from dev.cluster import KubectlError, Options, Webhook
 from dev.server import COMMAND, WebhookServer, now, write_config
+from dev.waiting import wait_until
 from tests.corpus import forge, jwts
 from tests.e2e.callers import CLUSTER_ID, REGION, exec_user, fresh_token, variables
 from tests.e2e.flooding import flood
@@ -224,7 +225,7 @@ def test_a_node_is_the_instance_that_aws_names(
     session = boto3.session.Session("AKIAEXAMPLE", "secret", region_name=REGION)
     endpoint = ec2["AWS_ENDPOINT_URL_EC2"]
     profile = session.client("iam", endpoint_url=endpoint).create_instance_profile(
-        InstanceProfileName="node"
+        InstanceProfileName="web-identity-node"
     )["InstanceProfile"]
     client = session.client("ec2", endpoint_url=endpoint)
     started = client.run_instances(
@@ -282,8 +283,9 @@ class TestRotation:
             logins.wait_for_more()
             world.issuer.rotate()
             a_minute_passes(server)
-            # The first of the new key waits until it has been fetched.
-            assert poster.review(world.token()).user is not None
+            # The first of the new key waits until it has been fetched, or is asked again.
+            new = world.token()
+            wait_until(lambda: poster.review(new).user is not None, "the new key is not known")
             logins.wait_for_more()
         assert set(logins.outcomes) == {True}
 

@@ -16,6 +16,7 @@ from authenticator.admin.mappings.fields import (
     role_entry,
     role_options,
     split,
+    type_option,
     until,
     user_entry,
 )
@@ -65,6 +66,7 @@ group.add_command(_add)
 
 @_add.command("role", help="Add a role, or a permission set of IAM Identity Center.")
 @role_options
+@type_option
 @field_options
 @where_options
 @manner_options

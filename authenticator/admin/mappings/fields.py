@@ -69,15 +69,17 @@ def field_options(function: F) -> F:
     return function
 
 
+type_option = click.option(
+    "--type",
+    "kind",
+    metavar="TYPE",
+    help="With --source eks: the type of the access entry, such as EC2_LINUX.",
+)
+
+
 def role_options(function: F) -> F:
-    """Give a command an ARN, `--rolearn`, `--sso` and `--type`."""
+    """Give a command an ARN, `--rolearn` and `--sso`."""
     for option in (
-        click.option(
-            "--type",
-            "kind",
-            metavar="TYPE",
-            help="With --source eks: the type of the access entry, such as EC2_LINUX.",
-        ),
         click.argument("arn", metavar="[ARN]", required=False),
         click.option(
             "--sso",
