@@ -186,6 +186,17 @@ def test_kubectl_shows_warnings_and_stores_the_edit(editors: Editors) -> None:
     assert "Creator2" in editors.data()["mapRoles"]
 
 
+def test_kubectl_shows_names_that_callers_choose_or_mistake(editors: Editors) -> None:
+    """The first was a note, which the webhook hid; the second passed for an ordinary group."""
+    people = {"rolearn": f"{CREATOR}3", "username": "system:node:{{SessionName}}"}
+    people["groups"] = ["system:nodes"]
+    alike = {"rolearn": f"{CREATOR}4", "username": "x", "groups": ["System:masters"]}
+    applied = editors.alice("apply", "-f", "-", stdin=written(NODE, VIEWER, people, alike))
+    assert applied.returncode == 0, applied.stderr
+    assert "[node-by-session-name]" in applied.stderr
+    assert "[look-alike-name]" in applied.stderr
+
+
 def test_an_error_that_was_there_before_is_a_warning(cluster: Cluster, editors: Editors) -> None:
     reason = "an old error"
     broken = {"rolearn": "nonsense", "username": "x"}

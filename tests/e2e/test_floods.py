@@ -10,6 +10,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -254,6 +255,30 @@ def test_a_revoked_key_is_out_in_time_for_a_real_api_server(
 
 
 @pytest.mark.attack("Tokens for Regions that are black holes")
+def test_first_logins_of_a_mapped_account_get_through_an_anonymous_flood(
+    start: Start, aws: AwsDouble
+) -> None:
+    """With 20 calls/s, 38 of 40 were refused; the account in their keys' ids gives them a share."""
+    server = start({"stsCallsPerSecond": 20})
+    newcomers = [
+        replace(
+            user(callers.LISTED_ACCOUNT, f"new-{number}"),
+            access_key_id=flooding.key_id(callers.LISTED_ACCOUNT, number),
+        )
+        for number in range(20)
+    ]
+    for each in newcomers:
+        aws.principals.add(each)
+
+    def make(number: int) -> str:
+        return flooding.forged(_VALID_KEY.format(number), _HOST, REGION, number)
+
+    with flooding.flood(server, make, connections=60, rate=400) as answers:
+        wait_until(lambda: answers["429"] > 40, lambda: f"no flood: {answers}")
+        outcomes = [flooding.as_api_server(server, callers.fresh_token(each)) for each in newcomers]
+    assert outcomes == [each.arn for each in newcomers]
+
+
 @pytest.mark.parametrize(("rate", "seconds"), [(150, 12), nightly(830, 60)])
 def test_tokens_for_regions_out_of_reach_keep_nobody_out(
     start: Start, aws: AwsDouble, rate: float, seconds: float, attack: Attack
