@@ -21,7 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 
 # Phrases per 10,000 words. Lower it when the rate has fallen; never raise it.
-CEILING = 99.5
+CEILING = 79.0
 
 _PER = 10_000
 _WORST_FILES = 12
