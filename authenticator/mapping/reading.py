@@ -36,10 +36,12 @@ _NEVER_EMPTY = _CONDITIONS | {"expires"}
 _OTHER_WORDS = frozenset(
     {
         *("condition", "conditions", "jwt", "requireproof", "tokenproof"),
-        *("org", "orgid", "orgunit", "ou", "tag", "tags"),
+        *("org", "orgid", "orgunit", "ou"),
         *("notafter", "ttl", "until", "validuntil"),
     }
 )
+# The same, if the value is a map: a list of tags is a remark, as tools write it.
+_OTHER_MAPS = frozenset({"tag", "tags"})
 _LOOK_ALIKE_SCRIPTS = frozenset({"ARMENIAN", "CHEROKEE", "CYRILLIC", "GREEK"})
 # In characters; the longest known key has 18.
 _MOST_COMPARED = 100
@@ -236,7 +238,7 @@ class EntryReader:
                 raise EntryRefused(Code.DUPLICATE_KEY, reason, name)
             seen.add(name)
             if name not in known:
-                self._unknown(word, key[:_MOST_COMPARED], shape)
+                self._unknown(word, key[:_MOST_COMPARED], shape, value)
             elif name == "sso" and isinstance(value, Fields):
                 found[name] = self._fields(value, PERMISSION_SET)
             else:
@@ -249,13 +251,14 @@ class EntryReader:
             if value not in (None, "") or key in _NEVER_EMPTY
         }
 
-    def _unknown(self, key: str, written: str, shape: Shape) -> None:
+    def _unknown(self, key: str, written: str, shape: Shape, value: Node) -> None:
         known = sorted(shape.readers)
         word = _as_read(written)
         near = get_close_matches(word, known, n=1, cutoff=0.75)
         usual = [name for name in known if name not in _CONDITIONS]
         meant = f"; did you mean {near[0]}?" if near else f"; known are {', '.join(usual)}"
         limits = word in _OTHER_WORDS or word.startswith("expir") or _is_mixed(written)
+        limits = limits or (word in _OTHER_MAPS and isinstance(value, Fields))
         if limits or (near and near[0] in NARROWING):
             # Ignored, it would leave the entry wider than it was meant to be.
             reason = f"it has the unknown key {key!r}{meant}"

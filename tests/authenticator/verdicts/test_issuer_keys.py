@@ -142,6 +142,7 @@ def test_a_restart_begins_with_the_last_good_keys(world: World) -> None:
 def test_an_unknown_key_has_them_fetched(world: World) -> None:
     keys = world.worker()
     wait_until(holds(keys, "RSA_0"))
+    wait_until(lambda: keys.request(URL) is None)  # once the first attempt is over
     world.issuer.body = key_set("RSA_0", "RSA_1")
     world.now += FETCH_AGAIN_SECONDS + 1
     done(keys.request(URL))
@@ -174,6 +175,7 @@ def test_a_request_within_the_minute_is_made_when_it_has_passed(world: World) ->
 def test_fetched_again_by_age(world: World) -> None:
     keys = world.worker()
     wait_until(holds(keys, "RSA_0"))
+    wait_until(lambda: keys.request(URL) is None)  # once the first attempt is over
     world.issuer.body = key_set("RSA_1")
     world.now += REFRESH_SECONDS + 1
     wait_until(holds(keys, "RSA_1"))
@@ -197,6 +199,7 @@ def test_what_cannot_be_used_never_replaces_a_good_set(
 ) -> None:
     keys = world.worker()
     wait_until(holds(keys, "RSA_0"))
+    wait_until(lambda: keys.request(URL) is None)  # once the first attempt is over
     world.issuer.status, world.issuer.body = status, body
     world.now += FETCH_AGAIN_SECONDS + 1
     done(keys.request(URL))
