@@ -254,7 +254,6 @@ def test_a_revoked_key_is_out_in_time_for_a_real_api_server(
     assert max(granted, default=0.0) < fresh + cached + 10 + 0.5
 
 
-@pytest.mark.attack("Tokens for Regions that are black holes")
 def test_first_logins_of_a_mapped_account_get_through_an_anonymous_flood(
     start: Start, aws: AwsDouble
 ) -> None:
@@ -279,6 +278,7 @@ def test_first_logins_of_a_mapped_account_get_through_an_anonymous_flood(
     assert outcomes == [each.arn for each in newcomers]
 
 
+@pytest.mark.attack("Tokens for Regions that are black holes")
 @pytest.mark.parametrize(("rate", "seconds"), [(150, 12), nightly(830, 60)])
 def test_tokens_for_regions_out_of_reach_keep_nobody_out(
     start: Start, aws: AwsDouble, rate: float, seconds: float, attack: Attack
