@@ -97,26 +97,26 @@ def hiding(asked: Iterable[Rule]) -> Iterator[Rule | None]:
 class _Earlier:
     """The entries for the same callers that come before another one, by what narrows them."""
 
-    __slots__ = ("_found", "_is_narrowed_for_a_while")
+    __slots__ = ("_conditional_for_a_while", "_found", "_pinned_for_a_while")
 
     def __init__(self) -> None:
         self._found: dict[tuple[Hashable, Hashable], Rule] = {}
-        self._is_narrowed_for_a_while = False
+        self._pinned_for_a_while = self._conditional_for_a_while = False
 
     def add(self, rule: Rule) -> None:
         """Take the next entry that can apply; one that ends hides nothing for good."""
-        is_narrowed = bool(rule.user_id) or rule.narrowing != NONE
         if rule.expires is not None:
-            self._is_narrowed_for_a_while |= is_narrowed
+            self._pinned_for_a_while |= bool(rule.user_id)
+            self._conditional_for_a_while |= rule.narrowing != NONE
             return
-        if self._is_narrowed_for_a_while and not is_narrowed:
-            # Until the narrowed entry ends, its refusals pass this one over for narrowed ones.
-            self._found.setdefault((_ANY, _ANY), rule)
-            return
-        # Under each question that `hiding` asks.
+        # Under each question that `hiding` asks. Until a narrowed entry ends, its refusals pass
+        # over entries without a pin, or without conditions, for those that have them.
         for pin in (rule.user_id, _ANY):
             for narrowing in (rule.narrowing, _ANY):
-                self._found.setdefault((pin, narrowing), rule)
+                unpinned = self._pinned_for_a_while and pin == ""
+                unconditional = self._conditional_for_a_while and narrowing == NONE
+                if not (unpinned or unconditional):
+                    self._found.setdefault((pin, narrowing), rule)
 
     def hiding(self, rule: Rule) -> Rule | None:
         """Return one that decides about every caller that `rule` could apply to."""

@@ -95,6 +95,12 @@ NO_ENTRIES: _Source = ([], False)
     NO_ENTRIES,
     ([one("A", proof="jwt")], False),
 )
+# Until the narrowed entry ends, its refusals pass over a pinned one without conditions as well.
+@example(
+    NO_ENTRIES,
+    ([one("A", userid=OLD), one("A", proof="presigned", expires=LATER)], False),
+    ([one("A", proof="jwt")], False),
+)
 def test_access_names_what_a_login_gets(first: _Source, second: _Source, last: _Source) -> None:
     chain, glass = [*read("first", first), *read("second", second)], read("glass", last)
     rules, found = RuleSet.of((), chain, glass), entrants(chain, NOW, (), glass)
